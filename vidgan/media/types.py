@@ -1,0 +1,133 @@
+"""The values that pass between the media stages: small, frozen, picklable, checked when built."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packet:
+    """One compressed packet, free of its container; times are ticks of the stream's time base."""
+
+    data: bytes
+    pts: int
+    dts: int | None
+    duration: int
+    is_keyframe: bool
+    is_discard: bool = False
+    """The decoder needs it, the viewer never sees it (before the start of an edit list)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """Packets that decode alone, and the presentation times of the frames this chunk must deliver.
+
+    `packets` are in decode order and may hold more than the owned frames: leading packets of the
+    next keyframe (open GOPs), preroll from the start of a long GOP.
+    """
+
+    index: int
+    packets: tuple[Packet, ...]
+    owned: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if any(a >= b for a, b in zip(self.owned, self.owned[1:], strict=False)):
+            raise ValueError(f"owned presentation times must strictly increase: {self.owned}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Color:
+    """How the samples of a stream mean light: code points of ITU-T H.273, as FFmpeg numbers them.
+
+    2 is "unspecified". `full_range` is True for 0..255 luma (JPEG), False for 16..235 (MPEG).
+    """
+
+    matrix: int
+    primaries: int
+    transfer: int
+    full_range: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoStream:
+    """All that a worker needs to decode the pictures of one stream and encode them again."""
+
+    index: int
+    codec: str
+    extradata: bytes
+    width: int
+    height: int
+    pixel_format: str
+    time_base: Fraction
+    average_rate: Fraction | None
+    sample_aspect_ratio: Fraction | None
+    rotation: int
+    """Degrees, one of 0, 90, 180, 270: turn the stored picture *counter-clockwise* by it to see it
+    upright (what `av.VideoFrame.rotation` reports, modulo 360)."""
+    color: Color
+    """As the stream says; what it leaves unspecified is filled in by the usual guess."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherStream:
+    """A stream that is carried along, not translated."""
+
+    index: int
+    kind: str
+    """audio, subtitle, data or attachment."""
+    codec: str
+    language: str | None
+    title: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Film:
+    """What `probe` found in one file that can be converted."""
+
+    path: Path
+    container: str
+    """FFmpeg's name of the demuxer, for example "mov,mp4,m4a,3gp,3g2,mj2"."""
+    video: VideoStream
+    others: tuple[OtherStream, ...]
+    frames_declared: int
+    """What the container's index says; 0 where it has none."""
+    duration: Fraction | None
+    """Seconds, as the container says."""
+    chapters: int
+    metadata: dict[str, str]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RgbFrame:
+    """A decoded picture: uint8 (H, W, 3) full-range RGB in [0, 255], and its presentation time."""
+
+    pts: int
+    rgb: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        if self.rgb.dtype != np.uint8 or self.rgb.ndim != 3 or self.rgb.shape[2] != 3:
+            raise ValueError(f"expected uint8 (H, W, 3), got {self.rgb.dtype} {self.rgb.shape}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderSettings:
+    """How the output is compressed. `None` means the default of the codec."""
+
+    codec: str
+    """FFmpeg's name of the encoder: libx264, libx265, libsvtav1, libvpx-vp9."""
+    crf: int | None = None
+    preset: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedChunk:
+    """The packets a worker made of one chunk, in decode order, and what it could not decode."""
+
+    index: int
+    packets: tuple[Packet, ...]
+    lost: tuple[int, ...]
+    """Owned presentation times for which the decoder gave no frame."""
