@@ -1,0 +1,1 @@
+"""CycleGAN models: networks, losses, training, weights files and the translator of frames."""

@@ -1,0 +1,76 @@
+"""Files of weights: written whole or not at all, and read as data, never as code.
+
+A generator is a safetensors file whose metadata holds its configuration as JSON under
+`generator`; a training's checkpoint is one `torch.save` of tensors and plain values.
+"""
+
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from cyclegan.config import GeneratorConfig, generator_to_json
+
+
+class WeightsError(ValueError):
+    """A file of weights cannot be used; the text names it and says why and what to do."""
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file beside `path`, make it durable, then rename it.
+
+    Whoever looks at `path` sees the old file or the new one, never a part; if `write` fails, the
+    old one stays and the temporary file goes.
+    """
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        write(part)
+        with part.open("rb") as handle:
+            os.fsync(handle.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def save_generator(
+    network: nn.Module,
+    config: GeneratorConfig,
+    path: Path,
+    *,
+    dtype: torch.dtype = torch.float32,
+    metadata: dict[str, str] | None = None,
+) -> None:
+    """Write a generator as safetensors; same weights, same bytes."""
+    tensors = {
+        name: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None).contiguous()
+        for name, tensor in network.state_dict().items()
+    }
+    blob = save(tensors, {**(metadata or {}), "generator": generator_to_json(config)})
+    write_atomically(path, lambda part: part.write_bytes(blob))
+
+
+def save_checkpoint(state: dict[str, object], path: Path) -> None:
+    """Write a training's state; the one before is replaced only when the new one is whole."""
+    write_atomically(path, lambda part: torch.save(state, part))
+
+
+def load_checkpoint(path: Path) -> dict[str, object]:
+    """Read what `save_checkpoint` wrote, refusing anything but tensors and plain values.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or not a checkpoint.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as exc:
+        raise WeightsError(f"{path} is not there: train without --resume first") from exc
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError) as exc:
+        reason = str(exc).partition("\n")[0][:120]
+        raise WeightsError(f"{path} is not a readable checkpoint ({reason})") from exc
+    if not isinstance(state, dict) or "step" not in state:
+        raise WeightsError(f"{path} is not the checkpoint of a training")
+    return state

@@ -1,0 +1,144 @@
+"""What a network is made of, as small frozen values that a weights file can carry as JSON."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Literal
+
+Norm = Literal["instance", "batch"]
+GanMode = Literal["lsgan", "vanilla", "hinge"]
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise ValueError with `message` unless `condition` holds."""
+    if not condition:
+        raise ValueError(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResnetConfig:
+    """The residual generator of Johnson et al. 2016 as CycleGAN uses it (Zhu et al. 2017, §7.2).
+
+    `blocks` is 6 or 9 in the paper, any positive number here; `filters` is the width of the first
+    layer (64 in the paper).
+    """
+
+    blocks: int = 9
+    filters: int = 64
+    norm: Norm = "instance"
+    dropout: bool = False
+    channels: int = 3
+
+    def __post_init__(self) -> None:
+        require(self.blocks >= 0, f"blocks must be 0 or more, not {self.blocks}")
+        require(self.filters >= 1, f"filters must be 1 or more, not {self.filters}")
+
+    @property
+    def multiple(self) -> int:
+        """Input sides must be multiples of this."""
+        return 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnetConfig:
+    """The U-Net generator of pix2pix (Isola et al. 2017, §6.1).
+
+    `downs` 8 is what the public code calls unet_256, 7 is unet_128.
+    """
+
+    downs: int = 8
+    filters: int = 64
+    norm: Norm = "instance"
+    dropout: bool = False
+    channels: int = 3
+
+    def __post_init__(self) -> None:
+        require(self.downs >= 5, f"downs must be 5 or more, not {self.downs}")
+        require(self.filters >= 1, f"filters must be 1 or more, not {self.filters}")
+
+    @property
+    def multiple(self) -> int:
+        """Input sides must be multiples of this."""
+        return int(2**self.downs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FastConfig:
+    """Our small generator for machines without an accelerator: see `networks.FastGenerator`."""
+
+    blocks: int = 6
+    filters: int = 16
+    input_share: float = 0.5
+    channels: int = 3
+
+    def __post_init__(self) -> None:
+        require(self.blocks >= 0, f"blocks must be 0 or more, not {self.blocks}")
+        require(self.filters >= 1, f"filters must be 1 or more, not {self.filters}")
+
+    @property
+    def multiple(self) -> int:
+        """Input sides must be multiples of this."""
+        return 4
+
+
+GeneratorConfig = ResnetConfig | UnetConfig | FastConfig
+
+_KINDS: dict[str, type[GeneratorConfig]] = {
+    "resnet": ResnetConfig,
+    "unet": UnetConfig,
+    "fast": FastConfig,
+}
+
+GENERATORS: dict[str, GeneratorConfig] = {
+    "fast": FastConfig(),
+    "resnet_6blocks": ResnetConfig(blocks=6),
+    "resnet_9blocks": ResnetConfig(blocks=9),
+    "unet_128": UnetConfig(downs=7),
+    "unet_256": UnetConfig(downs=8),
+}
+"""The generators that `--generator NAME` offers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscriminatorConfig:
+    """The 70x70 PatchGAN (Isola et al. 2017, §6.1.2); `filters` is 64 in the paper."""
+
+    filters: int = 64
+    norm: Norm = "instance"
+    channels: int = 3
+
+
+def generator_to_json(config: GeneratorConfig) -> str:
+    """Write a generator's configuration as one line of JSON; `generator_from_json` reads it."""
+    kind = next(name for name, cls in _KINDS.items() if type(config) is cls)
+    return json.dumps({"kind": kind, **asdict(config)}, sort_keys=True)
+
+
+def generator_from_json(text: str) -> GeneratorConfig:
+    """Read what `generator_to_json` wrote.
+
+    Raises:
+        ValueError: not JSON, an unknown kind, unknown fields, or values of the wrong type.
+    """
+    raw = json.loads(text)
+    require(isinstance(raw, dict), f"expected a JSON object, got {text[:80]!r}")
+    kind = raw.pop("kind", None)
+    require(kind in _KINDS, f"unknown kind of generator {kind!r}; known: {', '.join(_KINDS)}")
+    cls = _KINDS[kind]
+    types = {field.name: field.type for field in fields(cls)}
+    require(raw.keys() <= types.keys(), f"unknown fields: {sorted(raw.keys() - types.keys())}")
+    for name, value in raw.items():
+        _check_field(name, value, types[name])
+    return cls(**raw)
+
+
+def _check_field(name: str, value: object, annotation: object) -> None:
+    """A weights file is input like any other: refuse what the dataclass would swallow."""
+    if annotation is Norm:
+        require(value in ("instance", "batch"), f"norm must be instance or batch, not {value!r}")
+    elif annotation is bool:
+        require(isinstance(value, bool), f"{name} must be true or false, not {value!r}")
+    elif annotation is int:
+        ok = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 4096
+        require(ok, f"{name} must be a whole number from 0 to 4096, not {value!r}")
+    else:
+        require(isinstance(value, int | float), f"{name} must be a number, not {value!r}")
