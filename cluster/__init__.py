@@ -1,0 +1,8 @@
+"""The Ray layer: a session, and a bounded, fault-tolerant map over actors. Knows nothing of video.
+
+Importing this package does not import Ray; `cluster.session` and `cluster.pool` do.
+"""
+
+from cluster.errors import ClusterError, PoisonItemError, WorkerLostError
+
+__all__ = ["ClusterError", "PoisonItemError", "WorkerLostError"]

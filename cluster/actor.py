@@ -1,0 +1,96 @@
+"""The two sides of an actor: what a worker must offer, and what the driver hears about it."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import ray
+
+T_contra = TypeVar("T_contra", contravariant=True)
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Worker(Protocol[T_contra, R_co]):
+    """The job an actor does. It is built, set up and used in the actor's process only."""
+
+    def setup(self) -> None:
+        """Load what is expensive. What it raises ends the whole map."""
+
+    def process(self, item: T_contra) -> R_co:
+        """Do one item; called from several threads at once, locking is the worker's business."""
+
+    def close(self) -> None:
+        """Let go of everything; also called after a `setup` that failed half-way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a worker runs."""
+
+    pid: int
+    node: str
+    """Ray's node id, in hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStarted:
+    """A worker process is set up and takes items."""
+
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLost:
+    """A worker process died; `place` is None where it died before it said where it was."""
+
+    place: Place | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRetried:
+    """An item whose worker died was put back; `attempts` have been made so far."""
+
+    position: int
+    attempts: int
+    reason: str
+
+
+Event = WorkerStarted | WorkerLost | ItemRetried
+
+
+class Host:
+    """What runs inside a Ray actor: it makes the worker and passes calls on to it.
+
+    Its constructor does nothing, so that every error comes out of a method call as itself; an
+    error in an actor's constructor would arrive as the death of the actor.
+    """
+
+    def __init__(self) -> None:
+        """Do nothing that can fail."""
+        self._worker: Worker[Any, Any] | None = None
+
+    def place(self) -> Place:
+        """Answer as soon as the process is up."""
+        return Place(pid=os.getpid(), node=ray.get_runtime_context().get_node_id())
+
+    def setup(self, make_worker: Callable[[Any], Worker[Any, Any]], shared: Any) -> None:
+        """Make the worker and set it up; close it again if that fails."""
+        worker = make_worker(shared)
+        try:
+            worker.setup()
+        except BaseException:
+            worker.close()
+            raise
+        self._worker = worker
+
+    def process(self, item: Any) -> Any:
+        """Run one item; the driver calls this only after `setup` has answered."""
+        assert self._worker is not None
+        return self._worker.process(item)
+
+    def close(self) -> None:
+        """Close the worker."""
+        assert self._worker is not None
+        self._worker.close()

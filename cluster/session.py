@@ -1,0 +1,220 @@
+"""One Ray session: connect to a cluster that is there, or start a quiet one on this machine."""
+
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import ray
+
+from cluster.errors import ClusterError
+
+OBJECT_STORE_BYTES = 1 << 30
+"""Shared memory for a local Ray: room for weights and a few chunks in flight; pages are only taken
+when used, and Ray falls back to a file where /dev/shm is smaller."""
+CONNECT_SECONDS = 5.0
+"""How long a named cluster may take to accept a connection."""
+ANSWER_SECONDS = 9.0
+"""How long it may then take to let a process join."""
+_TRIAL = """
+import sys, ray
+try:
+    ray.init(address=sys.argv[1], log_to_driver=False)
+except Exception as error:
+    sys.exit(print(error) or 1)
+"""
+_SOCKET_PATH_ROOM = 20
+"""Ray's sockets add about 85 characters to its directory, and a Unix socket's path ends at 107."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """The cluster in use: its size when the session began, and whose it is."""
+
+    address: str
+    """host:port of the cluster's control service."""
+    cpus: int
+    gpus: int
+    nodes: int
+    started_here: bool
+    """True where this session started a local Ray and stops it at the end."""
+
+
+@contextmanager
+def session(*, address: str | None = None, num_cpus: int | None = None) -> Iterator[Session]:
+    """Use a Ray cluster inside the `with` block.
+
+    A Ray that this process uses already is reused and left up. Otherwise `address`, or else the
+    RAY_ADDRESS environment variable, names a cluster to connect to ("auto": the one running on
+    this machine). Otherwise, or where the address is "local", a private Ray is started with
+    `num_cpus` CPUs (default: all) and stopped when the block ends, however it ends.
+
+    Nothing of Ray's is printed. Authentication stays as Ray has it: a local Ray asks for a token.
+
+    Raises:
+        ClusterError: the cluster does not answer, refuses us, or a local Ray does not start.
+    """
+    wanted = address or os.environ.get("RAY_ADDRESS") or "local"
+    if ray.is_initialized():
+        _check_same_cluster(address)
+        yield _describe(started_here=False)
+        return
+    _hush()
+    if wanted == "local":
+        with _local_ray(num_cpus):
+            yield _describe(started_here=True)
+        return
+    try:
+        _connect(wanted)
+        yield _describe(started_here=False)
+    finally:
+        ray.shutdown()
+
+
+def _describe(*, started_here: bool) -> Session:
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return Session(
+        address=ray.get_runtime_context().gcs_address,
+        cpus=int(resources.get("CPU", 0)),
+        gpus=int(resources.get("GPU", 0)),
+        nodes=sum(node["Alive"] for node in nodes),
+        started_here=started_here,
+    )
+
+
+def _hush() -> None:
+    """Keep Ray's notices (tokens, metrics, worker deaths) off the screen; errors are raised."""
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else a FutureWarning
+
+
+@contextmanager
+def _local_ray(num_cpus: int | None) -> Iterator[None]:
+    """Start a Ray of our own in a private directory, and stop it and remove the directory.
+
+    A directory of its own, because the default one (/tmp/ray) belongs to whichever user of the
+    machine came first, and keeps every session's logs for ever.
+    """
+    directory = tempfile.mkdtemp(prefix="ray-", dir=_short_directory())
+    try:
+        with _importable_by_workers():
+            _start(directory, num_cpus)
+        yield
+    finally:
+        ray.shutdown()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _start(directory: str, num_cpus: int | None) -> None:
+    try:
+        ray.init(
+            address="local",
+            num_cpus=num_cpus,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.CRITICAL,
+            object_store_memory=OBJECT_STORE_BYTES,
+            _temp_dir=directory,
+        )
+    except Exception as error:  # Ray raises bare Exceptions when one of its processes fails
+        raise ClusterError(
+            f"Ray did not start on this machine: {_first_line(str(error))}"
+        ) from error
+
+
+def _short_directory() -> str | None:
+    chosen = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+    return chosen if len(chosen) <= _SOCKET_PATH_ROOM else "/tmp"
+
+
+@contextmanager
+def _importable_by_workers() -> Iterator[None]:
+    """Let local workers import what this process imports, also from a checkout without install.
+
+    Worker processes inherit the environment in which Ray was started. Installed packages need no
+    help, and site-packages on PYTHONPATH would come before the standard library.
+    """
+    root = Path(__file__).resolve().parents[1]
+    before = os.environ.get("PYTHONPATH")
+    if root.name not in ("site-packages", "dist-packages"):
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(root), *([before] if before else [])])
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop("PYTHONPATH", None)
+        else:
+            os.environ["PYTHONPATH"] = before
+
+
+def _connect(address: str) -> None:
+    if address != "auto":
+        _check_listens(address)
+    _check_answers(address)
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
+    except Exception as error:  # ConnectionError, RuntimeError (versions), AuthenticationError...
+        raise ClusterError(f"no Ray cluster at {address}: {_first_line(str(error))}") from error
+
+
+def _check_listens(address: str) -> None:
+    """Fail at once where nobody listens; Ray itself would go on trying."""
+    parts = urlsplit(address if "://" in address else f"ray://{address}")
+    try:
+        if not parts.hostname or not parts.port:
+            raise ClusterError(f"not an address of a Ray cluster: {address!r}; give HOST:PORT")
+        socket.create_connection((parts.hostname, parts.port), timeout=CONNECT_SECONDS).close()
+    except ValueError as error:  # a port that is not a number up to 65535
+        raise ClusterError(f"not an address of a Ray cluster: {address!r}: {error}") from error
+    except OSError as error:
+        raise ClusterError(
+            f"no Ray cluster answers at {address} ({error}); start one with `ray start --head`, "
+            "or leave the address out to use this machine alone"
+        ) from error
+
+
+def _check_answers(address: str) -> None:
+    """Connect in a process of its own first, which can be given up.
+
+    Where something listens that is not Ray, or a proxy answers for a dead machine, `ray.init`
+    tries for minutes, writes warnings from C++ and cannot be interrupted. Costs about 1.5 s.
+    """
+    try:
+        trial = subprocess.run(
+            [sys.executable, "-c", _TRIAL, address],
+            capture_output=True,
+            text=True,
+            timeout=ANSWER_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ClusterError(
+            f"no Ray cluster answers at {address} within {ANSWER_SECONDS:.0f} s; "
+            "check the address with `ray status`"
+        ) from error
+    if trial.returncode != 0:
+        said = trial.stdout or trial.stderr or f"exit status {trial.returncode}"
+        raise ClusterError(f"no Ray cluster at {address}: {_first_line(said)}")
+
+
+def _check_same_cluster(address: str | None) -> None:
+    current = ray.get_runtime_context().gcs_address
+    if address not in (None, "auto", "local", current):
+        raise ClusterError(
+            f"this process uses the Ray cluster at {current} already, not {address}; "
+            "call ray.shutdown() first"
+        )
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "no reason given")
