@@ -51,7 +51,8 @@ def _resize(image: Tensor, short_side: int) -> Tensor:
 
 def to_signed(image: Tensor) -> Tensor:
     """Uint8 in [0, 255] -> float32 in [-1, 1], any shape."""
-    return image.float() / 127.5 - 1.0
+    signed: Tensor = image.float() / 127.5 - 1.0
+    return signed
 
 
 def read_image(path: Path) -> Tensor:

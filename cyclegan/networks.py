@@ -65,6 +65,7 @@ class ResnetGenerator(nn.Module):
 
     def __init__(self, config: ResnetConfig) -> None:
         super().__init__()
+        self.config = config
         f, norm, bias = config.filters, config.norm, config.norm == "instance"
         layers: list[nn.Module] = [
             nn.ReflectionPad2d(3),
@@ -159,6 +160,7 @@ class UnetGenerator(nn.Module):
 
     def __init__(self, config: UnetConfig) -> None:
         super().__init__()
+        self.config = config
         f, norm = config.filters, config.norm
         block = UnetBlock(8 * f, 8 * f, None, norm=norm)
         for _ in range(config.downs - 5):
@@ -185,6 +187,7 @@ class FastGenerator(nn.Module):
 
     def __init__(self, config: FastConfig) -> None:
         super().__init__()
+        self.config = config
         f = config.filters
         self.input_share = config.input_share
         self.stem = _conv_norm(config.channels, f, 7)
@@ -237,7 +240,10 @@ class PatchDiscriminator(nn.Module):
         return out
 
 
-def build_generator(config: GeneratorConfig) -> nn.Module:
+Generator = ResnetGenerator | UnetGenerator | FastGenerator
+
+
+def build_generator(config: GeneratorConfig) -> Generator:
     """A generator with torch's default weights; `init_weights` gives it CycleGAN's."""
     match config:
         case ResnetConfig():

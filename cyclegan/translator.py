@@ -1,0 +1,145 @@
+"""Frames through a generator: uint8 in, uint8 of the same size out, whatever the size.
+
+Shapes: N frames, H x W pixels, channels last as video has them; h x w what the generator sees.
+"""
+
+import copy
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cyclegan.networks import Generator
+from cyclegan.precision import Precision, resolve_dtype
+
+Frames = NDArray[np.uint8]
+
+
+def resolve_device(device: str | torch.device = "auto") -> torch.device:
+    """The device that a name means: "auto" is CUDA where there is one, else the CPU.
+
+    Raises:
+        ValueError: CUDA is asked for and there is none.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    resolved = torch.device(device)
+    if resolved.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError("no CUDA device is available here: choose --device cpu or auto")
+    return resolved
+
+
+class Translator:
+    """A generator ready to translate frames.
+
+    `size` is the short side, in pixels, at which the generator sees a frame; 0 is the frame's own.
+    Networks trained on small pictures change large ones little and slowly, so a larger frame is
+    scaled down for the generator, and the *change* it makes (output minus input) is scaled up and
+    added to the full frame, whose own detail stays.
+
+    The network always runs on batches of exactly `batch` frames (short ones are filled up and
+    cut), so that what becomes of a frame does not depend on its neighbours. Calls are safe from
+    several threads at once; torch's own threads are the caller's to set.
+
+    Raises:
+        ValueError: a setting out of range, or a device or precision that is not to be had.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        *,
+        device: str | torch.device = "auto",
+        precision: Precision = "auto",
+        size: int = 0,
+        batch: int | None = None,
+    ) -> None:
+        if size < 0:
+            raise ValueError(f"size must be 0 (native) or a number of pixels, not {size}")
+        self.device = resolve_device(device)
+        self.dtype = resolve_dtype(precision, self.device)
+        self.size = size
+        self.batch = batch or (8 if self.device.type == "cuda" else 1)
+        self.multiple = generator.config.multiple
+        self._network = (
+            copy.deepcopy(generator)
+            .eval()
+            .requires_grad_(False)
+            .to(self.device, self.dtype)
+            .to(memory_format=torch.channels_last)
+        )
+
+    def __call__(self, frames: Frames) -> Frames:
+        """Translate uint8 RGB frames (N, H, W, 3) in [0, 255]; the same shape comes back.
+
+        Raises:
+            ValueError: not uint8 (N, H, W, 3), or a frame without pixels.
+        """
+        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
+            raise ValueError(f"expected uint8 (N, H, W, 3), got {frames.dtype} {frames.shape}")
+        if 0 in frames.shape[1:3]:
+            raise ValueError(f"frames have no pixels: {frames.shape}")
+        out = np.empty_like(frames, order="C")
+        with torch.inference_mode():
+            for start in range(0, len(frames), self.batch):
+                part = frames[start : start + self.batch]
+                out[start : start + self.batch] = self._translate(part)
+        return out
+
+    def _translate(self, frames: Frames) -> Frames:
+        # (N, H, W, 3) seen as (N, 3, H, W) is channels_last already: no copy.
+        full = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device).permute(0, 3, 1, 2)
+        if len(full) < self.batch:
+            full = torch.cat([full, full[-1:].expand(self.batch - len(full), -1, -1, -1)])
+        h, w = self._seen_size(full.shape[2], full.shape[3])
+        if (h, w) == full.shape[2:]:
+            out = (self._generate(full) + 1) * 127.5
+        else:
+            small = F.interpolate(full, (h, w), mode="bilinear", antialias=True)
+            change = (self._generate(small) + 1) * 127.5 - small
+            out = full + F.interpolate(change, full.shape[2:], mode="bicubic")
+        levels = out.round_().clamp_(0, 255).to(torch.uint8)[: len(frames)]
+        return levels.permute(0, 2, 3, 1).cpu().numpy()
+
+    def _seen_size(self, height: int, width: int) -> tuple[int, int]:
+        short = min(height, width)
+        if self.size == 0 or short <= self.size:
+            return height, width
+        scale = self.size / short
+        return max(1, round(height * scale)), max(1, round(width * scale))
+
+    def _generate(self, image: Tensor) -> Tensor:
+        """Uint8 (N, 3, h, w) -> float32 in [-1, 1] of the same size."""
+        h, w = image.shape[2:]
+        signed = image.to(self.dtype).div_(127.5).sub_(1)
+        padded = pad_to_multiple(signed, self.multiple)
+        out: Tensor = self._network(padded.contiguous(memory_format=torch.channels_last))
+        return out[:, :, :h, :w].float()
+
+
+def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
+    """Reflect (N, C, H, W) at its right and lower border up to the next multiples.
+
+    Where the border is wider than the picture the reflection goes back and forth, as in
+    `numpy.pad(mode="reflect")`.
+    """
+    height, width = image.shape[2:]
+    down, right = -height % multiple, -width % multiple
+    if down == right == 0:
+        return image
+    if down < height and right < width:
+        return F.pad(image, (0, right, 0, down), mode="reflect")
+    rows = _reflected(height, height + down, image.device)
+    columns = _reflected(width, width + right, image.device)
+    return image.index_select(2, rows).index_select(3, columns)
+
+
+def _reflected(length: int, padded: int, device: torch.device) -> Tensor:
+    """Indices 0..length-1 going on as length-2, length-3 .. 0, 1 .. up to `padded` of them."""
+    if length == 1:
+        return torch.zeros(padded, dtype=torch.long, device=device)
+    period = 2 * (length - 1)
+    place = torch.arange(padded, device=device) % period
+    return torch.minimum(place, period - place)
