@@ -1,0 +1,284 @@
+"""What is in a file, and whether it can be converted *right*; what cannot is refused here.
+
+Reads the headers and decodes the first frame: some of what matters (pixel format, interlacing,
+rotation, colour) is said by the pictures alone.
+"""
+
+import struct
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.sidedata.sidedata import SideData, SideDataContainer, Type
+from av.stream import DataStream, Disposition, Stream
+from av.video.reformatter import ColorRange
+from av.video.stream import VideoStream as AvVideoStream
+
+from vidgan.errors import InputError
+from vidgan.media.color import SUPPORTED_MATRICES, UNSPECIFIED, guess_unspecified
+from vidgan.media.opening import open_film
+from vidgan.media.types import Color, Film, OtherStream, VideoStream
+
+DECODERS = {
+    "h264": "h264",
+    "hevc": "hevc",
+    "vp9": "vp9",
+    "av1": "libdav1d",
+    "mpeg2video": "mpeg2video",
+    "mpeg4": "mpeg4",
+}
+"""The codecs that are supported, and the decoder of each that takes raw packets."""
+
+CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2": "mp4 or mov", "matroska,webm": "mkv or webm"}
+PIXEL_FORMATS = {"yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p"}
+
+_PROGRESSIVE = {0, 1}  # unknown, progressive; the rest of AVFieldOrder is interlaced
+_HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
+_BT2020 = {9, 10}
+_FILE_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder"}
+_PACKETS_TRIED = 300
+
+
+def probe(path: Path) -> Film:
+    """Look at the file and its first frame.
+
+    Raises:
+        InputError: one line that names the file, what stands against converting it, and what to do.
+    """
+    path = Path(path)
+    with open_film(path) as container:
+        if container.format.name not in CONTAINERS:
+            raise InputError(
+                f"{path}: {container.format.name} files are not supported; "
+                f"try `ffmpeg -i IN -map 0 -c copy OUT.mkv` first"
+            )
+        stream, spares = _pick_video(path, container)
+        return Film(
+            path=path,
+            container=container.format.name,
+            video=_describe(path, container, stream),
+            others=tuple(_other_streams(container)),
+            frames_declared=frames_declared(stream),
+            duration=Fraction(container.duration, av.time_base) if container.duration else None,
+            chapters=len(container.chapters()),
+            metadata={k: v for k, v in container.metadata.items() if k.lower() not in _FILE_TAGS},
+            warnings=tuple(_warnings(container, stream, spares)),
+        )
+
+
+def _pick_video(path: Path, container: InputContainer) -> tuple[AvVideoStream, list[AvVideoStream]]:
+    """The default video stream (else the first), and the other real ones; no cover pictures."""
+    real = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not real:
+        raise InputError(f"{path} has no video stream ({_contents(container)})")
+    chosen = next((s for s in real if s.disposition & Disposition.default), real[0])
+    return chosen, [stream for stream in real if stream is not chosen]
+
+
+def _contents(container: InputContainer) -> str:
+    kinds = sorted({stream.type for stream in container.streams})
+    return f"it holds {', '.join(kinds)} only" if kinds else "it holds no streams at all"
+
+
+def frames_declared(stream: AvVideoStream) -> int:
+    """How many frames the index promises to show; 0 where there is none.
+
+    The index of mp4 lists every frame with edit lists applied; Matroska's lists keyframes alone,
+    but mkvmerge leaves a count among the tags.
+    """
+    if stream.frames and len(stream.index_entries) > 1:
+        return sum(not entry.is_discard for entry in stream.index_entries)
+    if stream.frames:
+        return stream.frames
+    tag = next((v for k, v in stream.metadata.items() if k.startswith("NUMBER_OF_FRAMES")), "0")
+    return int(tag) if tag.isdigit() else 0
+
+
+def _describe(path: Path, container: InputContainer, stream: AvVideoStream) -> VideoStream:
+    context = cast("av.VideoCodecContext | None", stream.codec_context)
+    codec = context.codec.canonical_name if context is not None else "unknown"
+    if context is None or codec not in DECODERS:
+        raise InputError(
+            f"{path}: {codec} video is not supported; convert it with "
+            f"`ffmpeg -i IN -c:v libx264 -crf 12 -c:a copy OUT.mkv` first"
+        )
+    if stream.time_base is None:
+        raise InputError(f"{path}: the video stream has no time base; remux it first")
+    frame, first_packet = _first_frame(path, container, stream)
+    pixel_format = frame.format.name
+    color = _color(context, frame)
+    _refuse_color(path, color)  # first: the remedy for 10 bits is not one for HDR
+    _refuse_pixel_format(path, pixel_format, stream)
+    _refuse_matrix(path, color.matrix)
+    if frame.interlaced_frame or context.field_order not in _PROGRESSIVE:
+        raise InputError(
+            f"{path} is interlaced, which is not supported; deinterlace it with "
+            f"`ffmpeg -i IN -vf bwdif -c:v libx264 -crf 12 -c:a copy OUT.mkv` first"
+        )
+    extradata = context.extradata or b""
+    if codec == "mpeg4" and is_packed_bitstream(extradata + first_packet):
+        raise InputError(
+            f"{path}: MPEG-4 with packed B frames is not supported; unpack it with "
+            f"`ffmpeg -i IN -c copy -bsf:v mpeg4_unpack_bframes OUT` first"
+        )
+    return VideoStream(
+        index=stream.index,
+        codec=DECODERS[codec],
+        extradata=extradata,
+        width=frame.width,
+        height=frame.height,
+        pixel_format=pixel_format,
+        time_base=stream.time_base,
+        average_rate=stream.average_rate or None,
+        sample_aspect_ratio=stream.sample_aspect_ratio or None,
+        rotation=_rotation(path, frame),
+        color=guess_unspecified(color, width=frame.width, height=frame.height),
+    )
+
+
+def _first_frame(
+    path: Path, container: InputContainer, stream: AvVideoStream
+) -> tuple[av.VideoFrame, bytes]:
+    """The first picture that can be decoded, and the packet that the stream begins with."""
+    stream.codec_context.thread_count = 1
+    first = b""
+    tried = 0
+    try:
+        for packet in container.demux(stream):
+            first = first or bytes(packet)
+            tried += 1
+            frames = _decode(packet)
+            if frames:
+                return frames[0], first
+            if tried >= _PACKETS_TRIED:
+                break
+    except av.FFmpegError:
+        pass
+    raise InputError(
+        f"{path}: no picture of the video stream can be decoded (tried {tried} packets); "
+        f"the file is damaged"
+    )
+
+
+def _decode(packet: "Packet[AvVideoStream]") -> list[av.VideoFrame]:
+    try:
+        return packet.decode()
+    except av.FFmpegError:
+        return []
+
+
+def _refuse_pixel_format(path: Path, pixel_format: str, stream: AvVideoStream) -> None:
+    if pixel_format not in PIXEL_FORMATS:
+        bits = max((c.bits for c in av.VideoFormat(pixel_format).components), default=8)
+        kind = f"{bits}-bit pictures" if bits > 8 else "pictures"
+        raise InputError(
+            f"{path}: {kind} in {pixel_format} are not supported; convert to 8-bit YUV with "
+            f"`ffmpeg -i IN -pix_fmt yuv420p -c:v libx264 -crf 12 -c:a copy OUT.mkv` first"
+        )
+    if stream.metadata.get("alpha_mode") == "1":
+        raise InputError(
+            f"{path} has an alpha channel, which is not supported; flatten it with "
+            f"`ffmpeg -i IN -pix_fmt yuv420p -c:v libx264 -crf 12 -c:a copy OUT.mkv` first"
+        )
+
+
+def is_packed_bitstream(head: bytes) -> bool:
+    """Whether an MPEG-4 encoder says (DivX503b1393p) that packets hold more than one frame."""
+    start = head.find(b"\x00\x00\x01\xb2DivX")
+    text = head[start + 4 : start + 24].split(b"\x00")[0] if start >= 0 else b""
+    return text.endswith(b"p")
+
+
+def _rotation(path: Path, frame: av.VideoFrame) -> int:
+    """Degrees counter-clockwise from the display matrix: nine 32-bit numbers, a b u c d v x y w."""
+    side_data = cast("SideDataContainer", frame.side_data)
+    if Type.DISPLAYMATRIX not in side_data:
+        return 0
+    matrix = bytes(cast("SideData", side_data[Type.DISPLAYMATRIX]))
+    a, b, _, c, d = struct.unpack("=5i", matrix[:20])
+    if a * d - b * c <= 0:
+        raise InputError(
+            f"{path} is shown mirrored, which is not supported; "
+            f"mirror the pictures themselves first (`ffmpeg -i IN -c:v libx264 -crf 12 OUT.mkv`)"
+        )
+    straight, crosswise = abs(a) + abs(d), abs(b) + abs(c)
+    if min(straight, crosswise) > 0.01 * max(straight, crosswise):
+        raise InputError(
+            f"{path} is shown turned by {frame.rotation} degrees; only 0, 90, 180 and 270 are "
+            f"supported; turn the pictures themselves first"
+        )
+    if straight > crosswise:
+        return 0 if a > 0 else 180
+    return 270 if b > 0 else 90
+
+
+def _color(context: av.VideoCodecContext, frame: av.VideoFrame) -> Color:
+    return Color(
+        matrix=_stated(context.colorspace, frame.colorspace, reserved={3}),
+        primaries=_stated(context.color_primaries, frame.color_primaries, reserved={0, 3}),
+        transfer=_stated(context.color_trc, frame.color_trc, reserved={0, 3}),
+        full_range=frame.format.name.startswith("yuvj")
+        or (context.color_range or frame.color_range) == ColorRange.JPEG,
+    )
+
+
+def _refuse_color(path: Path, color: Color) -> None:
+    if color.transfer in _HDR_TRANSFERS:
+        name = _HDR_TRANSFERS[color.transfer]
+        raise InputError(f"{path} is HDR ({name}), which is not supported; map it to SDR first")
+    if color.matrix in _BT2020 or color.primaries == 9:
+        raise InputError(f"{path} is in BT.2020, which is not supported; convert to BT.709 first")
+
+
+def _refuse_matrix(path: Path, matrix: int) -> None:
+    if matrix != UNSPECIFIED and matrix not in SUPPORTED_MATRICES:
+        raise InputError(
+            f"{path}: colour matrix {matrix} of H.273 is not supported, only BT.601, BT.709, "
+            f"FCC and SMPTE 240M are; convert to BT.709 first"
+        )
+
+
+def _stated(of_stream: int, of_frame: int, *, reserved: set[int]) -> int:
+    """The stream's code point, else the frame's; reserved ones say nothing."""
+    for value in (int(of_stream), int(of_frame)):
+        if value != UNSPECIFIED and value not in reserved:
+            return value
+    return UNSPECIFIED
+
+
+def _other_streams(container: InputContainer) -> Iterator[OtherStream]:
+    for stream in container.streams:
+        if stream.type in {"audio", "subtitle", "data", "attachment"} and not _is_chapters(stream):
+            context = cast("av.CodecContext | None", stream.codec_context)
+            yield OtherStream(
+                index=stream.index,
+                kind=stream.type,
+                codec=context.codec.canonical_name if context is not None else "unknown",
+                language=stream.language,
+                title=stream.metadata.get("title"),
+            )
+
+
+def _is_chapters(stream: Stream) -> bool:
+    """Chapters of mp4 show up as a text track that FFmpeg calls bin_data."""
+    return (
+        isinstance(stream, DataStream)
+        and stream.name == "bin_data"
+        and bool(stream.container.chapters())
+    )
+
+
+def _warnings(
+    container: InputContainer, chosen: AvVideoStream, spares: list[AvVideoStream]
+) -> Iterator[str]:
+    for spare in spares:
+        yield f"video stream {spare.index} is left out; stream {chosen.index} is converted"
+    for stream in container.streams:
+        if isinstance(stream, DataStream) and not _is_chapters(stream):
+            yield f"data stream {stream.index} is left out"
+        elif stream.disposition & Disposition.attached_pic:
+            yield f"the cover picture (stream {stream.index}) is left out"
