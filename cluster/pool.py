@@ -7,7 +7,6 @@ what it had not finished is given to another, one item at a time: then the next 
 be that item's own doing. Why not `ActorPool`: it queues without bound.
 """
 
-import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -15,15 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import ray
-from ray.exceptions import (
-    ObjectLostError,
-    OutOfMemoryError,
-    RayActorError,
-    RayTaskError,
-    WorkerCrashedError,
-)
+from ray.exceptions import RayError, RayTaskError
 
 from cluster.actor import Event, Host, ItemRetried, Place, Worker, WorkerLost, WorkerStarted
+from cluster.deaths import LOSSES, original, reason_of
 from cluster.errors import ClusterError, PoisonItemError, WorkerLostError
 
 S = TypeVar("S")
@@ -36,7 +30,6 @@ _EXPECTED_SECONDS = 15.0
 """A worker that started less than this ago will soon want items: don't hand out its share."""
 _CLOSE_SECONDS = 10.0
 _POLL_SECONDS = 1.0
-_LOSSES = (RayActorError, ObjectLostError, OutOfMemoryError, WorkerCrashedError)
 
 
 def map_unordered(
@@ -89,14 +82,13 @@ def map_unordered(
         "scheduling_strategy": "SPREAD",
     }
     return _Map(
-        make_worker,
-        iter(items),
-        shared=shared,
+        recipe=(make_worker, shared),
+        items=enumerate(items),
         workers=workers,
         in_flight=in_flight_per_worker,
         max_attempts=max_attempts,
         schedule_seconds=schedule_seconds,
-        actor_options=actor_options,
+        options=actor_options,
         on_event=on_event or (lambda event: None),
     ).run()
 
@@ -126,142 +118,133 @@ class _Actor:
         return any(job.attempts > 1 for job in self.jobs)
 
 
+@dataclass(eq=False, kw_only=True)
 class _Map(Generic[S, T, R]):
     """The state of one map: every object reference in flight belongs to one actor."""
 
-    def __init__(
-        self,
-        make_worker: Callable[[S], Worker[T, R]],
-        items: Iterator[T],
-        *,
-        shared: S,
-        workers: int,
-        in_flight: int,
-        max_attempts: int,
-        schedule_seconds: float,
-        actor_options: dict[str, Any],
-        on_event: Callable[[Event], None],
-    ) -> None:
-        self._items = enumerate(items)
-        self._workers = workers
-        self._in_flight = in_flight
-        self._max_attempts = max_attempts
-        self._schedule_seconds = schedule_seconds
-        self._options = actor_options
-        self._on_event = on_event
-        self._host = ray.remote(**actor_options)(Host)
-        self._recipe = (make_worker, shared)
-        self._setup_arguments: tuple[Any, ...] = ()
-        self._actors: list[_Actor] = []
-        self._pending: dict[Any, tuple[_Actor, _Job | None]] = {}
-        self._backlog: deque[_Job] = deque()
-        self._suspects: deque[_Job] = deque()
-        self._exhausted = False
-        self._starts_failed = 0
-        self._failure: PoisonItemError | None = None
+    recipe: tuple[Callable[[S], Worker[T, R]], S]
+    items: Iterator[tuple[int, T]]
+    workers: int
+    in_flight: int
+    max_attempts: int
+    schedule_seconds: float
+    options: dict[str, Any]
+    on_event: Callable[[Event], None]
+    actors: list[_Actor] = field(default_factory=list)
+    pending: dict[Any, tuple[_Actor, _Job | None]] = field(default_factory=dict)
+    backlog: deque[_Job] = field(default_factory=deque)
+    suspects: deque[_Job] = field(default_factory=deque)
+    exhausted: bool = False
+    starts_failed: int = 0
+    failure: PoisonItemError | None = None
+    recipe_refs: tuple[Any, ...] = ()
+    """`recipe` in the object store: put there once, fetched once by each node."""
 
     def run(self) -> Iterator[tuple[int, R]]:
         try:
-            self._setup_arguments = tuple(ray.put(part) for part in self._recipe)
-            for _ in range(self._workers):
+            self.recipe_refs = tuple(ray.put(part) for part in self.recipe)
+            for _ in range(self.workers):
                 self._spawn()
             self._take()
             while self._unfinished():
                 self._dispatch()
                 if (ref := self._next_ready()) is not None:
                     yield from self._settle(ref)
-                if self._failure is None:
+                if self.failure is None:
                     self._take()
-            if self._failure is not None:
-                raise self._failure
+            if self.failure is not None:
+                raise self.failure
             self._close_workers()
         finally:
             self._kill_workers()
 
     def _unfinished(self) -> bool:
-        if self._failure is not None:  # finish what is in flight, start nothing
-            return any(job is not None for _, job in self._pending.values())
-        return self._outstanding() > 0 or not self._exhausted
+        if self.failure is not None:  # finish what is in flight, start nothing
+            return any(job is not None for _, job in self.pending.values())
+        return self._outstanding() > 0 or not self.exhausted
 
     def _outstanding(self) -> int:
-        in_flight = sum(job is not None for _, job in self._pending.values())
-        return in_flight + len(self._backlog) + len(self._suspects)
+        in_flight = sum(job is not None for _, job in self.pending.values())
+        return in_flight + len(self.backlog) + len(self.suspects)
 
     def _may_take(self) -> bool:
-        return not self._exhausted and self._outstanding() < self._workers * self._in_flight
+        return not self.exhausted and self._outstanding() < self.workers * self.in_flight
 
     def _take(self) -> None:
         """Take one item from the iterator. One only: results must not wait while items are read."""
         if not self._may_take():
             return
         try:
-            position, item = next(self._items)
+            position, item = next(self.items)
         except StopIteration:
-            self._exhausted = True
+            self.exhausted = True
         else:
-            self._backlog.append(_Job(position=position, item=ray.put(item)))
+            self.backlog.append(_Job(position=position, item=ray.put(item)))
 
     # Starting workers
 
     def _spawn(self) -> None:
-        actor = _Actor(handle=self._host.remote(), spawned=time.monotonic())
-        self._actors.append(actor)
-        self._pending[actor.handle.place.remote()] = (actor, None)
+        handle = ray.remote(**self.options)(Host).remote()
+        actor = _Actor(handle=handle, spawned=time.monotonic())
+        self.actors.append(actor)
+        self.pending[actor.handle.place.remote()] = (actor, None)
 
     def _advance(self, actor: _Actor, place: Place | None) -> None:
         """An actor answered: first where it is, then (None) that its worker is set up."""
         if place is not None:
             actor.place = place
-            self._pending[actor.handle.setup.remote(*self._setup_arguments)] = (actor, None)
+            self.pending[actor.handle.setup.remote(*self.recipe_refs)] = (actor, None)
             return
         assert actor.place is not None
         actor.ready = True
-        self._starts_failed = 0
-        self._on_event(WorkerStarted(actor.place))
+        self.starts_failed = 0
+        self.on_event(WorkerStarted(actor.place))
 
     # Dispatching
 
     def _dispatch(self) -> None:
-        if self._failure is not None:
+        if self.failure is not None:
             return
-        idlest_first = sorted((a for a in self._actors if a.ready), key=lambda a: len(a.jobs))
+        idlest_first = sorted((a for a in self.actors if a.ready), key=lambda a: len(a.jobs))
         for actor in idlest_first:
             while (job := self._choose(actor)) is not None:
                 job.attempts += 1
                 actor.jobs.append(job)
-                self._pending[actor.handle.process.remote(job.item)] = (actor, job)
+                self.pending[actor.handle.process.remote(job.item)] = (actor, job)
 
     def _choose(self, actor: _Actor) -> _Job | None:
         """The next item for this actor: a suspect runs alone, others share."""
-        starting = [a for a in self._actors if not a.ready]
-        if self._suspects and not actor.jobs:
-            return self._suspects.popleft()
-        if not self._backlog or actor.quarantined or len(self._suspects) > len(starting):
+        starting = [a for a in self.actors if not a.ready]
+        if self.suspects and not actor.jobs:
+            return self.suspects.popleft()
+        if not self.backlog or actor.quarantined or len(self.suspects) > len(starting):
             return None
         now = time.monotonic()
         share = any(now - other.spawned < _EXPECTED_SECONDS for other in starting)
-        room = 1 if share else self._in_flight
-        return self._backlog.popleft() if len(actor.jobs) < room else None
+        room = 1 if share else self.in_flight
+        return self.backlog.popleft() if len(actor.jobs) < room else None
 
     # Collecting
 
     def _next_ready(self) -> Any | None:
-        timeout = 0 if self._failure is None and self._may_take() else _POLL_SECONDS
-        ready, _ = ray.wait(list(self._pending), num_returns=1, timeout=timeout)
+        timeout = 0 if self.failure is None and self._may_take() else _POLL_SECONDS
+        ready, _ = ray.wait(list(self.pending), num_returns=1, timeout=timeout)
         if not ready:
             self._check_scheduled()
             return None
         return ready[0]
 
     def _settle(self, ref: Any) -> Iterator[tuple[int, R]]:
-        actor, job = self._pending.pop(ref)
+        actor, job = self.pending.pop(ref)
         try:
             value = ray.get(ref)
         except RayTaskError as error:
-            raise _original(error) from error
-        except _LOSSES as error:
-            self._lose(actor, job, _reason(error))
+            raise original(error) from error
+        except LOSSES as error:
+            self._lose(actor, job, reason_of(error))
             return
+        except RayError as error:
+            raise ClusterError(f"Ray failed: {reason_of(error)}") from error
         if job is None:
             self._advance(actor, value)
             return
@@ -270,43 +253,43 @@ class _Map(Generic[S, T, R]):
 
     def _lose(self, actor: _Actor, job: _Job | None, reason: str) -> None:
         """Every reference of a dead actor comes here by itself; the first replaces the actor."""
-        if actor in self._actors:
+        if actor in self.actors:
             self._bury(actor, reason)
-        if job is None or self._failure is not None:
+        if job is None or self.failure is not None:
             return
-        if job.attempts >= self._max_attempts:
-            self._failure = PoisonItemError(
+        if job.attempts >= self.max_attempts:
+            self.failure = PoisonItemError(
                 position=job.position, attempts=job.attempts, reason=reason
             )
             return
-        self._suspects.append(job)
-        self._on_event(ItemRetried(job.position, job.attempts, reason))
+        self.suspects.append(job)
+        self.on_event(ItemRetried(job.position, job.attempts, reason))
 
     def _bury(self, actor: _Actor, reason: str) -> None:
-        self._actors.remove(actor)
+        self.actors.remove(actor)
         ray.kill(actor.handle)  # where Ray only lost sight of it, two must not do the same work
-        self._on_event(WorkerLost(actor.place, reason))
+        self.on_event(WorkerLost(actor.place, reason))
         if not actor.ready:
-            self._starts_failed += 1
-            if self._starts_failed >= self._max_attempts:
+            self.starts_failed += 1
+            if self.starts_failed >= self.max_attempts:
                 raise WorkerLostError(
-                    f"workers died while starting, {self._starts_failed} times in a row, "
+                    f"workers died while starting, {self.starts_failed} times in a row, "
                     f"the last time: {reason}"
                 )
-        if self._failure is None:
+        if self.failure is None:
             self._spawn()
 
     def _check_scheduled(self) -> None:
         """Give up where not one worker process came up in the time allowed."""
-        newest = max((actor.spawned for actor in self._actors), default=time.monotonic())
+        newest = max((actor.spawned for actor in self.actors), default=time.monotonic())
         waited = time.monotonic() - newest
-        if waited < self._schedule_seconds or any(actor.place for actor in self._actors):
+        if waited < self.schedule_seconds or any(actor.place for actor in self.actors):
             return
         total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
         raise ClusterError(
-            f"no worker could be started within {self._schedule_seconds:.0f} s: each needs "
-            f"{self._options['num_cpus']:g} CPUs and {self._options['num_gpus']:g} GPUs on one "
+            f"no worker could be started within {self.schedule_seconds:.0f} s: each needs "
+            f"{self.options['num_cpus']:g} CPUs and {self.options['num_gpus']:g} GPUs on one "
             f"machine; the cluster has {total.get('CPU', 0):g} CPUs ({free.get('CPU', 0):g} free) "
             f"and {total.get('GPU', 0):g} GPUs ({free.get('GPU', 0):g} free)"
         )
@@ -314,24 +297,12 @@ class _Map(Generic[S, T, R]):
     # Ending
 
     def _close_workers(self) -> None:
-        closing = [actor.handle.close.remote() for actor in self._actors if actor.ready]
+        closing = [actor.handle.close.remote() for actor in self.actors if actor.ready]
         if closing:
             ray.wait(closing, num_returns=len(closing), timeout=_CLOSE_SECONDS)
 
     def _kill_workers(self) -> None:
-        for actor in self._actors:
-            ray.kill(actor.handle)
-        self._pending.clear()
-
-
-def _original(error: RayTaskError) -> BaseException:
-    """What the worker raised, as it was: Ray wraps it in a type of its own."""
-    return error.cause if isinstance(error.cause, BaseException) else error
-
-
-def _reason(error: Exception) -> str:
-    """One line of the several that Ray says about a death."""
-    text = " ".join(str(error).split())
-    if (detail := re.search(r"Worker exit detail: (.*)", text)) is not None:
-        text = detail[1].split(" There are some potential root causes")[0]
-    return text[:300]
+        if ray.is_initialized():  # else the session ended first, and its workers with it
+            for actor in self.actors:
+                ray.kill(actor.handle)
+        self.pending.clear()

@@ -1,0 +1,32 @@
+"""Telling the ways apart in which a call to an actor fails, and saying them in one line."""
+
+import re
+
+from ray.exceptions import (
+    ObjectLostError,
+    OutOfMemoryError,
+    RayActorError,
+    RayTaskError,
+    WorkerCrashedError,
+)
+
+LOSSES = (RayActorError, ObjectLostError, OutOfMemoryError, WorkerCrashedError)
+"""The worker, its machine or its result is gone: worth another attempt elsewhere."""
+_CAUSES = re.compile(r" (Some common causes include|There are some potential root causes).*")
+_LONGEST = 300
+
+
+def original(error: RayTaskError) -> BaseException:
+    """Return what the worker raised, as it was: Ray wraps it in a type of its own."""
+    return error.cause if isinstance(error.cause, BaseException) else error
+
+
+def reason_of(error: Exception) -> str:
+    """Return the one telling line of the many that Ray writes about a death."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if getattr(error, "actor_init_failed", False):  # a traceback: the last line says what
+        return lines[-1][:_LONGEST]
+    text = _CAUSES.sub("", " ".join(lines))
+    if (detail := re.search(r"Worker exit detail: (.*)", text)) is not None:
+        text = f"the process was killed or crashed ({detail[1]})"
+    return text[:_LONGEST]
