@@ -1,0 +1,170 @@
+"""What is carried over untouched: sound, subtitles, attachments, chapters, metadata."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError
+from av.stream import Discard, Stream
+
+from vidgan.media.opening import open_film
+from vidgan.media.types import Film
+
+_STALE = {"ENCODER", "DURATION", "BPS", "ROTATE", "VENDOR_ID", "NUMBER_OF_FRAMES"} | {
+    *("NUMBER_OF_BYTES", "MAJOR_BRAND", "MINOR_VERSION", "COMPATIBLE_BRANDS")
+}
+_PATIENCE = 100
+"""Errors in a row after which a damaged source is taken to have ended."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What was written of one audio stream, to be compared with what is read back."""
+
+    codec: str
+    packets: int = 0
+    size: int = 0
+    """Bytes."""
+    start: Fraction | None = None
+    """Seconds."""
+
+    def add(self, packet: "av.Packet[Any]") -> None:
+        """Count a packet, read or about to be written."""
+        if self.start is None and packet.pts is not None:
+            self.start = packet.pts * packet.time_base
+        self.packets += 1
+        self.size += packet.size
+
+
+@dataclass(slots=True, kw_only=True)
+class Carried:
+    """The streams that go along, and what happened to them."""
+
+    streams: dict[int, Stream]
+    """The index in the source, and the stream of the output."""
+    tallies: dict[int, Tally]
+    """The index in the output, of audio streams."""
+    warnings: list[str] = field(default_factory=list)
+
+
+def kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
+    """Without what describes the old file, such as its encoder and its bit rates."""
+    return {
+        key: value
+        for key, value in metadata.items()
+        if key.upper().split("-")[0] not in _STALE and not key.startswith("_STATISTICS")
+    }
+
+
+def chapters_later(source: InputContainer, shift: Fraction) -> "list[av.container.core.Chapter]":
+    """The chapters of the source, moved by `shift` seconds."""
+    chapters = source.chapters()
+    for chapter in chapters:
+        ticks = round(shift / (chapter["time_base"] or 1))
+        chapter["start"] += ticks
+        chapter["end"] += ticks
+    return chapters
+
+
+def add_copy(container: OutputContainer, template: Stream) -> Stream:
+    """A stream of the output for packets of a stream of the source.
+
+    Raises:
+        ValueError: the container does not hold this codec.
+    """
+    stream = container.add_stream_from_template(template, opaque=True)
+    stream.metadata.update(kept_metadata(template.metadata))
+    stream.disposition = template.disposition
+    return stream
+
+
+def read_carried(
+    source: InputContainer, film: Film, carried: Carried, *, shift: Fraction, strict: bool
+) -> Iterator["av.Packet[Any]"]:
+    """The packets to copy, as they are, each bound to its stream of the output.
+
+    Packets whose decode times go backwards, as damage can make them, are left out and named in
+    `carried.warnings`; a source that breaks off ends the copy where it does. `strict` is for
+    containers that need every decode time of a sound to be later than the one before.
+    """
+    for stream in source.streams:
+        if stream.index not in carried.streams:
+            stream.discard = Discard.all
+    upcoming: dict[int, int] = {}
+    last: dict[int, int] = {}
+    dropped: dict[int, int] = {}
+    wanted = [source.streams[index] for index in carried.streams]
+    for packet in _demux(source, wanted, film, carried.warnings):
+        index = packet.stream.index
+        if _is_flush(packet):
+            continue
+        dts = _decode_time(packet, upcoming.get(index, 0))
+        if strict and dts == last.get(index) and isinstance(packet.stream, AudioStream):
+            dts += 1
+        if dts < last.get(index, dts):
+            dropped[index] = dropped.get(index, 0) + 1
+            continue
+        last[index], upcoming[index] = dts, dts + (packet.duration or 0)
+        yield _bound(packet, carried.streams[index], dts, shift)
+    carried.warnings += [
+        f"{film.path}: {count} packets of stream {index} whose times go backwards were left out"
+        for index, count in dropped.items()
+    ]
+
+
+def _is_flush(packet: "av.Packet[Any]") -> bool:
+    return packet.size == 0 and packet.dts is None and packet.pts is None
+
+
+def _decode_time(packet: "av.Packet[Any]", upcoming: int) -> int:
+    """In ticks; where the source has none, the packet follows the one before."""
+    if packet.dts is not None:
+        return packet.dts
+    return packet.pts if packet.pts is not None else upcoming
+
+
+def _bound(packet: "av.Packet[Any]", stream: Stream, dts: int, shift: Fraction) -> "av.Packet[Any]":
+    later = round(shift / packet.time_base)
+    packet.pts = max(packet.pts if packet.pts is not None else dts, dts) + later
+    packet.dts = dts + later
+    packet.stream = stream
+    return packet
+
+
+def _demux(
+    source: InputContainer, streams: list[Stream], film: Film, warnings: list[str]
+) -> Iterator["av.Packet[Any]"]:
+    """Read on after errors, as players do, until the end or until nothing but errors comes."""
+    if not streams:
+        return
+    failures = 0
+    while failures < _PATIENCE:
+        try:
+            for packet in source.demux(streams):
+                failures = 0
+                yield packet
+            return
+        except FFmpegError:
+            failures += 1
+    warnings.append(f"{film.path}: damaged; what comes with the picture ends early")
+
+
+def tally_for(stream: Stream) -> Tally | None:
+    """A fresh count for an audio stream, None for other kinds."""
+    return Tally(codec=stream.codec_context.name) if isinstance(stream, AudioStream) else None
+
+
+def last_frame_duration(film: Film, last_pts: int) -> int | None:
+    """How long the source shows the frame at `last_pts`, in ticks; None where it does not say."""
+    try:
+        with open_film(film.path) as source:
+            stream = source.streams[film.video.index]
+            source.seek(last_pts, stream=stream)
+            found = [p.duration for p in source.demux(stream) if p.pts == last_pts]
+    except FFmpegError:
+        return None
+    return found[0] or None if found else None

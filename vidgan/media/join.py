@@ -1,0 +1,215 @@
+"""Encoded chunks in, one finished film out: whole, verified, or not there at all."""
+
+import errno
+import heapq
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import OutputContainer
+from av.stream import Stream
+
+from vidgan.errors import OutputError
+from vidgan.media.carry import last_frame_duration, read_carried
+from vidgan.media.containers import Container
+from vidgan.media.header import Head, Target, muxer_options, start_times, write_head
+from vidgan.media.opening import open_film
+from vidgan.media.preflight import check_place
+from vidgan.media.timeline import (
+    Timeline,
+    check_complete,
+    survey,
+    timed_packets,
+    usual_duration,
+)
+from vidgan.media.types import EncodedChunk, EncoderSettings, Film, Packet
+from vidgan.media.verify import verify
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinReport:
+    """What was written."""
+
+    output: Path
+    frames: int
+    duration: Fraction
+    """Seconds from the first frame shown to the end of the last one."""
+    audio_streams: int
+    streams_copied: int
+    """Sound, subtitles and attachments."""
+    warnings: tuple[str, ...]
+
+
+def join(
+    film: Film,
+    chunks: Callable[[], Iterable[EncodedChunk]],
+    settings: EncoderSettings,
+    output: Path,
+    *,
+    expected: Sequence[int],
+    overwrite: bool = False,
+) -> JoinReport:
+    """Write the film: the encoded pictures, and all else as it is in the source.
+
+    The file is written as `<output>.part` beside the output, brought to the disk, read back and
+    compared, and only then given its name; after a failure nothing is left behind.
+
+    Args:
+        film: the source.
+        chunks: gives the chunks in order, one at a time; called twice (times, then packets).
+        settings: what the chunks were encoded with.
+        output: the file to make; its ending chooses the container.
+        expected: the presentation times of all frames of the source, in ticks, increasing.
+        overwrite: whether an existing output may be replaced.
+
+    Raises:
+        OutputError: the output exists or cannot be written, or the chunks are not all there.
+        InputError: the source cannot be opened any more.
+    """
+    check_place(film, output, overwrite=overwrite)
+    timeline = survey(chunks())
+    check_complete(timeline, expected)
+    part = output.with_name(output.name + ".part")
+    with _whole_or_nothing(part, output):
+        target = Target(film=film, settings=settings, output=output)
+        report = _write(target, chunks(), timeline, part)
+        check_place(film, output, overwrite=overwrite)  # it may have come up meanwhile
+        part.replace(output)
+        _sync(output.absolute().parent)
+    return report
+
+
+def _write(
+    target: Target, chunks: Iterable[EncodedChunk], timeline: Timeline, part: Path
+) -> JoinReport:
+    film, video, times = target.film, target.film.video, timeline.times
+    shift = max(Fraction(0), -times[0] * video.time_base)
+    last = last_frame_duration(film, times[-1]) or usual_duration(
+        times, video.average_rate, video.time_base
+    )
+    with open_film(film.path) as source:
+        starts = start_times(source, film, times[0] * video.time_base, shift)
+        with _open_part(part, target.kind, starts) as container:
+            head = write_head(container, source, target, shift=shift)
+            pictures = timed_packets(chunks, timeline, last_duration=last)
+            copies = read_carried(
+                source, film, head.carried, shift=shift, strict=target.kind.is_mp4
+            )
+            _mux(container, head, _bound(pictures, head.video, video.time_base, shift), copies)
+    _sync(part)
+    _verify(part, target, head, [t * video.time_base + shift for t in times])
+    return JoinReport(
+        output=target.output,
+        frames=len(times),
+        duration=(times[-1] + last - times[0]) * video.time_base,
+        audio_streams=len(head.carried.tallies),
+        streams_copied=len(head.carried.streams),
+        warnings=(*_warnings(film, timeline, shift), *head.carried.warnings),
+    )
+
+
+@contextmanager
+def _open_part(
+    part: Path, kind: Container, starts: Sequence[Fraction]
+) -> Iterator[OutputContainer]:
+    """Closing writes the index: where writing has failed, only the first failure counts."""
+    # "file:" so that a colon in a name is no protocol.
+    container = av.open(
+        f"file:{part}", "w", format=kind.format, container_options=muxer_options(kind, starts)
+    )
+    try:
+        yield container
+    except BaseException:
+        with suppress(av.FFmpegError):
+            container.close()
+        raise
+    container.close()
+
+
+def _bound(
+    packets: Iterable[Packet], stream: Stream, time_base: Fraction, shift: Fraction
+) -> "Iterator[av.Packet[Any]]":
+    """The packets of the pictures, for the muxer."""
+    later = round(shift / time_base)
+    for packet in packets:
+        assert packet.dts is not None
+        bound: av.Packet[Any] = av.Packet(packet.data)
+        bound.time_base, bound.duration = time_base, packet.duration
+        bound.pts, bound.dts = packet.pts + later, packet.dts + later
+        bound.is_keyframe, bound.stream = packet.is_keyframe, stream
+        yield bound
+
+
+def _mux(
+    container: OutputContainer,
+    head: Head,
+    pictures: "Iterator[av.Packet[Any]]",
+    copies: "Iterator[av.Packet[Any]]",
+) -> None:
+    """Write both in the order of their decode times, so that the muxer holds back little."""
+    for packet in heapq.merge(pictures, copies, key=_decode_seconds):
+        tally = head.carried.tallies.get(packet.stream_index)
+        if tally is not None:
+            tally.add(packet)
+        container.mux_one(packet)
+
+
+def _decode_seconds(packet: "av.Packet[Any]") -> float:
+    return float((packet.dts or 0) * packet.time_base)
+
+
+def _verify(part: Path, target: Target, head: Head, seconds: Sequence[Fraction]) -> None:
+    try:
+        verify(part, video_index=head.video.index, times=seconds, tallies=head.carried.tallies)
+    except OutputError as error:
+        raise OutputError(
+            f"{target.output}: not written, because {error}; try another container, "
+            f"such as {target.output.with_suffix('.mkv').name}"
+        ) from error
+
+
+def _warnings(film: Film, timeline: Timeline, shift: Fraction) -> Iterator[str]:
+    if timeline.lost:
+        seconds = ", ".join(f"{float(t * film.video.time_base):.3f}" for t in timeline.lost[:5])
+        more = ", ..." if len(timeline.lost) > 5 else ""
+        yield (
+            f"{film.path}: {len(timeline.lost)} frames are damaged and missing from the output "
+            f"(at {seconds}{more} s)"
+        )
+    if shift:
+        yield f"{film.path} starts before zero: all of it was moved by {float(shift):.3f} s"
+
+
+@contextmanager
+def _whole_or_nothing(part: Path, output: Path) -> Iterator[None]:
+    """Take the unfinished file away after any failure, and say clearly what the system reports."""
+    try:
+        yield
+    except (av.FFmpegError, OSError) as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(_reason(error, output)) from error
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _reason(error: av.FFmpegError | OSError, output: Path) -> str:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return f"{output}: the disk is full; free some space and run the same command again"
+    if error.errno == errno.EFBIG:
+        return f"{output}: too large for this disk or its limits; choose another place with -o"
+    return f"{output}: cannot be written ({error.strerror or error}); choose another with -o"
+
+
+def _sync(path: Path) -> None:
+    """Bring a file or a folder to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

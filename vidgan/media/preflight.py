@@ -1,0 +1,64 @@
+"""Whether a film can be written to an output, found out before any work is done."""
+
+import io
+import os
+from pathlib import Path
+
+import av
+
+from vidgan.errors import OutputError
+from vidgan.media.encoders import check_codec
+from vidgan.media.header import Target, write_head
+from vidgan.media.opening import open_film
+from vidgan.media.types import EncoderSettings, Film
+
+
+def check_output(
+    film: Film, output: Path, settings: EncoderSettings, *, overwrite: bool = False
+) -> None:
+    """Refuse an output that could not be finished; the very header is tried, in memory.
+
+    Raises:
+        OutputError: the output exists, its folder is missing or closed to writing, its kind is
+            unknown or cannot hold one of the streams.
+        SettingsError: the codec does not go into the container, or refuses the pictures.
+        InputError: the film cannot be opened any more.
+    """
+    target = Target(film=film, settings=settings, output=output)
+    check_codec(settings.codec, output)
+    check_place(film, output, overwrite=overwrite)
+    _check_aspect(target)
+    with open_film(film.path) as source:
+        container = av.open(io.BytesIO(), "w", format=target.kind.format)
+        try:
+            write_head(container, source, target)
+        finally:
+            container.close()
+
+
+def check_place(film: Film, output: Path, *, overwrite: bool) -> None:
+    """Refuse an output that may not be made where it is named.
+
+    Raises:
+        OutputError: it exists, is the input or a folder, or its folder is missing or read-only.
+    """
+    folder = output.absolute().parent
+    if not folder.is_dir():
+        raise OutputError(f"{output}: there is no folder {folder}; make it first")
+    if output.is_dir():
+        raise OutputError(f"{output} is a folder; name a file in it")
+    if output.exists() and output.samefile(film.path):
+        raise OutputError(f"{output} is the input itself; choose another name with -o")
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output} exists already; say --overwrite or choose another with -o")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{output}: no permission to write in {folder}; choose another with -o")
+
+
+def _check_aspect(target: Target) -> None:
+    aspect = target.film.video.sample_aspect_ratio
+    if aspect not in {None, 1} and target.settings.codec not in target.kind.writes_aspect_ratio:
+        raise OutputError(
+            f"{target.output}: pixels of shape {aspect} cannot be kept in {target.ending} with "
+            f"{target.settings.codec}; write {target.output.with_suffix('.mp4').name} instead"
+        )
