@@ -119,10 +119,14 @@ def generator_from_json(text: str) -> GeneratorConfig:
     Raises:
         ValueError: not JSON, an unknown kind, unknown fields, or values of the wrong type.
     """
-    raw = json.loads(text)
+    try:
+        raw = json.loads(text)
+    except RecursionError as exc:
+        raise ValueError("JSON nested too deeply") from exc
     require(isinstance(raw, dict), f"expected a JSON object, got {text[:80]!r}")
     kind = raw.pop("kind", None)
-    require(kind in _KINDS, f"unknown kind of generator {kind!r}; known: {', '.join(_KINDS)}")
+    known = isinstance(kind, str) and kind in _KINDS
+    require(known, f"unknown kind of generator {kind!r}; known: {', '.join(_KINDS)}")
     cls = _KINDS[kind]
     types = {field.name: field.type for field in fields(cls)}
     require(raw.keys() <= types.keys(), f"unknown fields: {sorted(raw.keys() - types.keys())}")
@@ -141,4 +145,5 @@ def _check_field(name: str, value: object, annotation: object) -> None:
         ok = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 4096
         require(ok, f"{name} must be a whole number from 0 to 4096, not {value!r}")
     else:
-        require(isinstance(value, int | float), f"{name} must be a number, not {value!r}")
+        ok = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1e6
+        require(ok, f"{name} must be a number, not {value!r}")

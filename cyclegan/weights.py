@@ -6,6 +6,7 @@ its name; no code in it runs; and no network is built that its own tensors would
 
 import os
 import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -74,7 +75,7 @@ def _config_of(state: Mapping[str, Tensor], metadata: dict[str, str]) -> Generat
     try:
         said = generator_from_json(text)
     except ValueError as exc:
-        raise WeightsError(f"has damaged metadata ({exc}): get the file again") from exc
+        raise WeightsError(f"has damaged metadata ({str(exc)[:120]}): get the file again") from exc
     if isinstance(config, FastConfig) and isinstance(said, FastConfig):
         config = replace(config, input_share=said.input_share)
     if isinstance(config, UnetConfig) and isinstance(said, UnetConfig):
@@ -90,12 +91,13 @@ def _usable(name: str, tensor: Tensor) -> Tensor:
         return tensor.to(torch.long, copy=True)
     if not tensor.is_floating_point():
         raise WeightsError(f"has {name} as {tensor.dtype}: give weights in floating point")
-    if not torch.isfinite(tensor).all():
+    usable = tensor.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
+    if not usable.isfinite().all():
         raise WeightsError(
             f"has values in {name} that are not finite (the training blew up): "
             "give an earlier checkpoint"
         )
-    return tensor.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
+    return usable
 
 
 def _read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -139,30 +141,42 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def _read_pth(path: Path) -> dict[str, Tensor]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # what matters in them comes as an error too
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as exc:
         raise _unpicklable(exc) from exc
     except Exception as exc:  # a damaged pickle can raise anything
         raise _damaged(exc) from exc
     state = find_state_dict(content)
     for name, tensor in state.items():
-        if tensor.untyped_storage().nbytes() < tensor.numel() * tensor.element_size():
+        if not _is_whole(tensor):
             raise WeightsError(f"has {name} without data of its own: get the file again")
     return state
 
 
+def _is_whole(tensor: Tensor) -> bool:
+    """Whether each element has memory of its own: a pickle may claim a huge tensor of one byte."""
+    if tensor.is_meta or tensor.is_nested or tensor.layout != torch.strided:
+        return False
+    return tensor.untyped_storage().nbytes() >= tensor.numel() * tensor.element_size()
+
+
+_SAVE_WEIGHTS = "save the generator's weights alone with torch.save(net.state_dict(), FILE)"
+
+
 def _unpicklable(exc: pickle.UnpicklingError) -> WeightsError:
-    """torch refuses both damaged pickles and those that would run code with this error."""
+    """torch raises this for pickles that would run code, and for those of other makers."""
     text = str(exc)
-    if "GLOBAL " not in text and "Unsupported class" not in text:
-        return _damaged(exc)
-    name = text.partition("GLOBAL ")[2].split(" ")[0].strip("`")
-    return WeightsError(
-        f"holds code ({name or 'a class'}), which is never run: save the generator's weights "
-        "alone with torch.save(net.state_dict(), FILE)"
-    )
+    if "GLOBAL " in text:
+        name = text.partition("GLOBAL ")[2].split()[0]
+        return WeightsError(f"holds code ({name}), which is never run: {_SAVE_WEIGHTS}")
+    if "WeightsUnpickler" in text:
+        return WeightsError(f"is a pickle that torch.save did not write: {_SAVE_WEIGHTS}")
+    return _damaged(exc)
 
 
 def _damaged(exc: Exception) -> WeightsError:
-    reason = " ".join(str(exc).split())[:120]
+    if "TorchScript" in str(exc):
+        return WeightsError(f"is TorchScript, which holds code that is never run: {_SAVE_WEIGHTS}")
+    reason = " ".join(str(exc).split()).partition(". ")[0][:120] or type(exc).__name__
     return WeightsError(f"is damaged or cut off ({reason}): get the file again")
