@@ -1,5 +1,6 @@
 """Two folders of photographs as one endless, unpaired, exactly repeatable stream of crops."""
 
+import re
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,6 +11,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms.v2 import functional as tvf
+
+_SOURCE_LINE = re.compile(r"^\w+, \S+:\d+, ")
+"""Where in torchvision's own source an error arose: of no use to who reads the message."""
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 
@@ -56,18 +60,21 @@ def to_signed(image: Tensor) -> Tensor:
 
 
 def read_image(path: Path) -> Tensor:
-    """An image file as uint8 (3, H, W) RGB, upright (EXIF rotation applied).
+    """An image file as uint8 (3, H, W) RGB, upright (EXIF rotation applied), without alpha.
 
     Raises:
         DataError: the file is not an image that can be read.
     """
     try:
-        return decode_image(str(path), ImageReadMode.RGB, apply_exif_orientation=True)
+        image: Tensor = decode_image(str(path), ImageReadMode.RGB, apply_exif_orientation=True)
     except (RuntimeError, ValueError) as exc:
-        reason = str(exc).partition("\n")[0]
+        reason = _SOURCE_LINE.sub("", str(exc).partition("\n")[0])
         raise DataError(f"{path} cannot be read as an image ({reason}): repair or remove it") from (
             exc
         )
+    if image.dtype == torch.uint16:  # a PNG of 16 bits: 65535 = 257 * 255
+        return image.float().div(257).round().to(torch.uint8)
+    return image
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -78,7 +85,9 @@ def list_images(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder: give one with images of one domain")
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+    paths = sorted(
+        p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()
+    )
     if len(paths) < 2:
         kinds = ", ".join(sorted(IMAGE_SUFFIXES))
         raise DataError(f"{folder} holds {len(paths)} images ({kinds}): at least 2 are needed")

@@ -32,7 +32,7 @@ class ImagePool:
             return image
         place = int(torch.randint(self.size, (), generator=self._random))
         old, self.images[place] = self.images[place], image.clone()
-        return old
+        return old.to(image.device)  # a pool read from a checkpoint is on the CPU
 
     def state_dict(self) -> dict[str, Tensor | list[Tensor]]:
         """The images and the random state."""

@@ -8,10 +8,14 @@ RUN/log.jsonl        one line of losses and speed per interval
 """
 
 import json
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from types import FrameType
 
 import torch
 
@@ -64,7 +68,8 @@ def run_training(
 ) -> None:
     """Train on two folders of images and keep everything in `out`.
 
-    Ctrl-C, and any exception of `report`, writes a last checkpoint before it goes on its way.
+    Ctrl-C ends it after the step in progress, and any exception of `report` at once, with a last
+    checkpoint. A failure within a step, which leaves no whole state, keeps the checkpoint before.
 
     Raises:
         DataError: a folder cannot be used.
@@ -83,9 +88,16 @@ def run_training(
         dataset, batch=config.batch, start_step=state.step, loaders=options.loaders
     )
     try:
-        train(config, state, batches, report=recorder, device=options.device)
+        with _interrupt_held() as check:
+
+            def heard(progress: Progress) -> None:
+                recorder(progress)
+                check()
+
+            train(config, state, batches, report=heard, device=options.device)
     finally:
-        recorder.save()
+        if state.is_whole and state.step > 0:
+            recorder.save()
 
 
 def _open_run(config: TrainConfig, out: Path, options: RunOptions) -> TrainState:
@@ -98,13 +110,56 @@ def _open_run(config: TrainConfig, out: Path, options: RunOptions) -> TrainState
                 f"{out} was trained with other settings (see {config_file}): "
                 "resume with the same ones, or choose another --out"
             )
-        state.load_state_dict(load_checkpoint(checkpoint))
+        _restore(state, checkpoint)
         return state
     if checkpoint.exists():
         raise WeightsError(f"{out} holds a run already: add --resume, or choose another --out")
-    out.mkdir(parents=True, exist_ok=True)
-    write_atomically(config_file, lambda part: part.write_text(text))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_atomically(config_file, lambda part: part.write_text(text))
+    except OSError as exc:
+        raise WeightsError(
+            f"{out} cannot be written ({exc.strerror}): choose another --out"
+        ) from exc
     return state
+
+
+def _restore(state: TrainState, checkpoint: Path) -> None:
+    content = load_checkpoint(checkpoint)
+    try:
+        state.load_state_dict(content)
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as exc:
+        raise WeightsError(
+            f"{checkpoint} is not of a training with these settings: "
+            "resume with the same ones, or choose another --out"
+        ) from exc
+
+
+@contextmanager
+def _interrupt_held() -> Iterator[Callable[[], None]]:
+    """Hold Ctrl-C back until the callable this yields is called, so that it never splits a step.
+
+    A second Ctrl-C does what it always does. Outside the main thread nothing changes.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is None:
+        yield lambda: None
+        return
+    pressed: list[int] = []
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    def check() -> None:
+        if pressed:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, hold)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Recorder:

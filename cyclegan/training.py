@@ -1,6 +1,7 @@
 """The training loop: plain, resumable, and without any knowledge of how it was launched."""
 
 import itertools
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
@@ -81,6 +82,8 @@ class TrainState:
     networks: Networks
     learner: Learner
     step: int = 0
+    is_whole: bool = True
+    """False in the middle of a step, when some weights have changed and others not yet."""
 
     def state_dict(self) -> dict[str, object]:
         """Tensors and plain values alone, fit for `torch.load(weights_only=True)`."""
@@ -178,6 +181,7 @@ def train(
         scale = lr_scale(images_seen, config)
         _set_rate(state.learner.optimizer_g, config.lr_g * scale)
         _set_rate(state.learner.optimizer_d, config.lr_d * scale)
+        state.is_whole = False
         step_losses = train_step(
             state.networks,
             state.learner,
@@ -188,6 +192,7 @@ def train(
             steps=state.step,
         )
         state.step += 1
+        state.is_whole = True
         report(
             Progress(
                 step=state.step,
@@ -212,5 +217,12 @@ def batches_from(
     `loaders` is the number of loader processes; 0 loads in this one.
     """
     rest = Subset(dataset, range(start_step * batch, len(dataset)))
-    loader = DataLoader(rest, batch_size=batch, num_workers=loaders)
+    loader = DataLoader(
+        rest, batch_size=batch, num_workers=loaders, worker_init_fn=_ignore_interrupt
+    )
     yield from loader
+
+
+def _ignore_interrupt(worker: int) -> None:
+    """Ctrl-C reaches loader processes too; it is the training's own process that must answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
