@@ -10,6 +10,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.stream import Discard, Stream
+from av.subtitles.stream import SubtitleStream
 
 from vidgan.media.opening import open_film
 from vidgan.media.types import Film
@@ -100,7 +101,7 @@ def read_carried(
     wanted = [source.streams[index] for index in carried.streams]
     for packet in _demux(source, wanted, film, carried.warnings):
         index = packet.stream.index
-        if _is_flush(packet):
+        if _is_flush(packet) or _is_gap(packet):
             continue
         dts = _decode_time(packet, upcoming.get(index, 0))
         if strict and dts == last.get(index) and isinstance(packet.stream, AudioStream):
@@ -118,6 +119,12 @@ def read_carried(
 
 def _is_flush(packet: "av.Packet[Any]") -> bool:
     return packet.size == 0 and packet.dts is None and packet.pts is None
+
+
+def _is_gap(packet: "av.Packet[Any]") -> bool:
+    """An empty line of an mp4 subtitle: the muxer writes those itself, once more if copied."""
+    is_text = isinstance(packet.stream, SubtitleStream) and packet.stream.name == "mov_text"
+    return is_text and bytes(packet) == b"\0\0"
 
 
 def _decode_time(packet: "av.Packet[Any]", upcoming: int) -> int:
