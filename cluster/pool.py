@@ -9,7 +9,7 @@ be that item's own doing. Why not `ActorPool`: it queues without bound.
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -45,7 +45,7 @@ def map_unordered(
     max_attempts: int = 3,
     schedule_seconds: float = SCHEDULE_SECONDS,
     on_event: Callable[[Event], None] | None = None,
-) -> Iterator[tuple[int, R]]:
+) -> Generator[tuple[int, R], None, None]:
     """Run every item through one of `workers` actors; yield (position, result) as each is done.
 
     Items are taken and dispatched in order, lazily: at most `workers * in_flight_per_worker` are
@@ -140,7 +140,7 @@ class _Map(Generic[S, T, R]):
     recipe_refs: tuple[Any, ...] = ()
     """`recipe` in the object store: put there once, fetched once by each node."""
 
-    def run(self) -> Iterator[tuple[int, R]]:
+    def run(self) -> Generator[tuple[int, R], None, None]:
         try:
             self.recipe_refs = tuple(ray.put(part) for part in self.recipe)
             for _ in range(self.workers):

@@ -58,7 +58,8 @@ def session(*, address: str | None = None, num_cpus: int | None = None) -> Itera
     this machine). Otherwise, or where the address is "local", a private Ray is started with
     `num_cpus` CPUs (default: all) and stopped when the block ends, however it ends.
 
-    Nothing of Ray's is printed. Authentication stays as Ray has it: a local Ray asks for a token.
+    Nothing of Ray's is printed. Authentication stays as Ray has it: a local Ray asks for a token,
+    and a token found on this machine is shown to the cluster at `address`.
 
     Raises:
         ClusterError: the cluster does not answer, refuses us, or a local Ray does not start.
@@ -95,7 +96,6 @@ def _describe(*, started_here: bool) -> Session:
 def _hush() -> None:
     """Keep Ray's notices (tokens, metrics, worker deaths) off the screen; errors are raised."""
     logging.getLogger("ray").setLevel(logging.CRITICAL)
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else a FutureWarning
 
 
 @contextmanager
@@ -187,7 +187,7 @@ def _check_answers(address: str) -> None:
     """Connect in a process of its own first, which can be given up.
 
     Where something listens that is not Ray, or a proxy answers for a dead machine, `ray.init`
-    tries for minutes, writes warnings from C++ and cannot be interrupted. Costs about 1.5 s.
+    tries for minutes, writes warnings from C++ and cannot be interrupted. Costs about 1 s.
     """
     try:
         trial = subprocess.run(
@@ -198,6 +198,11 @@ def _check_answers(address: str) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
+        if b"Unauthenticated" in (error.stderr or b""):
+            raise ClusterError(
+                f"the Ray cluster at {address} wants a token: copy ~/.ray/auth_token from its head "
+                "node (or set RAY_AUTH_TOKEN), and set RAY_AUTH_MODE=token"
+            ) from error
         raise ClusterError(
             f"no Ray cluster answers at {address} within {ANSWER_SECONDS:.0f} s; "
             "check the address with `ray status`"

@@ -1,0 +1,265 @@
+"""The map over actors, on a real local Ray, with processes that are really killed."""
+
+import itertools
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ray
+from numpy.typing import NDArray
+
+from cluster import ClusterError, PoisonItemError, WorkerLostError
+from cluster.actor import Event, ItemRetried, WorkerLost, WorkerStarted
+from cluster.pool import map_unordered
+from cluster.session import Session
+
+# The actors cannot import this file; send its classes along.
+ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[no-untyped-call]
+
+pytestmark = pytest.mark.usefixtures("ray_session")
+GENEROUS = 60.0
+"""Seconds: only a hang takes so long, also on a busy machine."""
+
+
+class Adder:
+    """Adds the sum of the shared array, and dawdles a little."""
+
+    def __init__(self, shared: NDArray[np.int64]) -> None:
+        self.shared = shared
+
+    def setup(self) -> None:
+        self.offset = int(self.shared.sum())
+
+    def process(self, item: int) -> int:
+        time.sleep(0.02)
+        return item + self.offset
+
+    def close(self) -> None:
+        del self.offset
+
+
+class Diary:
+    """Writes what happens to it into a file, a line each."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, line: str) -> None:
+        with self.path.open("a") as file:
+            file.write(line + "\n")
+
+    def setup(self) -> None:
+        self.write("setup")
+
+    def process(self, item: int) -> int:
+        self.write(f"process {item}")
+        return item
+
+    def close(self) -> None:
+        self.write("close")
+
+
+class Suicidal(Diary):
+    """Item 2 kills the process it is in."""
+
+    def process(self, item: int) -> int:
+        super().process(item)
+        time.sleep(0.05)
+        if item == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return item
+
+
+class Failing(Diary):
+    """Item 1 cannot be done; any other takes for ever."""
+
+    def process(self, item: int) -> int:
+        super().process(item)
+        if item == 1:
+            raise LookupError("item 1 has no frames")
+        time.sleep(10 * GENEROUS)
+        return item
+
+
+class Unset(Diary):
+    """Its setup fails half-way."""
+
+    def setup(self) -> None:
+        super().setup()
+        raise FileNotFoundError("weights.pth is gone")
+
+
+class Stillborn(Diary):
+    """Its setup takes the process down."""
+
+    def setup(self) -> None:
+        super().setup()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Meeting:
+    """An item is done only while another is in process."""
+
+    def __init__(self, shared: None) -> None:
+        self.barrier = threading.Barrier(2)
+
+    def setup(self) -> None:
+        pass
+
+    def process(self, item: int) -> int:
+        self.barrier.wait(timeout=GENEROUS)
+        return item
+
+    def close(self) -> None:
+        pass
+
+
+SHARED = np.arange(1000)
+OFFSET = int(SHARED.sum())
+
+
+def test_every_result_comes_once_with_its_position() -> None:
+    results = list(map_unordered(Adder, range(30), shared=SHARED, workers=2, cpus_per_worker=1))
+    assert sorted(results) == [(i, i + OFFSET) for i in range(30)]
+
+
+def test_nothing_to_do_is_no_error() -> None:
+    assert list(map_unordered(Adder, [], shared=SHARED, workers=1, cpus_per_worker=1)) == []
+
+
+def test_items_are_taken_only_as_they_are_needed() -> None:
+    taken = 0
+
+    def endless() -> Iterator[int]:
+        nonlocal taken
+        for item in itertools.count():
+            taken += 1
+            yield item
+
+    results = map_unordered(Adder, endless(), shared=SHARED, workers=2, cpus_per_worker=1)
+    ahead = [taken - done for done, _ in zip(range(20), results, strict=False)]
+    results.close()
+    assert max(ahead) <= 4
+
+
+def test_two_items_overlap_in_one_worker() -> None:
+    results = map_unordered(Meeting, range(4), shared=None, workers=1, cpus_per_worker=1)
+    assert sorted(results) == [(i, i) for i in range(4)]
+
+
+def test_more_workers_than_fit_share_what_there_is() -> None:
+    results = map_unordered(Adder, range(8), shared=SHARED, workers=5, cpus_per_worker=1)
+    assert sorted(results) == [(i, i + OFFSET) for i in range(8)]
+
+
+def test_workers_are_closed_when_all_is_done(tmp_path: Path) -> None:
+    diary = tmp_path / "diary"
+    list(map_unordered(Diary, range(3), shared=diary, workers=1, cpus_per_worker=1))
+    lines = diary.read_text().splitlines()
+    assert lines[0] == "setup"
+    assert lines[-1] == "close"
+    assert sorted(lines[1:-1]) == ["process 0", "process 1", "process 2"]
+
+
+def test_a_killed_worker_changes_nothing_in_the_results() -> None:
+    events: list[Event] = []
+    results = {}
+    stream = map_unordered(
+        Adder, range(60), shared=SHARED, workers=2, cpus_per_worker=1, on_event=events.append
+    )
+    victim = None
+    for position, value in stream:
+        assert position not in results
+        results[position] = value
+        if len(results) == 5:
+            victim = next(e.place.pid for e in events if isinstance(e, WorkerStarted))
+            os.kill(victim, signal.SIGKILL)
+    assert results == {i: i + OFFSET for i in range(60)}
+    lost = [event.place for event in events if isinstance(event, WorkerLost)]
+    assert [place.pid for place in lost if place is not None] == [victim]
+    retried = [event for event in events if isinstance(event, ItemRetried)]
+    assert 1 <= len(retried) <= 2  # what it had in flight
+    assert all("killed" in event.reason for event in retried)
+
+
+def test_an_item_that_kills_its_workers_is_named(tmp_path: Path) -> None:
+    diary = tmp_path / "diary"
+    delivered: list[tuple[int, int]] = []
+    results = map_unordered(
+        Suicidal, range(6), shared=diary, workers=2, cpus_per_worker=1, max_attempts=3
+    )
+    with pytest.raises(PoisonItemError, match="item 2 lost its worker 3 times") as caught:
+        delivered.extend(results)
+    assert (caught.value.position, caught.value.attempts) == (2, 3)
+    assert diary.read_text().splitlines().count("process 2") == 3
+    assert {(0, 0), (1, 1)} <= set(delivered)  # its neighbours are not dragged along
+
+
+def test_an_ordinary_error_arrives_as_itself_and_at_once(tmp_path: Path) -> None:
+    diary = tmp_path / "diary"
+    began = time.monotonic()
+    with pytest.raises(LookupError, match=r"^'?item 1 has no frames'?$") as caught:
+        list(map_unordered(Failing, range(4), shared=diary, workers=2, cpus_per_worker=1))
+    assert type(caught.value) is LookupError
+    assert time.monotonic() - began < GENEROUS
+    assert diary.read_text().splitlines().count("process 1") == 1
+
+
+def test_a_setup_that_fails_is_reported_once_and_tidied(tmp_path: Path) -> None:
+    diary = tmp_path / "diary"
+    with pytest.raises(FileNotFoundError, match=r"weights\.pth is gone"):
+        list(map_unordered(Unset, range(4), shared=diary, workers=1, cpus_per_worker=1))
+    assert diary.read_text().splitlines() == ["setup", "close"]
+
+
+def test_workers_that_die_while_starting_are_not_replaced_for_ever(tmp_path: Path) -> None:
+    diary = tmp_path / "diary"
+    with pytest.raises(WorkerLostError, match="died while starting, 3 times in a row"):
+        list(map_unordered(Stillborn, range(4), shared=diary, workers=1, cpus_per_worker=1))
+    assert diary.read_text().splitlines() == ["setup"] * 3
+
+
+def test_an_error_in_the_items_reaches_the_caller() -> None:
+    def broken() -> Iterator[int]:
+        yield 0
+        raise EOFError("the film ends in the middle")
+
+    with pytest.raises(EOFError, match="ends in the middle"):
+        list(map_unordered(Adder, broken(), shared=SHARED, workers=1, cpus_per_worker=1))
+
+
+def test_a_consumer_that_stops_early_gets_its_cpus_back(ray_session: Session) -> None:
+    results = map_unordered(
+        Adder, itertools.count(), shared=SHARED, workers=2, cpus_per_worker=ray_session.cpus / 2
+    )
+    next(results)
+    results.close()
+    again = map_unordered(
+        Adder, range(3), shared=SHARED, workers=1, cpus_per_worker=ray_session.cpus
+    )
+    assert sorted(again) == [(i, i + OFFSET) for i in range(3)]
+
+
+def test_a_worker_that_no_machine_can_hold_is_an_error(ray_session: Session) -> None:
+    with pytest.raises(ClusterError, match=r"each needs 3 CPUs and 0 GPUs .* has 2 CPUs"):
+        list(
+            map_unordered(
+                Adder,
+                range(3),
+                shared=SHARED,
+                workers=1,
+                cpus_per_worker=ray_session.cpus + 1,
+                schedule_seconds=1,
+            )
+        )
+
+
+def test_numbers_out_of_range_are_refused_before_work() -> None:
+    with pytest.raises(ValueError, match="workers must be at least 1, got 0"):
+        map_unordered(Adder, [1], shared=SHARED, workers=0, cpus_per_worker=1)

@@ -1,0 +1,135 @@
+"""Starting, reusing, refusing and ending Ray, in processes of their own where that matters."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import ray
+
+from cluster import ClusterError
+from cluster.session import Session, session
+
+Python = Callable[..., "subprocess.Popen[str]"]
+GENEROUS = 60.0
+
+WORK = """
+import itertools, os, signal, sys
+from cluster.actor import WorkerStarted
+from cluster.pool import map_unordered
+from cluster.session import session
+
+class Echo:
+    def __init__(self, shared): pass
+    def setup(self): print("setting up")
+    def process(self, item):
+        print("noise", file=sys.stderr)
+        return item
+    def close(self): pass
+
+def kill_first(event):
+    if isinstance(event, WorkerStarted) and not killed:
+        killed.append(os.kill(event.place.pid, signal.SIGKILL))
+
+killed = []
+options = dict(shared=None, workers=2, cpus_per_worker=1)
+try:
+    with session(num_cpus=2) as running:
+        assert running.started_here and running.cpus == 2 and running.nodes == 1
+        done = sorted(map_unordered(Echo, range(8), on_event=kill_first, **options))
+        assert done == [(i, i) for i in range(8)], done
+        for position, _ in map_unordered(Echo, itertools.count(), **options):
+            if position == 0:
+                print("working", flush=True)
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+REFUSALS = """
+import json, sys, time
+from cluster import ClusterError
+from cluster.session import session
+
+report = {}
+for address in sys.argv[1:]:
+    began = time.monotonic()
+    try:
+        with session(address=address or None):
+            pass
+    except ClusterError as error:
+        report[address] = [str(error), time.monotonic() - began]
+print(json.dumps(report))
+"""
+
+JOIN = """
+import sys
+from cluster.session import session
+
+with session(address=sys.argv[1]) as running:
+    print(running.cpus, running.started_here)
+"""
+
+
+@pytest.fixture
+def mute() -> Iterator[str]:
+    """The address of something that accepts connections and is not Ray."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_ray_is_silent_and_ctrl_c_leaves_nothing_running(
+    python: Python, leftovers: Callable[[], list[str]]
+) -> None:
+    process = python(WORK)
+    assert process.stdout is not None
+    said = process.stdout.readline()
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the group
+    out, err = process.communicate(timeout=GENEROUS)
+    assert (process.returncode, said + out, err) == (0, "working\nstopped\n", "")
+    assert leftovers() == []
+
+
+def test_clusters_that_are_not_there_are_refused_in_time(python: Python, mute: str) -> None:
+    expected = {
+        "127.0.0.1:1": "no Ray cluster answers at 127.0.0.1:1",
+        "somewhere": "give HOST:PORT",
+        "localhost:99999": "Port out of range",
+        mute: "no Ray cluster answers",
+        "": "no Ray cluster answers at 127.0.0.1:2",  # from RAY_ADDRESS
+    }
+    process = python(REFUSALS, *expected, RAY_ADDRESS="127.0.0.1:2")
+    out, err = process.communicate(timeout=GENEROUS)
+    assert err == ""
+    report = json.loads(out)
+    for address, words in expected.items():
+        message, seconds = report[address]
+        assert words in message
+        assert "\n" not in message
+        assert seconds < 15
+
+
+def test_another_process_can_join_by_address(python: Python, ray_session: Session) -> None:
+    process = python(JOIN, ray_session.address)
+    out, err = process.communicate(timeout=GENEROUS)
+    assert (out, err) == ("2 False\n", "")
+
+
+def test_a_running_ray_is_reused_and_left_up(ray_session: Session) -> None:
+    with session() as inner:
+        assert inner.address == ray_session.address
+        assert not inner.started_here
+    assert ray.is_initialized()
+
+
+def test_a_second_cluster_in_one_process_is_refused(ray_session: Session) -> None:
+    began = time.monotonic()
+    with (
+        pytest.raises(ClusterError, match="uses the Ray cluster at"),
+        session(address="127.0.0.1:1"),
+    ):
+        pass
+    assert time.monotonic() - began < 15
