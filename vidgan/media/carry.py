@@ -84,7 +84,12 @@ def add_copy(container: OutputContainer, template: Stream) -> Stream:
 
 
 def read_carried(
-    source: InputContainer, film: Film, carried: Carried, *, shift: Fraction, strict: bool
+    source: InputContainer,
+    film: Film,
+    carried: Carried,
+    *,
+    strict: bool,
+    shift: Fraction = Fraction(0),
 ) -> Iterator["av.Packet[Any]"]:
     """The packets to copy, as they are, each bound to its stream of the output.
 
@@ -95,25 +100,18 @@ def read_carried(
     for stream in source.streams:
         if stream.index not in carried.streams:
             stream.discard = Discard.all
-    upcoming: dict[int, int] = {}
-    last: dict[int, int] = {}
-    dropped: dict[int, int] = {}
+    clocks = {index: _Clock() for index in carried.streams}
     wanted = [source.streams[index] for index in carried.streams]
     for packet in _demux(source, wanted, film, carried.warnings):
-        index = packet.stream.index
         if _is_flush(packet) or _is_gap(packet):
             continue
-        dts = _decode_time(packet, upcoming.get(index, 0))
-        if strict and dts == last.get(index) and isinstance(packet.stream, AudioStream):
-            dts += 1
-        if dts < last.get(index, dts):
-            dropped[index] = dropped.get(index, 0) + 1
-            continue
-        last[index], upcoming[index] = dts, dts + (packet.duration or 0)
-        yield _bound(packet, carried.streams[index], dts, shift)
+        index = packet.stream.index
+        if clocks[index].set(packet, strict=strict):
+            yield _bound(packet, carried.streams[index], shift)
     carried.warnings += [
-        f"{film.path}: {count} packets of stream {index} whose times go backwards were left out"
-        for index, count in dropped.items()
+        f"{film.path}: {clock.dropped} packets of stream {index} go back in time; left out"
+        for index, clock in clocks.items()
+        if clock.dropped
     ]
 
 
@@ -127,17 +125,40 @@ def _is_gap(packet: "av.Packet[Any]") -> bool:
     return is_text and bytes(packet) == b"\0\0"
 
 
-def _decode_time(packet: "av.Packet[Any]", upcoming: int) -> int:
-    """In ticks; where the source has none, the packet follows the one before."""
-    if packet.dts is not None:
-        return packet.dts
-    return packet.pts if packet.pts is not None else upcoming
+@dataclass(slots=True)
+class _Clock:
+    """The times of one stream, in ticks, made good where the source leaves them out."""
+
+    last: int | None = None
+    step: int = 0
+    dropped: int = 0
+
+    def set(self, packet: "av.Packet[Any]", *, strict: bool) -> bool:
+        """Give a packet what it lacks; False if it is before the one before."""
+        stands_for = packet.dts if packet.dts is not None else packet.pts
+        last = 0 if self.last is None else self.last
+        dts = last + self.step if stands_for is None else stands_for
+        is_sound = isinstance(packet.stream, AudioStream)
+        if self.last is not None:
+            dts += int(strict and is_sound and dts == last)
+            if dts < last:
+                self.dropped += 1
+                return False
+        if is_sound and not packet.duration:
+            # The end of the last packet is the end of the sound: mp4 drops one of no length.
+            packet.duration = dts - last
+        self.last, self.step = dts, packet.duration or 0
+        packet.dts = dts
+        packet.pts = dts if packet.pts is None else max(packet.pts, dts)
+        return True
 
 
-def _bound(packet: "av.Packet[Any]", stream: Stream, dts: int, shift: Fraction) -> "av.Packet[Any]":
+def _bound(packet: "av.Packet[Any]", stream: Stream, shift: Fraction) -> "av.Packet[Any]":
     later = round(shift / packet.time_base)
-    packet.pts = max(packet.pts if packet.pts is not None else dts, dts) + later
-    packet.dts = dts + later
+    assert packet.pts is not None
+    assert packet.dts is not None
+    packet.pts += later
+    packet.dts += later
     packet.stream = stream
     return packet
 

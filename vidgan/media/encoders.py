@@ -158,7 +158,8 @@ def configure(context: VideoCodecContext, video: VideoStream, settings: EncoderS
     # Before the first frame: otherwise variable frame rates fail.
     context.time_base = video.time_base
     context.framerate = _rate(video)
-    context.sample_aspect_ratio = video.sample_aspect_ratio or Fraction(1)
+    if video.sample_aspect_ratio is not None:
+        context.sample_aspect_ratio = video.sample_aspect_ratio
     color = video.color
     context.colorspace, context.color_primaries = color.matrix, color.primaries
     context.color_trc, context.color_range = color.transfer, 2 if color.full_range else 1
@@ -190,8 +191,9 @@ def _options(video: VideoStream, settings: EncoderSettings) -> dict[str, str]:
     if encoder.name == "libx264":
         return {"crf": crf, "preset": preset}
     if encoder.name == "libx265":
-        # A pool would turn wavefronts on where there are cores for it: none, so same bytes.
-        params = "pools=none:frame-threads=1:open-gop=0:log-level=error"
+        # A pool would turn wavefronts on where there are cores for it, and the info text names
+        # the processor: without both the bytes are the same on every machine.
+        params = "pools=none:frame-threads=1:open-gop=0:info=0:log-level=error"
         return {"crf": crf, "preset": preset, "x265-params": params}
     if encoder.name == "libsvtav1":
         os.environ.setdefault("SVT_LOG", "1")  # errors only: it writes to stderr on its own

@@ -162,7 +162,12 @@ def _start(container: OutputContainer, video: AvVideoStream, target: Target) -> 
     except av.FFmpegError as error:
         if not video.codec_context.is_open:
             raise SettingsError(refusal(error, target.film.video, target.settings)) from error
-        raise OutputError(
-            f"{target.output}: {target.ending} cannot hold the streams of "
-            f"{target.film.path.name} ({error.strerror}); {_remedy(target)}"
-        ) from error
+        raise OutputError(unfit(error, target)) from error
+
+
+def unfit(error: av.FFmpegError, target: Target) -> str:
+    """One line on a container that refuses its streams without saying which."""
+    return (
+        f"{target.output}: {target.ending} cannot hold the streams of "
+        f"{target.film.path.name} ({error.strerror}); {_remedy(target)}"
+    )

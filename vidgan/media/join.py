@@ -19,7 +19,7 @@ from vidgan.media.carry import last_frame_duration, read_carried
 from vidgan.media.containers import Container
 from vidgan.media.header import Head, Target, muxer_options, start_times, write_head
 from vidgan.media.opening import open_film
-from vidgan.media.preflight import check_place
+from vidgan.media.preflight import check_output, check_place
 from vidgan.media.timeline import (
     Timeline,
     check_complete,
@@ -29,6 +29,8 @@ from vidgan.media.timeline import (
 )
 from vidgan.media.types import EncodedChunk, EncoderSettings, Film, Packet
 from vidgan.media.verify import verify
+
+__all__ = ["JoinReport", "check_output", "join"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,7 @@ class JoinReport:
     streams_copied: int
     """Sound, subtitles and attachments."""
     warnings: tuple[str, ...]
+    """About the copy; lost frames are the caller's to name, it knows of more kinds of loss."""
 
 
 def join(
@@ -109,7 +112,7 @@ def _write(
         duration=(times[-1] + last - times[0]) * video.time_base,
         audio_streams=len(head.carried.tallies),
         streams_copied=len(head.carried.streams),
-        warnings=(*_warnings(film, timeline, shift), *head.carried.warnings),
+        warnings=(*_shift_warning(film, shift), *head.carried.warnings),
     )
 
 
@@ -173,14 +176,7 @@ def _verify(part: Path, target: Target, head: Head, seconds: Sequence[Fraction])
         ) from error
 
 
-def _warnings(film: Film, timeline: Timeline, shift: Fraction) -> Iterator[str]:
-    if timeline.lost:
-        seconds = ", ".join(f"{float(t * film.video.time_base):.3f}" for t in timeline.lost[:5])
-        more = ", ..." if len(timeline.lost) > 5 else ""
-        yield (
-            f"{film.path}: {len(timeline.lost)} frames are damaged and missing from the output "
-            f"(at {seconds}{more} s)"
-        )
+def _shift_warning(film: Film, shift: Fraction) -> Iterator[str]:
     if shift:
         yield f"{film.path} starts before zero: all of it was moved by {float(shift):.3f} s"
 

@@ -2,21 +2,27 @@
 
 import io
 import os
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 import av
+from av.container import InputContainer
 
 from vidgan.errors import OutputError
 from vidgan.media.encoders import check_codec
-from vidgan.media.header import Target, write_head
+from vidgan.media.carry import read_carried
+from vidgan.media.header import Target, unfit, write_head
 from vidgan.media.opening import open_film
 from vidgan.media.types import EncoderSettings, Film
+
+_PACKETS_TRIED = 1000
 
 
 def check_output(
     film: Film, output: Path, settings: EncoderSettings, *, overwrite: bool = False
 ) -> None:
-    """Refuse an output that could not be finished; the very header is tried, in memory.
+    """Refuse an output that could not be finished; it is begun in memory.
 
     Raises:
         OutputError: the output exists, its folder is missing or closed to writing, its kind is
@@ -29,10 +35,27 @@ def check_output(
     check_place(film, output, overwrite=overwrite)
     _check_aspect(target)
     with open_film(film.path) as source:
-        container = av.open(io.BytesIO(), "w", format=target.kind.format)
-        try:
-            write_head(container, source, target)
-        finally:
+        _try_head(source, target)
+
+
+def _try_head(source: InputContainer, target: Target) -> None:
+    """Write the header, a packet of each stream of sound and the index, all in memory."""
+    container = av.open(io.BytesIO(), "w", format=target.kind.format)
+    try:
+        head = write_head(container, source, target)
+        waiting = set(head.carried.tallies)
+        copies = read_carried(source, target.film, head.carried, strict=target.kind.is_mp4)
+        for packet in islice(copies, _PACKETS_TRIED):
+            if packet.stream_index in waiting:
+                container.mux_one(packet)
+                waiting.remove(packet.stream_index)
+            if not waiting:
+                break
+        container.close()
+    except av.FFmpegError as error:
+        raise OutputError(unfit(error, target)) from error
+    finally:
+        with suppress(av.FFmpegError):
             container.close()
 
 

@@ -32,6 +32,8 @@ class Chunk:
     index: int
     packets: tuple[Packet, ...]
     owned: tuple[int, ...]
+    fallback: Packet | None = None
+    """The keyframe before this chunk, for a decoder to begin with if the chunk's own is damaged."""
 
     def __post_init__(self) -> None:
         if any(a >= b for a, b in zip(self.owned, self.owned[1:], strict=False)):

@@ -1,0 +1,51 @@
+"""A film in words and as JSON, for `vidgan probe`."""
+
+from vidgan.media.encoders import encoder_settings, output_pixel_format
+from vidgan.media.types import Film
+
+MATRICES = {1: "BT.709", 4: "FCC", 5: "BT.601 (625 lines)", 6: "BT.601", 7: "SMPTE 240M"}
+
+
+def film_to_json(film: Film) -> dict[str, object]:
+    """Plain values by name."""
+    video = film.video
+    settings = encoder_settings(film.path)
+    return {
+        "input": str(film.path),
+        "container": film.container,
+        "codec": video.codec,
+        "width": video.width,
+        "height": video.height,
+        "pixel_format": video.pixel_format,
+        "frames": film.frames_declared or None,
+        "duration": None if film.duration is None else round(float(film.duration), 3),
+        "average_rate": None if video.average_rate is None else str(video.average_rate),
+        "time_base": str(video.time_base),
+        "sample_aspect_ratio": str(video.sample_aspect_ratio or 1),
+        "rotation": video.rotation,
+        "matrix": MATRICES.get(video.color.matrix, str(video.color.matrix)),
+        "range": "full" if video.color.full_range else "limited",
+        "streams": [
+            {"index": s.index, "kind": s.kind, "codec": s.codec, "language": s.language}
+            for s in film.others
+        ],
+        "chapters": film.chapters,
+        "output_codec": settings.codec,
+        "output_pixel_format": output_pixel_format(video, settings),
+        "warnings": list(film.warnings),
+    }
+
+
+def film_to_lines(film: Film) -> list[str]:
+    """The same for people, one fact a line."""
+    facts = film_to_json(film)
+    lines = [f"{name.replace('_', ' ')}: {value}" for name, value in facts.items() if value]
+    return [line for line in lines if not line.startswith(("streams", "warnings"))] + [
+        *(
+            f"stream {s.index}: {s.kind}, {s.codec}"
+            + (f", {s.language}" if s.language else "")
+            + (", copied" if s.kind in ("audio", "subtitle") else "")
+            for s in film.others
+        ),
+        *(f"warning: {warning}" for warning in film.warnings),
+    ]

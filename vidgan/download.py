@@ -1,0 +1,49 @@
+"""Fetching a generator from an address the user names; the only module that opens a connection."""
+
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import BinaryIO, cast
+from urllib.parse import urlsplit
+
+from tqdm import tqdm
+
+from vidgan.errors import ModelError, SettingsError
+from vidgan.models import Model, import_model
+
+LARGEST = 1 << 30
+"""Bytes; the largest public CycleGAN generators have a quarter of that."""
+SECONDS = 60
+
+
+def pull_model(name: str, url: str) -> Model:
+    """Download a generator to a temporary file, check it like any other, keep it as `name`.
+
+    Raises:
+        SettingsError: an address that is neither https:// nor file://.
+        ModelError: it cannot be fetched, is too large, or is not a generator.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme not in ("https", "file"):
+        raise SettingsError(f"--from {url}: give an https:// or file:// address")
+    with tempfile.TemporaryDirectory(prefix="vidgan-") as folder:
+        target = Path(folder) / (Path(urlsplit(url).path).name or "weights")
+        try:
+            with urllib.request.urlopen(url, timeout=SECONDS) as response:
+                _copy(cast("BinaryIO", response), target, url)
+        except (urllib.error.URLError, OSError) as exc:
+            reason = getattr(exc, "reason", exc)
+            raise ModelError(f"{url}: cannot be fetched ({reason}); check the address") from exc
+        return import_model(target, name, summary=f"from {url}")
+
+
+def _copy(response: BinaryIO, target: Path, url: str) -> None:
+    with (
+        tqdm.wrapattr(response, "read", unit="B", unit_scale=True, desc="fetching") as source,
+        target.open("wb") as file,
+    ):
+        while block := source.read(1 << 20):
+            file.write(block)
+            if file.tell() > LARGEST:
+                raise ModelError(f"{url}: is larger than {LARGEST >> 20} MiB, no generator is")

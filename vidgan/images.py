@@ -1,0 +1,55 @@
+"""A photograph in, a photograph of the same kind out."""
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from vidgan.errors import InputError
+
+Translate = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+"""Frames uint8 (N, H, W, 3) to the same shape."""
+
+QUALITY = 95
+"""Of lossy formats: a second compression should not be seen."""
+
+
+def translate_image(data: bytes, name: str, translate: Translate) -> bytes:
+    """Translate an image file; the result is of the same format, upright, its alpha kept.
+
+    EXIF data and colour profile are carried over (the rotation is applied and its tag dropped).
+    Grey pictures become colour ones. `name` is for error messages.
+
+    Raises:
+        InputError: not an image, damaged, or of a kind that would lose depth.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            kind = opened.format or ""
+            opened.load()
+            picture = ImageOps.exif_transpose(opened)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as exc:
+        raise InputError(f"{name} is not an image that can be read ({exc})") from exc
+    if picture.mode.startswith(("I", "F")):
+        raise InputError(f"{name}: 16-bit images are not supported yet; convert it to 8 bits")
+    alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
+    rgb = np.asarray(picture.convert("RGB"))[np.newaxis]
+    result = Image.fromarray(translate(rgb)[0])
+    if alpha is not None:
+        result.putalpha(alpha)
+    return _save(result, kind, picture)
+
+
+def _save(result: Image.Image, kind: str, picture: Image.Image) -> bytes:
+    out = io.BytesIO()
+    kept = {"exif": picture.getexif(), "icc_profile": picture.info.get("icc_profile")}
+    match kind:
+        case "JPEG":
+            result.convert("RGB").save(out, kind, quality=QUALITY, subsampling=0, **kept)
+        case "WEBP":
+            result.save(out, kind, quality=QUALITY, **kept)
+        case _:
+            result.save(out, "PNG", **kept)
+    return out.getvalue()

@@ -1,0 +1,69 @@
+"""From the words of a command to pairs of files: what to read, and where the result goes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vidgan.errors import InputError, SettingsError
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """One file to convert."""
+
+    source: Path
+    output: Path
+    found: bool
+    """Found in a folder, not named: then an output that exists means that it is done."""
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it is a photograph, not a film."""
+        return self.source.suffix.lower() in IMAGE_SUFFIXES
+
+
+def plan(inputs: Sequence[Path], output: Path | None, label: str) -> list[Piece]:
+    """Where each input goes: `clip.mp4` to `clip.LABEL.mp4` beside it, or to `output`.
+
+    Folders are walked and keep their structure. With one input file `output` is a file, unless it
+    is a folder already; otherwise it is a folder.
+
+    Raises:
+        InputError: a folder without media.
+        SettingsError: two inputs would be written to the same output.
+    """
+    into_folder = output is not None and (len(inputs) > 1 or inputs[0].is_dir() or output.is_dir())
+    pieces = [piece for path in inputs for piece in _pieces(path, output, label, into_folder)]
+    seen: dict[Path, Path] = {}
+    for piece in pieces:
+        other = seen.setdefault(piece.output.absolute(), piece.source)
+        if other != piece.source:
+            raise SettingsError(
+                f"{other} and {piece.source} would both be written to {piece.output}: "
+                "convert them apart"
+            )
+    return pieces
+
+
+def _pieces(path: Path, output: Path | None, label: str, into_folder: bool) -> Iterator[Piece]:
+    if not path.is_dir():
+        target = path.with_name(f"{path.stem}.{label}{path.suffix}") if output is None else output
+        if output is not None and into_folder:
+            target = output / path.name
+        yield Piece(source=path, output=target, found=False)
+        return
+    root = output if output is not None else path.with_name(f"{path.resolve().name}.{label}")
+    files = _media_in(path)
+    if not files:
+        kinds = ", ".join(sorted(VIDEO_SUFFIXES | IMAGE_SUFFIXES))
+        raise InputError(f"{path}: no films or images in this folder ({kinds})")
+    for file in files:
+        yield Piece(source=file, output=root / file.relative_to(path), found=True)
+
+
+def _media_in(folder: Path) -> list[Path]:
+    wanted = VIDEO_SUFFIXES | IMAGE_SUFFIXES
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in wanted and p.is_file())

@@ -1,0 +1,269 @@
+"""One input on its way through a conversion: cut into tasks, its results taken, its output written.
+
+Films and photographs offer the same: `tasks`, `take`, `finish`, `close`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from vidgan.errors import InputError, OutputError, VidganError
+from vidgan.inputs import Piece
+from vidgan.ledger import Ledger, chunk_key
+from vidgan.media.chunks import ChunkReader
+from vidgan.media.encoders import encoder_settings
+from vidgan.media.join import join
+from vidgan.media.preflight import check_output
+from vidgan.media.probe import probe
+from vidgan.media.types import EncodedChunk, EncoderSettings, Film
+from vidgan.tasks import FilmTask, ImageTask, Result
+
+LOST_NAMED = 20
+"""Lost frames are all counted; this many are named one by one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileReport:
+    """What became of one input."""
+
+    source: Path
+    output: Path
+    frames: int = 0
+    chunks: int = 0
+    chunks_reused: int = 0
+    audio_streams: int = 0
+    frames_lost: int = 0
+    warnings: tuple[str, ...] = ()
+    skipped: bool = False
+    """It was there already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSettings:
+    """How outputs are made; `digest` stands for weights and all settings that decide pixels."""
+
+    digest: bytes
+    chunk_frames: int
+    codec: str | None
+    crf: int | None
+    preset: str | None
+    overwrite: bool
+    resume: bool
+
+
+class FilmJob:
+    """A film: probed, its output checked, its ledger held.
+
+    Raises:
+        VidganError: the film cannot be converted, or its output cannot be written.
+    """
+
+    def __init__(self, number: int, piece: Piece, settings: JobSettings) -> None:
+        self.number = number
+        self.piece = piece
+        self.error: VidganError | None = None
+        self.report: FileReport | None = None
+        self.frames_reused = 0
+        self.film: Film = probe(piece.source)
+        self.encoder: EncoderSettings = encoder_settings(
+            piece.output, codec=settings.codec, crf=settings.crf, preset=settings.preset
+        )
+        check_output(self.film, piece.output, self.encoder, overwrite=settings.overwrite)
+        self.frames_expected = self.film.frames_declared or _estimated_frames(self.film)
+        self._settings = settings
+        self._digest = settings.digest + repr(self.encoder).encode()
+        self._reader = ChunkReader(self.film, frames_per_chunk=settings.chunk_frames)
+        self._keys: list[str] = []
+        self._expected: list[int] = []
+        self._lost: list[int] = []
+        self._outstanding = 0
+        self._reused = 0
+        self._read = False
+        self._ledger = Ledger(piece.output.with_name(piece.output.name + ".vidgan")).__enter__()
+        if not settings.resume:
+            self._ledger.clear()
+
+    @property
+    def complete(self) -> bool:
+        """All tasks have been handed out and all results taken."""
+        return self._read and self._outstanding == 0
+
+    @property
+    def chunks_done(self) -> int:
+        """Chunks that are safe in the ledger."""
+        return len(self._keys) - self._outstanding
+
+    def tasks(self) -> Iterator[FilmTask]:
+        """The chunks that are still to be done, as they are read."""
+        for chunk in self._reader:
+            key = chunk_key(chunk, self.film.video, self._digest)
+            self._keys.append(key)
+            self._expected += chunk.owned
+            if (done := self._ledger.read(key)) is not None:
+                self._reused += 1
+                self.frames_reused += len(done.packets)
+                self._lost += done.lost
+                continue
+            self._outstanding += 1
+            yield FilmTask(
+                job=self.number, chunk=chunk, video=self.film.video, encoder=self.encoder
+            )
+        self._read = True
+
+    def take(self, result: Result) -> int:
+        """Keep a finished chunk; gives back the number of its frames."""
+        chunk = result.value
+        assert isinstance(chunk, EncodedChunk)
+        self._ledger.write(self._keys[chunk.index], chunk)
+        self._lost += chunk.lost
+        self._outstanding -= 1
+        return len(chunk.packets)
+
+    def finish(self) -> FileReport:
+        """Join the chunks into the output, and forget them."""
+        if not self._keys:
+            raise InputError(f"{self.piece.source}: there is no picture in it")
+        report = join(
+            self.film,
+            self._stored,
+            self.encoder,
+            self.piece.output,
+            expected=self._expected,
+            overwrite=self._settings.overwrite,
+        )
+        self._ledger.clear()
+        missing = self._reader.missing_frames
+        warnings = dict.fromkeys((*self.film.warnings, *self._reader.warnings, *report.warnings))
+        return FileReport(
+            source=self.piece.source,
+            output=self.piece.output,
+            frames=report.frames,
+            chunks=len(self._keys),
+            chunks_reused=self._reused,
+            audio_streams=report.audio_streams,
+            frames_lost=len(self._lost) + missing,
+            warnings=(*warnings, *self._name_lost()),
+        )
+
+    def close(self) -> None:
+        """Let go of the ledger; what is in it stays for the next try."""
+        self._ledger.__exit__(None, None, None)
+
+    def _stored(self) -> Iterator[EncodedChunk]:
+        for key in self._keys:
+            chunk = self._ledger.read(key)
+            if chunk is None:
+                raise OutputError(
+                    f"{self._ledger.folder}: a finished part has been damaged or removed; "
+                    "run the same command again"
+                )
+            yield chunk
+
+    def _name_lost(self) -> Iterator[str]:
+        if not self._lost:
+            return
+        base = self.film.video.time_base
+        named = ", ".join(f"{float(pts * base):.3f}" for pts in sorted(self._lost)[:LOST_NAMED])
+        more = f" and {len(self._lost) - LOST_NAMED} more" if len(self._lost) > LOST_NAMED else ""
+        yield (
+            f"{self.piece.source}: {len(self._lost)} frames are damaged and cannot be decoded; "
+            f"lost are those at (seconds) {named}{more}"
+        )
+
+
+class ImageJob:
+    """A photograph: one task, and its output written whole or not at all.
+
+    Raises:
+        VidganError: there is no such file, or its output cannot be written.
+    """
+
+    frames_expected = 1
+
+    def __init__(self, number: int, piece: Piece, settings: JobSettings) -> None:
+        self.number = number
+        self.piece = piece
+        self.error: VidganError | None = None
+        self.report: FileReport | None = None
+        self.frames_reused = 0
+        self._data: bytes | None = None
+        if not piece.source.is_file():
+            raise InputError(f"{piece.source}: no such file")
+        folder = piece.output.absolute().parent
+        if not folder.is_dir():
+            raise OutputError(f"{piece.output}: there is no folder {folder}; make it first")
+        if piece.output.suffix.lower() != piece.source.suffix.lower():
+            raise OutputError(
+                f"{piece.output}: a photograph keeps its format; "
+                f"write to a name that ends in {piece.source.suffix}"
+            )
+        if piece.output.exists() and not settings.overwrite:
+            raise OutputError(
+                f"{piece.output}: exists already; say --overwrite or choose another with -o"
+            )
+
+    @property
+    def complete(self) -> bool:
+        """Its result has been taken."""
+        return self._data is not None
+
+    @property
+    def chunks_done(self) -> int:
+        """Nothing is kept of a photograph that is not written."""
+        return 0
+
+    def tasks(self) -> Iterator[ImageTask]:
+        """The file's bytes."""
+        try:
+            data = self.piece.source.read_bytes()
+        except OSError as exc:
+            raise InputError(f"{self.piece.source} cannot be read ({exc.strerror})") from exc
+        yield ImageTask(job=self.number, name=str(self.piece.source), data=data)
+
+    def take(self, result: Result) -> int:
+        """Keep the translated file; gives back 1, the number of its frames."""
+        assert isinstance(result.value, bytes)
+        self._data = result.value
+        return 1
+
+    def finish(self) -> FileReport:
+        """Write the output."""
+        assert self._data is not None
+        output = self.piece.output
+        part = output.with_name(output.name + ".part")
+        try:
+            part.write_bytes(self._data)
+            part.replace(output)
+        except OSError as exc:
+            part.unlink(missing_ok=True)
+            raise OutputError(f"{output}: cannot be written ({exc.strerror})") from exc
+        self._data = None
+        return FileReport(source=self.piece.source, output=output, frames=1, chunks=1)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+Job = FilmJob | ImageJob
+
+
+def open_job(number: int, piece: Piece, settings: JobSettings) -> Job | FileReport:
+    """Start on a piece; or, where it was found in a folder and is done already, report that."""
+    if piece.found:
+        if piece.output.exists() and not settings.overwrite:
+            return FileReport(source=piece.source, output=piece.output, skipped=True)
+        _make_folder(piece.output.parent)
+    return (ImageJob if piece.is_image else FilmJob)(number, piece, settings)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise OutputError(f"{folder}: the folder cannot be made ({exc.strerror})") from exc
+
+
+def _estimated_frames(film: Film) -> int:
+    rate = film.video.average_rate or Fraction(25)
+    return int((film.duration or 0) * rate)

@@ -1,0 +1,192 @@
+"""The models on offer: those of the package, and those a user has imported by name.
+
+A model is two files side by side: NAME.safetensors, the generator, and NAME.json, its card. The
+package's own are in vidgan/weights, the user's in $VIDGAN_HOME/models (by default
+$XDG_DATA_HOME/vidgan/models, that is ~/.local/share/vidgan/models).
+"""
+
+import difflib
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from vidgan.errors import ModelError, SettingsError
+
+if TYPE_CHECKING:
+    from cyclegan.weights import LoadedGenerator
+
+Direction = Literal["a2b", "b2a"]
+
+PACKAGE_MODELS = Path(__file__).parent / "weights"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What a user should know of a model before a night of work with it."""
+
+    name: str
+    summary: str
+    size: int = 0
+    """The short side, in pixels, at which it should see a frame; 0 is the frame's own."""
+    data: str = ""
+    training: str = ""
+    looks_like: str = ""
+    limits: str = ""
+    license: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A generator's file and its card."""
+
+    path: Path
+    card: Card
+    bundled: bool
+
+    def to_json(self) -> dict[str, object]:
+        """The card, and where the model is."""
+        origin = "package" if self.bundled else "user"
+        return {**asdict(self.card), "origin": origin, "path": str(self.path)}
+
+
+def user_models() -> Path:
+    """The folder of the models a user has imported; it need not be there."""
+    if home := os.environ.get("VIDGAN_HOME"):
+        return Path(home) / "models"
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "vidgan" / "models"
+
+
+def list_models() -> list[Model]:
+    """All models by name; a user's model hides the package's of the same name."""
+    models = {model.card.name: model for model in _models_in(PACKAGE_MODELS, bundled=True)}
+    models |= {model.card.name: model for model in _models_in(user_models(), bundled=False)}
+    return [models[name] for name in sorted(models)]
+
+
+def find_model(name: str) -> Model:
+    """The model called `name`.
+
+    Raises:
+        SettingsError: there is none; the text lists those there are, and the closest.
+    """
+    models = {model.card.name: model for model in list_models()}
+    if name in models:
+        return models[name]
+    close = difflib.get_close_matches(name, models, n=1, cutoff=0.4)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    raise SettingsError(f"unknown pair {name!r}: known are {', '.join(models) or 'none'}{hint}")
+
+
+def weights_file(path: Path, direction: Direction) -> Path:
+    """The generator's file that `--weights` means: a file itself, or a run's in `direction`.
+
+    Raises:
+        ModelError: nothing there, or a folder that is not a run.
+    """
+    if not path.exists():
+        raise ModelError(f"{path}: no such file or run; give a generator's weights")
+    if not path.is_dir():
+        return path
+    inside = path / f"{direction}.safetensors"
+    if not inside.exists():
+        raise ModelError(f"{path}: not the folder of a training ({inside.name} is not in it)")
+    return inside
+
+
+def import_model(
+    source: Path,
+    name: str,
+    *,
+    direction: Direction = "a2b",
+    size: int = 0,
+    summary: str = "",
+    overwrite: bool = False,
+) -> Model:
+    """Keep a generator under a name of its own, so that `--pair NAME` finds it.
+
+    Raises:
+        SettingsError: a name that is not letters, digits, '.', '_' and '-'.
+        ModelError: not a generator, or the name is taken.
+    """
+    from cyclegan.checkpoint import save_generator  # noqa: PLC0415 - brings in torch
+
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise SettingsError(f"--name {name!r}: use letters, digits, '.', '_' and '-' alone")
+    folder = user_models()
+    target = folder / f"{name}.safetensors"
+    if target.exists() and not overwrite:
+        raise ModelError(f"{name}: there is a model of this name already; choose another name")
+    generator = read_model(weights_file(source, direction))
+    card = Card(name=name, summary=summary or f"imported from {source.name}", size=size)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_generator(generator.network, generator.config, target)
+    write_card(card, target.with_suffix(".json"))
+    return Model(path=target, card=card, bundled=False)
+
+
+def export_model(name: str, target: Path) -> None:
+    """Copy a model to `target`: safetensors, or for .pth the layout of the public CycleGAN code.
+
+    Raises:
+        SettingsError: no such model.
+        ModelError: the target exists, or has another ending.
+    """
+    import torch  # noqa: PLC0415
+
+    from cyclegan.checkpoint import save_generator, write_atomically  # noqa: PLC0415
+
+    model = find_model(name)
+    if target.exists():
+        raise ModelError(f"{target}: exists already; choose another name")
+    generator = read_model(model.path)
+    try:
+        if target.suffix == ".safetensors":
+            save_generator(generator.network, generator.config, target)
+        elif target.suffix == ".pth":
+            state = generator.network.state_dict()
+            write_atomically(target, lambda part: torch.save(state, part))
+        else:
+            raise ModelError(f"{target}: write to a name that ends in .safetensors or .pth")
+    except OSError as exc:
+        raise ModelError(f"{target}: cannot be written ({exc.strerror})") from exc
+
+
+def read_model(path: Path) -> "LoadedGenerator":
+    """The generator in a file, whatever its layout.
+
+    Raises:
+        ModelError: it holds none; the text says what it holds instead.
+    """
+    from cyclegan.checkpoint import WeightsError  # noqa: PLC0415 - brings in torch
+    from cyclegan.weights import read_generator  # noqa: PLC0415
+
+    try:
+        return read_generator(path)
+    except WeightsError as exc:
+        raise ModelError(str(exc)) from exc
+
+
+def write_card(card: Card, path: Path) -> None:
+    """Write a card as JSON."""
+    path.write_text(json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n")
+
+
+def _models_in(folder: Path, *, bundled: bool) -> list[Model]:
+    return [
+        Model(path=path, card=_read_card(path.with_suffix(".json"), path.stem), bundled=bundled)
+        for path in sorted(folder.glob("*.safetensors"))
+    ]
+
+
+def _read_card(path: Path, name: str) -> Card:
+    """A card; one that is missing or damaged does not make its model useless."""
+    try:
+        raw = json.loads(path.read_text())
+        known = {field.name for field in fields(Card)}
+        return Card(**{**{k: v for k, v in raw.items() if k in known}, "name": name})
+    except (OSError, ValueError, TypeError, AttributeError):
+        return Card(name=name, summary="(no readable card)")

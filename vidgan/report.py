@@ -1,0 +1,72 @@
+"""What a conversion says when it is done, for people and for programs."""
+
+from dataclasses import dataclass
+
+from vidgan.errors import VidganError
+from vidgan.jobs import FileReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The sum of a conversion."""
+
+    files: tuple[FileReport, ...]
+    failures: tuple[VidganError, ...]
+    seconds: float
+    workers: int
+    device: str
+
+    @property
+    def frames(self) -> int:
+        """Frames in all outputs written."""
+        return sum(file.frames for file in self.files)
+
+    @property
+    def frames_per_second(self) -> float:
+        """Frames written per second of the whole conversion, start-up included."""
+        return self.frames / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Everything a user should know of the outputs."""
+        return tuple(warning for file in self.files for warning in file.warnings)
+
+    def lines(self) -> list[str]:
+        """What was done, a line for each file, and the sum."""
+        lines = [_line(file) for file in self.files]
+        if self.frames:
+            lines.append(
+                f"{self.frames} frames in {self.seconds:.1f} s "
+                f"({self.frames_per_second:.1f} frames/s) on {self.workers} "
+                f"{self.device} worker{'s' if self.workers > 1 else ''}"
+            )
+        return lines
+
+    def to_json(self) -> dict[str, object]:
+        """One flat object; `output` is the file where there is one alone, else a list."""
+        outputs = [str(file.output) for file in self.files]
+        return {
+            "frames": self.frames,
+            "seconds": round(self.seconds, 3),
+            "frames_per_second": round(self.frames_per_second, 3),
+            "workers": self.workers,
+            "device": self.device,
+            "output": outputs[0] if len(outputs) == 1 else outputs,
+            "audio_streams": sum(file.audio_streams for file in self.files),
+            "chunks": sum(file.chunks for file in self.files),
+            "chunks_reused": sum(file.chunks_reused for file in self.files),
+            "frames_lost": sum(file.frames_lost for file in self.files),
+            "skipped": [str(file.output) for file in self.files if file.skipped],
+            "warnings": list(self.warnings),
+            "failures": [str(failure) for failure in self.failures],
+        }
+
+
+def _line(file: FileReport) -> str:
+    if file.skipped:
+        return f"{file.output}: is there already, skipped"
+    reused = f", {file.chunks_reused} of {file.chunks} parts reused" if file.chunks_reused else ""
+    sound = {0: "no sound", 1: "sound copied"}.get(
+        file.audio_streams, f"{file.audio_streams} sound tracks copied"
+    )
+    return f"{file.output}: {file.frames} frames, {sound}{reused}"

@@ -1,0 +1,61 @@
+"""What the driver and its workers say to each other."""
+
+from dataclasses import dataclass
+
+from cyclegan.config import GeneratorConfig
+from cyclegan.precision import Precision
+from vidgan.errors import VidganError
+from vidgan.media.types import Chunk, EncodedChunk, EncoderSettings, VideoStream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranslatorSettings:
+    """How frames are translated; together with the weights it decides every pixel."""
+
+    device: str = "auto"
+    precision: Precision = "auto"
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """All that a worker needs to start: it travels once to each node.
+
+    `weights` is a safetensors file in memory. `lanes` frames are translated at a time, each by
+    one thread of torch.
+    """
+
+    generator: GeneratorConfig
+    weights: bytes
+    translator: TranslatorSettings
+    lanes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilmTask:
+    """One chunk of one film, and how to treat it."""
+
+    job: int
+    chunk: Chunk
+    video: VideoStream
+    encoder: EncoderSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageTask:
+    """One image file, whole; `name` is for messages."""
+
+    job: int
+    name: str
+    data: bytes
+
+
+Task = FilmTask | ImageTask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of a task: an encoded chunk, an image file, or what is wrong with the input."""
+
+    job: int
+    value: EncodedChunk | bytes | VidganError

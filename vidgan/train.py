@@ -1,0 +1,106 @@
+"""`vidgan train`: from options to a run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from cyclegan.checkpoint import WeightsError
+from cyclegan.config import GENERATORS, DiscriminatorConfig, GanMode
+from cyclegan.data import DataError, Preprocess
+from cyclegan.run import RunOptions, config_to_json, loss_values, run_training
+from cyclegan.step import LossWeights
+from cyclegan.training import Progress, TrainConfig
+from cyclegan.translator import resolve_device
+from vidgan.errors import InputError, ModelError, SettingsError
+
+LOAD_TO_CROP = 286 / 256
+
+
+def train_pair(
+    a: Path,
+    b: Path,
+    out: Path,
+    *,
+    device: str,
+    threads: int | None,
+    resume: bool,
+    dry_run: bool,
+    quiet: bool,
+    **settings: Any,
+) -> Iterator[str]:
+    """Train, and give the lines to print.
+
+    Raises:
+        SettingsError: a setting out of range or unknown.
+        InputError: a folder of images cannot be used.
+        ModelError: the run's folder holds another run, or none to resume.
+    """
+    try:
+        config = train_config(**settings)
+        options = RunOptions(device=resolve_device(device), resume=resume)
+    except ValueError as exc:
+        raise SettingsError(str(exc)) from exc
+    if dry_run:
+        yield config_to_json(config).rstrip()
+        return
+    if threads is not None:
+        torch.set_num_threads(threads)
+    try:
+        with _Bar(config, quiet=quiet) as bar:
+            run_training(config, a, b, out, options=options, report=bar)
+    except DataError as exc:
+        raise InputError(str(exc)) from exc
+    except WeightsError as exc:
+        raise ModelError(str(exc)) from exc
+    yield f"{out}: trained on {config.images} images; try it: vidgan convert FILM --weights {out}"
+
+
+def train_config(
+    *,
+    generator: str,
+    discriminator_filters: int,
+    crop: int,
+    load: int | None,
+    gan_mode: GanMode,
+    lambda_cycle: float,
+    lambda_identity: float,
+    **plain: Any,
+) -> TrainConfig:
+    """The configuration that the options of `vidgan train` mean.
+
+    Raises:
+        ValueError: an unknown generator, or a number out of range.
+    """
+    if generator not in GENERATORS:
+        raise ValueError(f"--generator {generator}: unknown; known are {', '.join(GENERATORS)}")
+    return TrainConfig(
+        preprocess=Preprocess(load=load or round(crop * LOAD_TO_CROP), crop=crop),
+        loss=LossWeights(gan_mode=gan_mode, cycle=lambda_cycle, identity=lambda_identity),
+        generator=GENERATORS[generator],
+        discriminator=DiscriminatorConfig(filters=discriminator_filters),
+        **plain,
+    )
+
+
+class _Bar:
+    """Counts images, with the losses beside them."""
+
+    def __init__(self, config: TrainConfig, *, quiet: bool) -> None:
+        self._bar = tqdm(total=config.images, unit="image", disable=quiet, desc="training")
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._bar.close()
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.step % 10 == 0 or progress.step == progress.steps:
+            losses = loss_values(progress.losses)
+            self._bar.set_postfix(
+                {name: f"{losses[name]:.2f}" for name in ("adversarial_ab", "cycle_a")}
+            )
+        self._bar.update(progress.images - self._bar.n)

@@ -1,0 +1,111 @@
+"""What one actor does with a chunk: decode, translate and encode, all three at the same time."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load
+
+from cyclegan.networks import build_generator
+from cyclegan.translator import Translator
+from vidgan.errors import VidganError
+from vidgan.images import translate_image
+from vidgan.media.decode import decode_chunk
+from vidgan.media.encode import ChunkEncoder
+from vidgan.media.types import EncodedChunk, Packet, RgbFrame
+from vidgan.stages import prefetch
+from vidgan.tasks import FilmTask, ImageTask, Recipe, Result, Task
+
+Batch = tuple[list[int], "Future[NDArray[np.uint8]]"]
+"""Presentation times, and the translated frames (N, H, W, 3) to come."""
+
+
+class FilmWorker:
+    """One generator on one device; `process` may run in two threads, for chunks in a row.
+
+    Torch computes each frame in one thread, and several frames at once: the sums of a layer then
+    never depend on how many cores a worker has, and neither do the bytes of the output. It is
+    also faster than one frame spread over all cores.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._turn = threading.Lock()
+        self._lanes: ThreadPoolExecutor | None = None
+
+    def setup(self) -> None:
+        """Build the generator and put it on its device."""
+        torch.set_num_threads(1)
+        recipe = self._recipe
+        network = build_generator(recipe.generator)
+        network.load_state_dict(load(recipe.weights))
+        settings = recipe.translator
+        self._translator = Translator(
+            network, device=settings.device, precision=settings.precision, size=settings.size
+        )
+        self._lanes = ThreadPoolExecutor(recipe.lanes, thread_name_prefix="lane")
+
+    def process(self, task: Task) -> Result:
+        """Translate a chunk. While it is being encoded the next one may start to decode.
+
+        What is wrong with the input is a result too: it fails its file, not the workers.
+        """
+        try:
+            return Result(job=task.job, value=self._convert(task))
+        except VidganError as error:
+            return Result(job=task.job, value=error)
+
+    def close(self) -> None:
+        """Stop the lanes."""
+        if self._lanes is not None:
+            self._lanes.shutdown(cancel_futures=True)
+
+    def _convert(self, task: Task) -> EncodedChunk | bytes:
+        if isinstance(task, ImageTask):
+            return translate_image(task.data, task.name, self._translator)
+        return self._convert_chunk(task)
+
+    def _convert_chunk(self, task: FilmTask) -> EncodedChunk:
+        turns = task.video.rotation // 90
+        ahead = self._recipe.lanes + 2
+        encoder = ChunkEncoder(task.video, task.encoder)
+        packets: list[Packet] = []
+        delivered: set[int] = set()
+        with (
+            prefetch(decode_chunk(task.chunk, task.video), depth=ahead) as frames,
+            prefetch(self._translate(frames, turns), depth=ahead) as batches,
+        ):
+            for pts, future in batches:
+                for time, rgb in zip(pts, np.rot90(future.result(), -turns, (1, 2)), strict=True):
+                    packets += encoder.encode(RgbFrame(pts=time, rgb=np.ascontiguousarray(rgb)))
+                    delivered.add(time)
+        if delivered:
+            packets += encoder.finish()
+        lost = tuple(pts for pts in task.chunk.owned if pts not in delivered)
+        return EncodedChunk(index=task.chunk.index, packets=tuple(packets), lost=lost)
+
+    def _translate(self, frames: Iterable[RgbFrame], turns: int) -> Iterator[Batch]:
+        """Hand frames to the lanes, upright, as generators know the world.
+
+        A chunk hands over all its frames before the next one may: two that took turns would both
+        be late, and the lanes idle while both are encoded.
+        """
+        assert self._lanes is not None
+        with self._turn:
+            for batch in _batches(frames, self._translator.batch):
+                stack = np.stack([np.rot90(frame.rgb, turns) for frame in batch])
+                yield [frame.pts for frame in batch], self._lanes.submit(self._translator, stack)
+
+
+def _batches(frames: Iterable[RgbFrame], size: int) -> Iterator[list[RgbFrame]]:
+    batch: list[RgbFrame] = []
+    for frame in frames:
+        batch.append(frame)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
