@@ -135,15 +135,14 @@ class _Clock:
 
     def set(self, packet: "av.Packet[Any]", *, strict: bool) -> bool:
         """Give a packet what it lacks; False if it is before the one before."""
-        stands_for = packet.dts if packet.dts is not None else packet.pts
-        last = 0 if self.last is None else self.last
-        dts = last + self.step if stands_for is None else stands_for
+        stated = packet.dts if packet.dts is not None else packet.pts
+        dts = stated if stated is not None else (self.last or 0) + self.step
+        last = dts if self.last is None else self.last
         is_sound = isinstance(packet.stream, AudioStream)
-        if self.last is not None:
-            dts += int(strict and is_sound and dts == last)
-            if dts < last:
-                self.dropped += 1
-                return False
+        dts += int(strict and is_sound and self.last == dts)
+        if dts < last:
+            self.dropped += 1
+            return False
         if is_sound and not packet.duration:
             # The end of the last packet is the end of the sound: mp4 drops one of no length.
             packet.duration = dts - last

@@ -10,8 +10,8 @@ import av
 from av.container import InputContainer
 
 from vidgan.errors import OutputError
-from vidgan.media.encoders import check_codec
 from vidgan.media.carry import read_carried
+from vidgan.media.encoders import check_codec
 from vidgan.media.header import Target, unfit, write_head
 from vidgan.media.opening import open_film
 from vidgan.media.types import EncoderSettings, Film

@@ -61,7 +61,7 @@ def test_output_that_comes_up_while_joining_is_kept(film: Any, tmp_path: Path) -
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("out.mp4", "precious")]
 
 
-def test_lost_frames_are_named_and_all_else_keeps_its_time(film: Any, tmp_path: Path) -> None:
+def test_lost_frames_leave_a_gap_and_all_else_keeps_its_time(film: Any, tmp_path: Path) -> None:
     whole = film.chunks[1]
     lost = EncodedChunk(index=1, packets=(), lost=tuple(sorted(p.pts for p in whole.packets)))
     damaged = replace(film, chunks=[film.chunks[0], lost, film.chunks[2]])
@@ -69,9 +69,6 @@ def test_lost_frames_are_named_and_all_else_keeps_its_time(film: Any, tmp_path: 
     tick = film.film.video.time_base
     assert report.frames == 24
     assert seconds_of(tmp_path / "out.mp4") == [t * tick for t in film.times if t not in lost.lost]
-    (warning,) = report.warnings
-    assert "12 frames are damaged and missing" in warning
-    assert "(at 0.500, 0.542, 0.583, 0.625, 0.667, ... s)" in warning
 
 
 def test_nothing_decoded_is_no_film(film: Any, tmp_path: Path) -> None:
