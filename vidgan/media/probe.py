@@ -13,7 +13,7 @@ from typing import cast
 import av
 from av.container import InputContainer
 from av.packet import Packet
-from av.sidedata.sidedata import SideData, SideDataContainer, Type
+from av.sidedata.sidedata import SideDataContainer, Type
 from av.stream import DataStream, Disposition, Stream
 from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream as AvVideoStream
@@ -198,7 +198,7 @@ def _rotation(path: Path, frame: av.VideoFrame) -> int:
     side_data = cast("SideDataContainer", frame.side_data)
     if Type.DISPLAYMATRIX not in side_data:
         return 0
-    matrix = bytes(cast("SideData", side_data[Type.DISPLAYMATRIX]))
+    matrix = bytes(side_data[Type.DISPLAYMATRIX])
     a, b, _, c, d = struct.unpack("=5i", matrix[:20])
     if a * d - b * c <= 0:
         raise InputError(

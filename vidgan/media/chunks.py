@@ -1,0 +1,239 @@
+"""Cutting a film into chunks of compressed packets that decode alone, in one streaming pass.
+
+Three steps, each a generator: packets are gathered into GOPs; GOPs become segments, whose borders
+are keyframes at which presentation time, too, can be cut; segments are packed into chunks, or split
+where one is longer than the budget. Memory is bounded by two GOPs, and borders depend on the
+input alone.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any, NoReturn
+
+import av
+from av.container import InputContainer
+from av.packet import Packet as AvPacket
+
+from vidgan.errors import InputError
+from vidgan.media.opening import open_film
+from vidgan.media.random_access import may_start_at
+from vidgan.media.types import Chunk, Film, Packet
+
+_CUT_TOLERANCE = Fraction(1, 2)  # seconds that a header may promise too much
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """Packets between two borders, those of the next segment that it needs, and what it owns."""
+
+    packets: list[Packet]
+    tail: list[Packet]
+    owned: list[int]
+    fallback: Packet | None
+
+
+class ChunkReader:
+    """The chunks of a film, once; afterwards `frames`, `missing_frames` and `warnings` are final.
+
+    Iterating raises `InputError` where the stream cannot be cut: packets without presentation
+    times, times that occur twice, coding parameters that change.
+    """
+
+    def __init__(self, film: Film, *, frames_per_chunk: int) -> None:
+        if frames_per_chunk < 1:
+            raise ValueError(f"frames_per_chunk must be at least 1, not {frames_per_chunk}")
+        self.film = film
+        self.frames_per_chunk = frames_per_chunk
+        self.frames = 0
+        """Frames owned by the chunks so far."""
+        self.missing_frames = 0
+        """Frames that the container's index promises and the file does not hold."""
+        self.warnings: list[str] = []
+        self._end = Fraction(0)
+
+    def __iter__(self) -> Iterator[Chunk]:
+        index = 0
+        waiting: list[_Segment] = []
+        with open_film(self.film.path) as container:
+            for segment in self._segments(container):
+                self.frames += len(segment.owned)
+                if _total([*waiting, segment]) > self.frames_per_chunk and waiting:
+                    yield from self._pack(waiting, index)
+                    index += self._parts(waiting)
+                    waiting = []
+                waiting.append(segment)
+            if waiting:
+                yield from self._pack(waiting, index)
+            self._look_for_losses()
+
+    def _parts(self, segments: list[_Segment]) -> int:
+        return -(-_total(segments) // self.frames_per_chunk)
+
+    def _pack(self, segments: list[_Segment], index: int) -> Iterator[Chunk]:
+        """One chunk of whole segments; or, of a single long one, near-equal parts with preroll."""
+        packets = [packet for segment in segments for packet in segment.packets]
+        packets += segments[-1].tail
+        owned = [pts for segment in segments for pts in segment.owned]
+        parts = self._parts(segments)
+        for part in range(parts):
+            mine = owned[len(owned) * part // parts : len(owned) * (part + 1) // parts]
+            needed = packets if parts == 1 else _until_last_of(packets, mine)
+            yield Chunk(
+                index=index + part,
+                packets=tuple(needed),
+                owned=tuple(mine),
+                fallback=segments[0].fallback,
+            )
+
+    def _segments(self, container: InputContainer) -> Iterator[_Segment]:
+        """Merge GOPs until the next one begins at a clean border."""
+        packets: list[Packet] = []
+        start: int | None = None
+        highest = 0
+        fallback: Packet | None = None
+        for gop in self._gops(container):
+            leading = _leading(gop)
+            if packets and leading is not None and highest < gop[0].pts:
+                border, tail = gop[0].pts, gop[: 1 + leading]
+                owned = self._shown(packets + tail, start, border)
+                yield _Segment(packets, tail, owned, fallback)
+                fallback = packets[0] if packets[0].is_keyframe else fallback
+                packets, start, highest = gop, border, _highest(gop)
+            else:
+                self._refuse_late(gop, start)
+                highest = max(highest, _highest(gop)) if packets else _highest(gop)
+                packets = packets + gop
+        if packets:
+            yield _Segment(packets, [], self._shown(packets, start, None), fallback)
+
+    def _refuse_late(self, gop: list[Packet], start: int | None) -> None:
+        for packet in gop:
+            if start is not None and packet.pts < start and not packet.is_discard:
+                self._refuse(f"shows a picture after later ones, at {self._seconds(packet.pts)} s")
+
+    def _shown(self, packets: list[Packet], start: int | None, end: int | None) -> list[int]:
+        """The presentation times of a segment from `start` up to `end`, in order."""
+        times = sorted(
+            p.pts
+            for p in packets
+            if not p.is_discard
+            and (start is None or p.pts >= start)
+            and (end is None or p.pts < end)
+        )
+        for pts, after in pairwise(times):
+            if pts == after:
+                self._refuse(f"has two pictures for the same time, {self._seconds(pts)} s")
+        return times
+
+    def _gops(self, container: InputContainer) -> Iterator[list[Packet]]:
+        """Runs of packets in decode order, each from a keyframe where decoding may start."""
+        video = self.film.video
+        gop: list[Packet] = []
+        for packet in self._packets(container):
+            starts = packet.is_keyframe and not packet.is_discard
+            if (
+                gop
+                and starts
+                and may_start_at(packet.data, codec=video.codec, extradata=video.extradata)
+            ):
+                yield gop
+                gop = []
+            gop.append(packet)
+        if gop:
+            yield gop
+
+    def _packets(self, container: InputContainer) -> Iterator[Packet]:
+        """The video's packets as plain values, until the end or the first error of the demuxer."""
+        try:
+            for packet in container.demux():
+                self._end = max(self._end, _end_of(packet))
+                if packet.stream_index == self.film.video.index and packet.size:
+                    yield self._plain(packet)
+        except av.FFmpegError as error:
+            self.warnings.append(
+                f"{self.film.path}: reading stopped at {float(self._end):.3f} s "
+                f"({error.strerror}); what comes after is missing"
+            )
+
+    def _plain(self, packet: "AvPacket[Any]") -> Packet:
+        if packet.pts is None:
+            when = "" if packet.dts is None else f" near {self._seconds(packet.dts)} s"
+            self._refuse(f"has packets without a presentation time{when}")
+        if packet.has_sidedata("new_extradata"):
+            extradata = bytes(packet.get_sidedata("new_extradata"))
+            if extradata != self.film.video.extradata:
+                raise InputError(
+                    f"{self.film.path} changes its coding parameters at "
+                    f"{self._seconds(packet.pts)} s, which is not supported; encode it "
+                    f"anew with `ffmpeg -i IN -c:v libx264 -crf 12 -c:a copy OUT.mkv` first"
+                )
+        return Packet(
+            data=bytes(packet),
+            pts=packet.pts,
+            dts=packet.dts,
+            duration=packet.duration or 0,
+            is_keyframe=packet.is_keyframe,
+            is_discard=packet.is_discard,
+        )
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise InputError(
+            f"{self.film.path} {what}; "
+            f"try `ffmpeg -fflags +genpts -i IN -map 0 -c copy OUT.mkv` first"
+        )
+
+    def _seconds(self, ticks: int) -> str:
+        return f"{float(ticks * self.film.video.time_base):.3f}"
+
+    def _look_for_losses(self) -> None:
+        declared = self.film.frames_declared
+        self.missing_frames = max(0, declared - self.frames)
+        total = self.film.duration or Fraction(0)
+        if self.missing_frames:
+            self.warnings.append(
+                f"{self.film.path}: {self.missing_frames} of {declared} frames that the index "
+                f"promises are not in the file, which ends at {float(self._end):.3f} s"
+            )
+        elif self._end + _CUT_TOLERANCE < total:
+            self.warnings.append(
+                f"{self.film.path} is cut off at {float(self._end):.3f} s of {float(total):.3f} s"
+            )
+
+
+def read_chunks(film: Film, *, frames_per_chunk: int) -> Iterator[Chunk]:
+    """The chunks of a film in order; use `ChunkReader` to learn of losses as well."""
+    return iter(ChunkReader(film, frames_per_chunk=frames_per_chunk))
+
+
+def _total(segments: Sequence[_Segment]) -> int:
+    return sum(len(segment.owned) for segment in segments)
+
+
+def _leading(gop: list[Packet]) -> int | None:
+    """How many packets right after the keyframe are shown before it; None if later ones are, too.
+
+    None means that this keyframe is no border: cutting here could not be right.
+    """
+    is_early = [packet.pts < gop[0].pts for packet in gop[1:]]
+    count = is_early.index(False) if False in is_early else len(is_early)
+    return None if any(is_early[count:]) else count
+
+
+def _highest(gop: list[Packet]) -> int:
+    return max(packet.pts for packet in gop)
+
+
+def _until_last_of(packets: list[Packet], owned: Sequence[int]) -> list[Packet]:
+    """All up to the packet of the owned pictures that is decoded last."""
+    mine = set(owned)
+    last = max(i for i, p in enumerate(packets) if p.pts in mine and not p.is_discard)
+    return packets[: last + 1]
+
+
+def _end_of(packet: "AvPacket[Any]") -> Fraction:
+    """Seconds at which the packet has been shown in full."""
+    if packet.pts is None or packet.time_base is None:
+        return Fraction(0)
+    return (packet.pts + (packet.duration or 0)) * packet.time_base
