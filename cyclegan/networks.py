@@ -96,8 +96,8 @@ class ResnetGenerator(nn.Module):
 class UnetBlock(nn.Module):
     """One level of the U-Net: down, the levels below, up, and the skip around them.
 
-    The skip carries the input *after* its leaky ReLU: the public code activates in place, and its
-    checkpoints were trained that way.
+    The skip carries the input *after* its leaky ReLU, as in the public code, which activates in
+    place. (The ReLU above makes that equal to carrying the input itself.)
     """
 
     def __init__(

@@ -141,8 +141,10 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def _read_pth(path: Path) -> dict[str, Tensor]:
     try:
-        with warnings.catch_warnings(action="ignore"):  # what matters in them comes as an error too
-            content = torch.load(path, map_location="cpu", weights_only=True)
+        # Warnings: what matters in them comes as an error too. A handle: torch goes by the names
+        # of files, here their content decides.
+        with warnings.catch_warnings(action="ignore"), path.open("rb") as file:
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as exc:
         raise _unpicklable(exc) from exc
     except Exception as exc:  # a damaged pickle can raise anything
