@@ -1,21 +1,21 @@
 """Two folders of photographs as one endless, unpaired, exactly repeatable stream of crops."""
 
-import re
+import warnings
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms.v2 import functional as tvf
 
-_SOURCE_LINE = re.compile(r"^\w+, \S+:\d+, ")
-"""Where in torchvision's own source an error arose: of no use to who reads the message."""
-
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+_FORMATS = ("JPEG", "PNG", "WEBP")
 
 
 class DataError(ValueError):
@@ -66,15 +66,27 @@ def read_image(path: Path) -> Tensor:
         DataError: the file is not an image that can be read.
     """
     try:
-        image: Tensor = decode_image(str(path), ImageReadMode.RGB, apply_exif_orientation=True)
-    except (RuntimeError, ValueError) as exc:
-        reason = _SOURCE_LINE.sub("", str(exc).partition("\n")[0])
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(path, formats=_FORMATS) as file,
+        ):
+            pixels = _rgb_pixels(ImageOps.exif_transpose(file))
+    except UnidentifiedImageError as exc:
+        raise DataError(f"{path} is not a JPEG, PNG or WebP image: remove it") from exc
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as exc:
+        reason = str(exc).partition("\n")[0]
         raise DataError(f"{path} cannot be read as an image ({reason}): repair or remove it") from (
             exc
         )
-    if image.dtype == torch.uint16:  # a PNG of 16 bits: 65535 = 257 * 255
-        return image.float().div(257).round().to(torch.uint8)
-    return image
+    return torch.from_numpy(pixels).permute(2, 0, 1)
+
+
+def _rgb_pixels(image: Image.Image) -> NDArray[np.uint8]:
+    """Uint8 (H, W, 3). Pillow itself would clip grey levels of 16 bits instead of scaling them."""
+    if image.mode.startswith("I"):
+        levels = np.asarray(image, dtype=np.float32) / 257  # 65535 = 257 * 255
+        image = Image.fromarray(levels.round().clip(0, 255).astype(np.uint8))
+    return np.array(image.convert("RGB"))
 
 
 def list_images(folder: Path) -> list[Path]:
