@@ -58,7 +58,7 @@ def muxer_options(container: Container, starts: Sequence[Fraction]) -> dict[str,
     options = {"fflags": "+bitexact", "avoid_negative_ts": "disabled"}
     if container.is_mp4:
         # Edit lists say when a stream starts in ticks of the movie, by default milliseconds.
-        ticks = math.lcm(1000, *(start.denominator for start in starts))
+        ticks = math.lcm(1000, *(start.denominator for start in starts if start > 0))
         if ticks > _FINEST_MOVIE_TIMESCALE:
             ticks = math.lcm(1000, starts[0].denominator)
         options |= {"movflags": "+faststart", "movie_timescale": str(ticks)}

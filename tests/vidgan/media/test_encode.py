@@ -86,8 +86,9 @@ def test_chunk_starts_with_keyframe_keeps_times_and_repeats(
     assert first == encode_frames(stream(), settings, frames(times))
 
 
-def test_large_pictures_encoded_by_threads_repeat(encode_frames: Encode) -> None:
-    settings = EncoderSettings(codec="libx264")
+@pytest.mark.parametrize("codec", ENCODERS)
+def test_large_pictures_encoded_by_threads_repeat(codec: str, encode_frames: Encode) -> None:
+    settings = EncoderSettings(codec=codec)
     shown = frames([3600 * i for i in range(12)], 1280, 720)
     assert encode_frames(stream(1280, 720), settings, shown) == encode_frames(
         stream(1280, 720), settings, shown

@@ -237,6 +237,25 @@ def test_pictures_stay_put_when_priming_moves_to_another_container(
     assert decode_file(tmp_path / ("out" + ending))[0] == on_grid(decode_file(source)[0], ending)
 
 
+def test_sound_without_durations_keeps_its_last_packet(
+    make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    """Matroska says no durations for ALAC; mp4 would end the sound where its last packet begins."""
+    source = make_film("alac.mkv", frames=24, audio="alac")
+    encode_film(source, ".mp4").join(tmp_path / "out.mp4")
+    before, after = packets_of(source, "audio"), packets_of(tmp_path / "out.mp4", "audio")
+    assert [data for data, _ in before] == [data for data, _ in after]
+
+
+def test_hevc_in_mp4_is_tagged_for_quicktime(
+    make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    encoded = encode_film(make_film("film.mp4", frames=12), ".mp4", codec="libx265")
+    encoded.join(tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.video[0].codec_context.codec_tag == "hvc1"
+
+
 def test_opus_priming_of_webm_survives(
     make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
 ) -> None:

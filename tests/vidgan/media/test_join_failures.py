@@ -280,6 +280,16 @@ def test_good_output_passes_and_makes_no_file(make_film: MakeFilm, tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_sound_that_the_container_refuses_late_is_found_before_any_work(
+    make_film: MakeFilm, tmp_path: Path
+) -> None:
+    """The header of mp4 takes PCM without a channel layout; its index, at the very end, does not."""
+    film = probe(make_film("pcm.mkv", frames=12, audio="pcm_s16le"))
+    check_output(film, tmp_path / "out.mov", encoder_settings(Path("out.mov")))
+    with pytest.raises(OutputError, match=r"cannot hold the streams of pcm\.mkv .* write out\.mkv"):
+        check_output(film, tmp_path / "out.mp4", encoder_settings(Path("out.mp4")))
+
+
 def test_colon_in_a_name_is_no_protocol(film: Any, tmp_path: Path) -> None:
     film.join(tmp_path / "part 1: dawn.mp4")
     assert [p.name for p in tmp_path.iterdir()] == ["part 1: dawn.mp4"]
