@@ -3,6 +3,7 @@
 import re
 
 from ray.exceptions import (
+    ActorUnavailableError,
     ObjectLostError,
     OutOfMemoryError,
     RayActorError,
@@ -23,6 +24,8 @@ def original(error: RayTaskError) -> BaseException:
 
 def reason_of(error: Exception) -> str:
     """Return the one telling line of the many that Ray writes about a death."""
+    if isinstance(error, ActorUnavailableError):
+        return "the worker, or its machine, does not answer any more"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if getattr(error, "actor_init_failed", False):  # a traceback: the last line says what
         return lines[-1][:_LONGEST]

@@ -7,7 +7,6 @@ what it had not finished is given to another, one item at a time: then the next 
 be that item's own doing. Why not `ActorPool`: it queues without bound.
 """
 
-import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,9 +15,10 @@ from typing import Any, Generic, TypeVar
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from cluster.actor import Event, Host, ItemRetried, Place, Worker, WorkerLost, WorkerStarted
+from cluster.actor import Event, ItemRetried, Worker
+from cluster.crew import Actor, Crew, Job
 from cluster.deaths import LOSSES, original, reason_of
-from cluster.errors import ClusterError, PoisonItemError, WorkerLostError
+from cluster.errors import ClusterError, PoisonItemError
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -26,9 +26,6 @@ R = TypeVar("R")
 
 SCHEDULE_SECONDS = 60.0
 """How long the cluster may take to start the first worker."""
-_EXPECTED_SECONDS = 15.0
-"""A worker that started less than this ago will soon want items: don't hand out its share."""
-_CLOSE_SECONDS = 10.0
 _POLL_SECONDS = 1.0
 
 
@@ -60,7 +57,7 @@ def map_unordered(
     Raises:
         ValueError: a number is out of range.
         ClusterError: no worker could be started within `schedule_seconds`.
-        WorkerLostError: workers died while starting, `max_attempts` times in a row.
+        WorkerLostError: workers died while starting, `max_attempts * workers` times in a row.
         PoisonItemError: an item lost its worker at each of `max_attempts` attempts. What the other
             workers had in flight is yielded before.
         Exception: what `make_worker`, `setup` or `process` raised, as the type it was, at once.
@@ -81,94 +78,75 @@ def map_unordered(
         "max_task_retries": 0,
         "scheduling_strategy": "SPREAD",
     }
-    return _Map(
-        recipe=(make_worker, shared),
+    notify = on_event or (lambda event: None)
+
+    def start_crew() -> Crew:
+        crew = Crew(
+            size=workers,
+            options=actor_options,
+            recipe=(ray.put(make_worker), ray.put(shared)),
+            max_attempts=max_attempts,
+            schedule_seconds=schedule_seconds,
+            on_event=notify,
+        )
+        crew.hire()
+        return crew
+
+    return _Map[T, R](
+        start_crew=start_crew,
         items=enumerate(items),
-        workers=workers,
-        in_flight=in_flight_per_worker,
+        most=workers * in_flight_per_worker,
+        most_per_actor=in_flight_per_worker,
         max_attempts=max_attempts,
-        schedule_seconds=schedule_seconds,
-        options=actor_options,
-        on_event=on_event or (lambda event: None),
+        on_event=notify,
     ).run()
 
 
-@dataclass(eq=False, slots=True)
-class _Job:
-    """One item, held in the object store until its result is there."""
-
-    position: int
-    item: Any
-    attempts: int = 0
-
-
-@dataclass(eq=False, slots=True)
-class _Actor:
-    """What the driver knows of one actor."""
-
-    handle: Any
-    spawned: float
-    place: Place | None = None
-    ready: bool = False
-    jobs: list[_Job] = field(default_factory=list)
-
-    @property
-    def quarantined(self) -> bool:
-        """It runs an item that may have killed a worker before, and must run it alone."""
-        return any(job.attempts > 1 for job in self.jobs)
-
-
 @dataclass(eq=False, kw_only=True)
-class _Map(Generic[S, T, R]):
-    """The state of one map: every object reference in flight belongs to one actor."""
+class _Map(Generic[T, R]):
+    """The state of one map. An item is in the backlog, or suspect, or in flight to one actor."""
 
-    recipe: tuple[Callable[[S], Worker[T, R]], S]
+    start_crew: Callable[[], Crew]
     items: Iterator[tuple[int, T]]
-    workers: int
-    in_flight: int
+    most: int
+    """Items taken from the iterator and not yet yielded."""
+    most_per_actor: int
     max_attempts: int
-    schedule_seconds: float
-    options: dict[str, Any]
     on_event: Callable[[Event], None]
-    actors: list[_Actor] = field(default_factory=list)
-    pending: dict[Any, tuple[_Actor, _Job | None]] = field(default_factory=dict)
-    backlog: deque[_Job] = field(default_factory=deque)
-    suspects: deque[_Job] = field(default_factory=deque)
+    backlog: deque[Job] = field(default_factory=deque)
+    suspects: deque[Job] = field(default_factory=deque)
+    """Items that were in flight to an actor that died."""
+    in_flight: dict[Any, tuple[Actor, Job]] = field(default_factory=dict)
     exhausted: bool = False
-    starts_failed: int = 0
     failure: PoisonItemError | None = None
-    recipe_refs: tuple[Any, ...] = ()
-    """`recipe` in the object store: put there once, fetched once by each node."""
+    """Once it is set, what is in flight is finished, and nothing is begun."""
 
     def run(self) -> Generator[tuple[int, R], None, None]:
+        crew = self.start_crew()
         try:
-            self.recipe_refs = tuple(ray.put(part) for part in self.recipe)
-            for _ in range(self.workers):
-                self._spawn()
             self._take()
             while self._unfinished():
-                self._dispatch()
-                if (ref := self._next_ready()) is not None:
-                    yield from self._settle(ref)
+                self._dispatch(crew)
+                yield from self._collect(crew)
                 if self.failure is None:
+                    crew.hire()
                     self._take()
             if self.failure is not None:
                 raise self.failure
-            self._close_workers()
+            crew.close()
         finally:
-            self._kill_workers()
+            crew.kill()
 
     def _unfinished(self) -> bool:
-        if self.failure is not None:  # finish what is in flight, start nothing
-            return any(job is not None for _, job in self.pending.values())
+        if self.failure is not None:
+            return bool(self.in_flight)
         return self._outstanding() > 0 or not self.exhausted
 
     def _outstanding(self) -> int:
-        in_flight = sum(job is not None for _, job in self.pending.values())
-        return in_flight + len(self.backlog) + len(self.suspects)
+        return len(self.in_flight) + len(self.backlog) + len(self.suspects)
 
     def _may_take(self) -> bool:
-        return not self.exhausted and self._outstanding() < self.workers * self.in_flight
+        return self.failure is None and not self.exhausted and self._outstanding() < self.most
 
     def _take(self) -> None:
         """Take one item from the iterator. One only: results must not wait while items are read."""
@@ -179,83 +157,61 @@ class _Map(Generic[S, T, R]):
         except StopIteration:
             self.exhausted = True
         else:
-            self.backlog.append(_Job(position=position, item=ray.put(item)))
+            self.backlog.append(Job(position=position, item=ray.put(item)))
 
-    # Starting workers
-
-    def _spawn(self) -> None:
-        handle = ray.remote(**self.options)(Host).remote()
-        actor = _Actor(handle=handle, spawned=time.monotonic())
-        self.actors.append(actor)
-        self.pending[actor.handle.place.remote()] = (actor, None)
-
-    def _advance(self, actor: _Actor, place: Place | None) -> None:
-        """An actor answered: first where it is, then (None) that its worker is set up."""
-        if place is not None:
-            actor.place = place
-            self.pending[actor.handle.setup.remote(*self.recipe_refs)] = (actor, None)
-            return
-        assert actor.place is not None
-        actor.ready = True
-        self.starts_failed = 0
-        self.on_event(WorkerStarted(actor.place))
-
-    # Dispatching
-
-    def _dispatch(self) -> None:
+    def _dispatch(self, crew: Crew) -> None:
         if self.failure is not None:
             return
-        idlest_first = sorted((a for a in self.actors if a.ready), key=lambda a: len(a.jobs))
+        idlest_first = sorted((a for a in crew.actors if a.ready), key=lambda a: len(a.jobs))
+        expected = sum(actor.expected for actor in crew.actors)
         for actor in idlest_first:
-            while (job := self._choose(actor)) is not None:
+            while (job := self._choose(actor, expected)) is not None:
                 job.attempts += 1
                 actor.jobs.append(job)
-                self.pending[actor.handle.process.remote(job.item)] = (actor, job)
+                self.in_flight[actor.handle.process.remote(job.item)] = (actor, job)
 
-    def _choose(self, actor: _Actor) -> _Job | None:
-        """The next item for this actor: a suspect runs alone, others share."""
-        starting = [a for a in self.actors if not a.ready]
+    def _choose(self, actor: Actor, expected: int) -> Job | None:
+        """Choose the next item for this actor, where `expected` others will soon want some too.
+
+        A suspect runs alone, and needs an idle actor: where none is expected, new items wait until
+        one has become idle. An actor fills up only when every other has something to do.
+        """
         if self.suspects and not actor.jobs:
             return self.suspects.popleft()
-        if not self.backlog or actor.quarantined or len(self.suspects) > len(starting):
+        if not self.backlog or actor.quarantined or len(self.suspects) > expected:
             return None
-        now = time.monotonic()
-        share = any(now - other.spawned < _EXPECTED_SECONDS for other in starting)
-        room = 1 if share else self.in_flight
+        room = 1 if expected else self.most_per_actor
         return self.backlog.popleft() if len(actor.jobs) < room else None
 
-    # Collecting
-
-    def _next_ready(self) -> Any | None:
-        timeout = 0 if self.failure is None and self._may_take() else _POLL_SECONDS
-        ready, _ = ray.wait(list(self.pending), num_returns=1, timeout=timeout)
+    def _collect(self, crew: Crew) -> Iterator[tuple[int, R]]:
+        """Wait, but not for long, until one call has ended, and see to how it did."""
+        calls = [*crew.starting, *self.in_flight]
+        timeout = 0 if self._may_take() else _POLL_SECONDS
+        ready, _ = ray.wait(calls, num_returns=1, timeout=timeout)
         if not ready:
-            self._check_scheduled()
-            return None
-        return ready[0]
+            crew.check_room()
+        elif (ref := ready[0]) in self.in_flight:
+            yield from self._settle(ref, crew)
+        else:
+            actor = crew.starting.pop(ref)
+            try:
+                crew.advance(actor, _value(ref))
+            except LOSSES as error:
+                crew.bury(actor, reason_of(error))
 
-    def _settle(self, ref: Any) -> Iterator[tuple[int, R]]:
-        actor, job = self.pending.pop(ref)
-        try:
-            value = ray.get(ref)
-        except RayTaskError as error:
-            raise original(error) from error
-        except LOSSES as error:
-            self._lose(actor, job, reason_of(error))
-            return
-        except RayError as error:
-            raise ClusterError(f"Ray failed: {reason_of(error)}") from error
-        if job is None:
-            self._advance(actor, value)
-            return
+    def _settle(self, ref: Any, crew: Crew) -> Iterator[tuple[int, R]]:
+        actor, job = self.in_flight.pop(ref)
         actor.jobs.remove(job)
-        yield job.position, value
+        try:
+            result: R = _value(ref)
+        except LOSSES as error:  # each call to a dead actor comes here by itself
+            crew.bury(actor, reason_of(error))
+            self._retry(job, reason_of(error))
+        else:
+            yield job.position, result
 
-    def _lose(self, actor: _Actor, job: _Job | None, reason: str) -> None:
-        """Every reference of a dead actor comes here by itself; the first replaces the actor."""
-        if actor in self.actors:
-            self._bury(actor, reason)
-        if job is None or self.failure is not None:
+    def _retry(self, job: Job, reason: str) -> None:
+        if self.failure is not None:
             return
         if job.attempts >= self.max_attempts:
             self.failure = PoisonItemError(
@@ -265,44 +221,14 @@ class _Map(Generic[S, T, R]):
         self.suspects.append(job)
         self.on_event(ItemRetried(job.position, job.attempts, reason))
 
-    def _bury(self, actor: _Actor, reason: str) -> None:
-        self.actors.remove(actor)
-        ray.kill(actor.handle)  # where Ray only lost sight of it, two must not do the same work
-        self.on_event(WorkerLost(actor.place, reason))
-        if not actor.ready:
-            self.starts_failed += 1
-            if self.starts_failed >= self.max_attempts:
-                raise WorkerLostError(
-                    f"workers died while starting, {self.starts_failed} times in a row, "
-                    f"the last time: {reason}"
-                )
-        if self.failure is None:
-            self._spawn()
 
-    def _check_scheduled(self) -> None:
-        """Give up where not one worker process came up in the time allowed."""
-        newest = max((actor.spawned for actor in self.actors), default=time.monotonic())
-        waited = time.monotonic() - newest
-        if waited < self.schedule_seconds or any(actor.place for actor in self.actors):
-            return
-        total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
-        raise ClusterError(
-            f"no worker could be started within {self.schedule_seconds:.0f} s: each needs "
-            f"{self.options['num_cpus']:g} CPUs and {self.options['num_gpus']:g} GPUs on one "
-            f"machine; the cluster has {total.get('CPU', 0):g} CPUs ({free.get('CPU', 0):g} free) "
-            f"and {total.get('GPU', 0):g} GPUs ({free.get('GPU', 0):g} free)"
-        )
-
-    # Ending
-
-    def _close_workers(self) -> None:
-        closing = [actor.handle.close.remote() for actor in self.actors if actor.ready]
-        if closing:
-            ray.wait(closing, num_returns=len(closing), timeout=_CLOSE_SECONDS)
-
-    def _kill_workers(self) -> None:
-        if ray.is_initialized():  # else the session ended first, and its workers with it
-            for actor in self.actors:
-                ray.kill(actor.handle)
-        self.pending.clear()
+def _value(ref: Any) -> Any:
+    """Get a result; raise one of LOSSES, or what the worker raised, or ClusterError."""
+    try:
+        return ray.get(ref)
+    except RayTaskError as error:
+        raise original(error) from error
+    except LOSSES:
+        raise
+    except RayError as error:
+        raise ClusterError(f"Ray failed: {reason_of(error)}") from error

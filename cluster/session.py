@@ -169,8 +169,13 @@ def _connect(address: str) -> None:
 
 def _check_listens(address: str) -> None:
     """Fail at once where nobody listens; Ray itself would go on trying."""
-    parts = urlsplit(address if "://" in address else f"ray://{address}")
+    if "://" in address:
+        raise ClusterError(
+            f"not an address of a Ray cluster: {address!r}; give HOST:PORT on one of its machines, "
+            "or run there as a job"
+        )
     try:
+        parts = urlsplit(f"//{address}")
         if not parts.hostname or not parts.port:
             raise ClusterError(f"not an address of a Ray cluster: {address!r}; give HOST:PORT")
         socket.create_connection((parts.hostname, parts.port), timeout=CONNECT_SECONDS).close()

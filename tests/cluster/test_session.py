@@ -97,6 +97,7 @@ def test_clusters_that_are_not_there_are_refused_in_time(python: Python, mute: s
     expected = {
         "127.0.0.1:1": "no Ray cluster answers at 127.0.0.1:1",
         "somewhere": "give HOST:PORT",
+        "http://127.0.0.1:8265": "give HOST:PORT",
         "localhost:99999": "Port out of range",
         mute: "no Ray cluster answers",
         "": "no Ray cluster answers at 127.0.0.1:2",  # from RAY_ADDRESS
