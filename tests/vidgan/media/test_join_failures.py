@@ -283,7 +283,7 @@ def test_good_output_passes_and_makes_no_file(make_film: MakeFilm, tmp_path: Pat
 def test_sound_that_the_container_refuses_late_is_found_before_any_work(
     make_film: MakeFilm, tmp_path: Path
 ) -> None:
-    """The header of mp4 takes PCM without a channel layout; its index, at the very end, does not."""
+    """The header of mp4 takes PCM without a channel layout; its index, at the end, does not."""
     film = probe(make_film("pcm.mkv", frames=12, audio="pcm_s16le"))
     check_output(film, tmp_path / "out.mov", encoder_settings(Path("out.mov")))
     with pytest.raises(OutputError, match=r"cannot hold the streams of pcm\.mkv .* write out\.mkv"):
