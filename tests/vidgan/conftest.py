@@ -47,6 +47,7 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 """
 AUDIO_RATE = 48_000
 BT601_LIMITED = Color(matrix=6, primaries=6, transfer=6, full_range=False)
+UNTAGGED = Color(matrix=2, primaries=2, transfer=2, full_range=False)
 EXACT_INPUT = {"yuv420p", "yuv422p", "yuv444p"}
 
 os.environ.setdefault("SVT_LOG", "1")  # errors only; the AV1 encoder is chatty
@@ -107,6 +108,7 @@ class _Spec:
     mirrored: bool = False
     sample_aspect_ratio: Fraction | None = None
     color: Color | None = None
+    tagged_as: Color | None = None
     audio: bool | str = True
     subtitles: bool = False
     chapters: bool = False
@@ -177,10 +179,9 @@ def _open_video(container: OutputContainer, spec: _Spec) -> VideoStream:
         context.qscale, context.global_quality = True, 118 * quality
     if spec.sample_aspect_ratio is not None:
         context.sample_aspect_ratio = spec.sample_aspect_ratio
-    if spec.color is not None:
-        context.colorspace, context.color_primaries = spec.color.matrix, spec.color.primaries
-        context.color_trc = spec.color.transfer
-        context.color_range = 2 if spec.color.full_range else 1
+    if (tags := spec.tagged_as or spec.color) is not None:
+        context.colorspace, context.color_primaries = tags.matrix, tags.primaries
+        context.color_trc, context.color_range = tags.transfer, 2 if tags.full_range else 1
     if spec.rotation or spec.mirrored:
         stream.set_display_rotation(spec.rotation, hflip=spec.mirrored)
     return stream
@@ -197,9 +198,10 @@ def _picture(number: int, pts: int, spec: _Spec) -> av.VideoFrame:
     )
     if plain not in EXACT_INPUT:
         frame = frame.reformat(format=spec.pixel_format)
-    if spec.color is None:
-        frame.colorspace = frame.color_primaries = frame.color_trc = 2
-        frame.color_range = 0
+    tags = spec.tagged_as or spec.color or UNTAGGED
+    frame.colorspace, frame.color_primaries = tags.matrix, tags.primaries
+    frame.color_trc = tags.transfer
+    frame.color_range = 0 if tags is UNTAGGED else 2 if tags.full_range else 1
     return frame
 
 
@@ -313,8 +315,8 @@ def make_film(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
     The same arguments give the same file, made once. Frame `i` shows the number `i`. `pts` are
     ticks of `time_base` (default: one frame at `rate`; 1/1000 s if `pts` is given). `color=None`
-    writes BT.601 limited and leaves it untagged. `audio` is True (AAC, in webm Opus), False, or
-    an encoder's name. `video_tracks=0` makes a file with sound alone.
+    writes BT.601 limited and leaves it untagged; `tagged_as` overrides the tags alone. `audio` is
+    True (AAC, in webm Opus), False, or an encoder's name. `video_tracks=0` makes sound alone.
     """
     made: dict[tuple[str, str], Path] = {}
 
@@ -360,3 +362,27 @@ def bikes() -> Path:
 def big_buck_bunny() -> Path:
     """1280x720, H.264, 132 frames with one keyframe, AAC."""
     return _shipped_clip("bigbuckbunny.mp4")
+
+
+@pytest.fixture(scope="session")
+def generator_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny generator that changes colours a little and leaves a frame's number readable."""
+    from cyclegan.checkpoint import save_generator
+    from cyclegan.config import FastConfig
+    from cyclegan.networks import build_generator, init_weights
+
+    config = FastConfig(blocks=1, filters=4, input_share=1.0)
+    generator = build_generator(config)
+    init_weights(generator, std=0.05, seed=7)
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_generator(generator, config, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def ray_up() -> Iterator[None]:
+    """One local Ray for all conversions of a test run: starting one takes seconds."""
+    from cluster.session import session
+
+    with session(num_cpus=2):
+        yield

@@ -6,8 +6,10 @@ still have older pictures to conceal with; so if the first keyframe is damaged, 
 keyframe before.
 """
 
-from collections.abc import Iterable, Iterator
+from bisect import insort
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from operator import itemgetter
 from typing import Any
 
 import av
@@ -20,6 +22,8 @@ from vidgan.errors import InputError
 from vidgan.media.color import to_rgb
 from vidgan.media.types import Chunk, Packet, RgbFrame, VideoStream
 
+_LATE_BY_AT_MOST = 4  # frames
+
 
 def decode_chunk(chunk: Chunk, video: VideoStream, *, threads: int = 1) -> Iterator[RgbFrame]:
     """The owned pictures of a chunk in order of presentation, each once, as stored (not rotated).
@@ -29,22 +33,30 @@ def decode_chunk(chunk: Chunk, video: VideoStream, *, threads: int = 1) -> Itera
     Raises:
         InputError: the pictures change their size in the middle of the film.
     """
-    wanted = set(chunk.owned)
     odd_size: tuple[int, int] | None = None
-    latest: int | None = None
-    for frame in _decode(_repaired(chunk, video), video, threads=threads):
-        pts = frame.pts
-        if pts is None or pts not in wanted or (latest is not None and pts <= latest):
-            continue
+    for pts, frame in _in_order(_decode(_repaired(chunk, video), video, threads=threads), chunk):
         size = frame.width, frame.height
-        if size != (video.width, video.height):
-            # Once may be damage, which makes headers up; twice the same is not.
-            if size == odd_size:
-                raise InputError(_size_changes(size, pts, video))
+        if size == (video.width, video.height):
+            yield RgbFrame(pts=pts, rgb=to_rgb(frame, video.color))
+        elif size == odd_size:
+            raise InputError(_size_changes(size, pts, video))
+        else:  # once may be damage, which makes headers up; twice the same is not
             odd_size = size
-            continue
-        latest = pts
-        yield RgbFrame(pts=pts, rgb=to_rgb(frame, video.color))
+
+
+def _in_order(frames: Iterable[VideoFrame], chunk: Chunk) -> Iterator[tuple[int, VideoFrame]]:
+    """Owned frames by strictly rising time; after damage, decoders give some a little late."""
+    wanted = set(chunk.owned)
+    waiting: list[tuple[int, VideoFrame]] = []
+    latest: int | None = None
+    for frame in frames:
+        if frame.pts in wanted and (latest is None or frame.pts > latest):
+            wanted.remove(frame.pts)
+            insort(waiting, (frame.pts, frame), key=itemgetter(0))
+        if len(waiting) > _LATE_BY_AT_MOST:
+            latest, first = waiting.pop(0)
+            yield latest, first
+    yield from waiting
 
 
 def _size_changes(size: tuple[int, int], pts: int, video: VideoStream) -> str:
@@ -55,18 +67,23 @@ def _size_changes(size: tuple[int, int], pts: int, video: VideoStream) -> str:
     )
 
 
-def _repaired(chunk: Chunk, video: VideoStream) -> Iterable[Packet]:
+def _repaired(chunk: Chunk, video: VideoStream) -> Sequence[Packet]:
     """The chunk's packets, after the keyframe before if their own first gives no picture."""
     if chunk.fallback is None or any(_decode(chunk.packets[:1], video, threads=1)):
         return chunk.packets
     return [chunk.fallback, *chunk.packets]
 
 
-def _decode(packets: Iterable[Packet], video: VideoStream, *, threads: int) -> Iterator[VideoFrame]:
+def _decode(packets: Sequence[Packet], video: VideoStream, *, threads: int) -> Iterator[VideoFrame]:
+    """All that a decoder gives; frames that an error had in flight on other threads come again."""
     context = _open_decoder(video, threads)
-    for packet in packets:
-        yield from _feed(context, _with_times(packet, video.time_base))
-    yield from _feed(context, None)
+    for packet in (*packets, None):
+        try:
+            yield from context.decode(_with_times(packet, video.time_base) if packet else None)
+        except av.FFmpegError:  # this packet's picture is lost, the next ones may not be
+            if threads > 1:
+                yield from _decode(packets, video, threads=1)
+                return
 
 
 def _open_decoder(video: VideoStream, threads: int) -> VideoCodecContext:
@@ -76,13 +93,6 @@ def _open_decoder(video: VideoStream, threads: int) -> VideoCodecContext:
     context.thread_count = threads
     context.thread_type = ThreadType.AUTO
     return context
-
-
-def _feed(context: VideoCodecContext, packet: "AvPacket[Any] | None") -> list[VideoFrame]:
-    try:
-        return context.decode(packet)
-    except av.FFmpegError:
-        return []  # damaged: this packet's picture is lost, the next ones may not be
 
 
 def _with_times(packet: Packet, time_base: Fraction) -> "AvPacket[Any]":
