@@ -4,6 +4,7 @@ A generator is a safetensors file whose metadata holds its configuration as JSON
 `generator`; a training's checkpoint is one `torch.save` of tensors and plain values.
 """
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -48,8 +49,19 @@ def save_generator(
         name: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None).contiguous()
         for name, tensor in network.state_dict().items()
     }
-    blob = save(tensors, {**(metadata or {}), "generator": generator_to_json(config)})
+    blob = _in_order(save(tensors, {**(metadata or {}), "generator": generator_to_json(config)}))
     write_atomically(path, lambda part: part.write_bytes(blob))
+
+
+def _in_order(blob: bytes) -> bytes:
+    """The same safetensors file with its header sorted: the library writes metadata in any order.
+
+    A file is the header's length in 8 bytes, the header as JSON padded to 8 bytes, the data.
+    """
+    end = 8 + int.from_bytes(blob[:8], "little")
+    header = json.dumps(json.loads(blob[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + blob[end:]
 
 
 def save_checkpoint(state: dict[str, object], path: Path) -> None:

@@ -218,7 +218,11 @@ def batches_from(
     """
     rest = Subset(dataset, range(start_step * batch, len(dataset)))
     loader = DataLoader(
-        rest, batch_size=batch, num_workers=loaders, worker_init_fn=_ignore_interrupt
+        rest,
+        batch_size=batch,
+        num_workers=loaders,
+        worker_init_fn=_ignore_interrupt,
+        generator=torch.Generator(),  # else it draws from torch's own, which dropout goes by
     )
     yield from loader
 

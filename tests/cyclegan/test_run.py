@@ -1,0 +1,254 @@
+"""A training on disk: it stops, goes on and refuses without ever losing what it had."""
+
+import json
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from cyclegan.checkpoint import (
+    WeightsError,
+    load_checkpoint,
+    save_checkpoint,
+    save_generator,
+    write_atomically,
+)
+from cyclegan.config import FastConfig, ResnetConfig
+from cyclegan.data import DataError
+from cyclegan.networks import build_generator
+from cyclegan.run import RunOptions, run_training
+from cyclegan.training import Progress, TrainConfig
+from cyclegan.weights import read_generator
+
+Domains = tuple[Path, Path]
+RESULTS = ("checkpoint.pt", "a2b.safetensors", "b2a.safetensors", "config.json")
+
+
+def run(
+    config: TrainConfig,
+    domains: Domains,
+    out: Path,
+    *,
+    resume: bool = False,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> None:
+    options = RunOptions(resume=resume, log_steps=5)
+    run_training(config, *domains, out, options=options, report=report)
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    for name in RESULTS:
+        if name != "checkpoint.pt":
+            assert (one / name).read_bytes() == (other / name).read_bytes(), name
+    first, second = (load_checkpoint(out / "checkpoint.pt") for out in (one, other))
+    assert first["step"] == second["step"]
+    assert flat(first) == flat(second)
+
+
+def flat(value: object) -> object:
+    """A state as values that compare bit for bit."""
+    if isinstance(value, torch.Tensor):
+        return (value.dtype, tuple(value.shape), value.contiguous().numpy().tobytes())
+    if isinstance(value, dict):
+        return {key: flat(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [flat(item) for item in value]
+    return value
+
+
+def test_twenty_steps_and_twenty_more_are_forty(
+    tmp_path: Path, domains: Domains, tiny: TrainConfig
+) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.step == 20:
+            raise KeyboardInterrupt
+
+    run(tiny, domains, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(tiny, domains, tmp_path / "parts", report=stop)
+    assert load_checkpoint(tmp_path / "parts/checkpoint.pt")["step"] == 20
+    torch.manual_seed(123)
+    steps: list[int] = []
+    run(tiny, domains, tmp_path / "parts", resume=True, report=lambda p: steps.append(p.step))
+
+    assert steps == list(range(21, 41))
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_dropout_goes_on_the_same_too(tmp_path: Path, domains: Domains, tiny: TrainConfig) -> None:
+    generator = ResnetConfig(blocks=1, filters=4, norm="batch", dropout=True)
+    config = replace(tiny, images=8, generator=generator)
+
+    def stop(progress: Progress) -> None:
+        if progress.step == 2:
+            raise TimeoutError
+
+    run(config, domains, tmp_path / "whole")
+    with pytest.raises(TimeoutError):
+        run(config, domains, tmp_path / "parts", report=stop)
+    run(config, domains, tmp_path / "parts", resume=True)
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_ctrl_c_at_any_moment_leaves_a_run_that_goes_on(
+    tmp_path: Path, domains: Domains, tiny: TrainConfig
+) -> None:
+    config = replace(tiny, images=24)
+    run(config, domains, tmp_path / "whole")
+
+    def press_soon(progress: Progress) -> None:
+        if progress.step == 3:  # the next step takes longer than this, whatever the machine
+            threading.Timer(0.003, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run(config, domains, tmp_path / "parts", report=press_soon)
+    assert signal.getsignal(signal.SIGINT) is before
+    step = load_checkpoint(tmp_path / "parts/checkpoint.pt")["step"]
+    assert isinstance(step, int)
+    assert 4 <= step < 12
+    run(config, domains, tmp_path / "parts", resume=True)
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_a_run_works_outside_the_main_thread(
+    tmp_path: Path, domains: Domains, tiny: TrainConfig
+) -> None:
+    config = replace(tiny, images=2)
+    thread = threading.Thread(target=run, args=(config, domains, tmp_path / "run"))
+    thread.start()
+    thread.join()
+    assert load_checkpoint(tmp_path / "run/checkpoint.pt")["step"] == 1
+
+
+def test_what_a_run_leaves_behind(tmp_path: Path, domains: Domains, tiny: TrainConfig) -> None:
+    out = tmp_path / "deep" / "run"
+    run(replace(tiny, images=20), domains, out)
+    assert sorted(p.name for p in out.iterdir()) == sorted([*RESULTS, "log.jsonl"])
+    assert read_generator(out / "a2b.safetensors").config == tiny.generator
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [5, 10]
+    assert all(line["seconds_per_step"] > 0 for line in lines)
+    assert {"cycle_a", "adversarial_ba", "discriminator_b", "lr_scale"} <= lines[0].keys()
+    assert json.loads((out / "config.json").read_text())["images"] == 20
+
+
+def test_a_finished_run_resumes_to_the_same(
+    tmp_path: Path, domains: Domains, tiny: TrainConfig
+) -> None:
+    config = replace(tiny, images=2)
+    run(config, domains, tmp_path / "run")
+    shutil.copytree(tmp_path / "run", tmp_path / "before")
+    run(config, domains, tmp_path / "run", resume=True)
+    assert_same_run(tmp_path / "run", tmp_path / "before")
+
+
+def test_a_run_is_never_overwritten(tmp_path: Path, domains: Domains, tiny: TrainConfig) -> None:
+    config = replace(tiny, images=2)
+    run(config, domains, tmp_path / "run")
+    before = (tmp_path / "run/checkpoint.pt").read_bytes()
+    with pytest.raises(WeightsError, match="run holds a run already: add --resume"):
+        run(config, domains, tmp_path / "run")
+    with pytest.raises(WeightsError, match=r"other settings \(see .*config.json\)"):
+        run(replace(config, lr_g=1.0), domains, tmp_path / "run", resume=True)
+    assert (tmp_path / "run/checkpoint.pt").read_bytes() == before
+
+
+def test_a_checkpoint_of_other_networks_is_refused(
+    tmp_path: Path, domains: Domains, tiny: TrainConfig
+) -> None:
+    run(replace(tiny, images=2), domains, tmp_path / "run")
+    (tmp_path / "run/config.json").unlink()
+    other = replace(tiny, images=2, generator=FastConfig(blocks=1, filters=5))
+    with pytest.raises(WeightsError, match="not of a training with these settings"):
+        run(other, domains, tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "checkpoint.pt is not there: train without --resume first"),
+        (b"", "is not a readable checkpoint"),
+        (b"garbage", "is not a readable checkpoint"),
+    ],
+)
+def test_resuming_from_nothing(
+    tmp_path: Path, domains: Domains, tiny: TrainConfig, content: bytes | None, words: str
+) -> None:
+    if content is not None:
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run/checkpoint.pt").write_bytes(content)
+    with pytest.raises(WeightsError, match=words) as caught:
+        run(tiny, domains, tmp_path / "run", resume=True)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_of_a_training_is_no_checkpoint(tmp_path: Path) -> None:
+    save_checkpoint({"weights": torch.ones(2)}, tmp_path / "checkpoint.pt")
+    with pytest.raises(WeightsError, match="is not the checkpoint of a training"):
+        load_checkpoint(tmp_path / "checkpoint.pt")
+
+
+def test_an_out_that_is_a_file_is_refused(
+    tmp_path: Path, domains: Domains, tiny: TrainConfig
+) -> None:
+    (tmp_path / "run").touch()
+    with pytest.raises(WeightsError, match=r"run cannot be written \(.*\): choose another --out"):
+        run(tiny, domains, tmp_path / "run")
+
+
+def test_bad_data_stops_before_a_run_is_there(
+    tmp_path: Path, domains: Domains, tiny: TrainConfig
+) -> None:
+    (domains[0] / "000.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"000\.png"):
+        run(replace(tiny, batch=5), domains, tmp_path / "run")
+    assert not (tmp_path / "run/checkpoint.pt").exists(), "the same command must work once repaired"
+
+
+def test_a_failed_write_keeps_the_file_that_was_there(tmp_path: Path) -> None:
+    file = tmp_path / "weights"
+    file.write_text("old")
+
+    def fail(part: Path) -> None:
+        part.write_text("half of the n")
+        assert file.read_text() == "old"
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(file, fail)
+    assert [p.name for p in tmp_path.iterdir()] == ["weights"]
+    assert file.read_text() == "old"
+
+    write_atomically(file, lambda part: part.write_text("new"))
+    assert [p.name for p in tmp_path.iterdir()] == ["weights"]
+    assert file.read_text() == "new"
+
+
+def test_a_checkpoint_that_cannot_be_saved_keeps_the_one_before(tmp_path: Path) -> None:
+    file = tmp_path / "checkpoint.pt"
+    save_checkpoint({"step": 1}, file)
+    with pytest.raises(Exception, match="pickle"):
+        save_checkpoint({"step": 2, "bad": lambda: None}, file)
+    assert load_checkpoint(file) == {"step": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_same_weights_same_bytes(tmp_path: Path) -> None:
+    config = FastConfig(blocks=1, filters=4)
+    network: nn.Module = build_generator(config)
+    metadata = {f"key {n}": str(n) for n in range(20)}
+    for name in ("one", "two"):
+        save_generator(network, config, tmp_path / name, metadata=metadata)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    save_generator(
+        network.to(memory_format=torch.channels_last), config, tmp_path / "three", metadata=metadata
+    )
+    assert (tmp_path / "three").read_bytes() == (tmp_path / "one").read_bytes()

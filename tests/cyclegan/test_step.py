@@ -1,0 +1,153 @@
+"""One training step: who learns from what, and what is left alone."""
+
+from collections.abc import Iterable
+from dataclasses import fields, replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cyclegan.config import GanMode, ResnetConfig
+from cyclegan.step import LossWeights, StepLosses, train_step
+from cyclegan.training import TrainConfig, TrainState, new_state
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def state(tiny: TrainConfig) -> TrainState:
+    return new_state(tiny, CPU)
+
+
+@pytest.fixture
+def untouched(tiny: TrainConfig) -> TrainState:
+    """The same state again."""
+    return new_state(tiny, CPU)
+
+
+def crops(seed: int) -> Tensor:
+    return torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def step(
+    state: TrainState, weights: LossWeights | None = None, dtype: torch.dtype = torch.float32
+) -> StepLosses:
+    return train_step(
+        state.networks,
+        state.learner,
+        crops(1),
+        crops(2),
+        weights=weights or LossWeights(),
+        dtype=dtype,
+        steps=0,
+    )
+
+
+def copies(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
+    return [parameter.detach().clone() for parameter in parameters]
+
+
+def changed(before: list[Tensor], parameters: Iterable[nn.Parameter]) -> list[bool]:
+    return [not torch.equal(old, new) for old, new in zip(before, parameters, strict=True)]
+
+
+@pytest.mark.parametrize("mode", ["lsgan", "vanilla", "hinge"])
+def test_all_four_networks_and_the_averages_move(state: TrainState, mode: GanMode) -> None:
+    networks = state.networks
+    before_g, before_d = copies(networks.generators()), copies(networks.discriminators())
+    before_ema = copies(state.learner.ema_ab.network.parameters())
+    losses = step(state, LossWeights(gan_mode=mode))
+    assert sum(changed(before_g, networks.generators())) > 0.5 * len(before_g)
+    assert sum(changed(before_d, networks.discriminators())) > 0.5 * len(before_d)
+    assert any(changed(before_ema, state.learner.ema_ab.network.parameters()))
+    for spec in fields(losses):
+        loss = getattr(losses, spec.name)
+        assert loss.shape == ()
+        assert loss.isfinite()
+        assert not loss.requires_grad
+
+
+def assert_same_gradients(one: nn.Module, other: nn.Module) -> None:
+    for found, wanted in zip(one.parameters(), other.parameters(), strict=True):
+        assert found.grad is not None
+        assert wanted.grad is not None
+        torch.testing.assert_close(found.grad, wanted.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_discriminators_learn_from_their_own_loss_alone(
+    state: TrainState, untouched: TrainState
+) -> None:
+    d_b, fake_b = untouched.networks.d_b, untouched.networks.g_ab(crops(1)).detach()
+    loss = (d_b(crops(2)) - 1).square().mean() + d_b(fake_b).square().mean()
+    (0.5 * loss).backward()
+
+    step(state)
+
+    assert_same_gradients(state.networks.d_b, d_b)
+
+
+def test_generators_learn_from_their_own_loss_alone(
+    state: TrainState, untouched: TrainState
+) -> None:
+    g_ab, d_b = untouched.networks.g_ab, untouched.networks.d_b
+    (d_b(g_ab(crops(1))) - 1).square().mean().backward()
+
+    step(state, LossWeights(cycle=0.0, identity=0.0))
+
+    assert_same_gradients(state.networks.g_ab, g_ab)
+
+
+def test_discriminators_are_ready_to_learn_after_the_step(state: TrainState) -> None:
+    step(state)
+    assert all(p.requires_grad for p in state.networks.discriminators())
+
+
+class Counting(nn.Module):
+    """Counts the calls of a generator."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        out: Tensor = self.network(x)
+        return out
+
+
+@pytest.mark.parametrize(("identity", "calls"), [(0.0, 2), (0.5, 3)])
+def test_without_identity_loss_no_work_is_done_for_it(
+    state: TrainState, identity: float, calls: int
+) -> None:
+    counting = Counting(state.networks.g_ab)
+    state.networks.g_ab = counting
+    averaged = state.learner.ema_ab
+    averaged.network = Counting(averaged.network)
+    losses = step(state, LossWeights(identity=identity))
+    assert counting.calls == calls
+    assert (losses.identity_a > 0) == (identity > 0)
+
+
+def test_the_discriminators_see_the_pool(state: TrainState) -> None:
+    step(state)
+    assert len(state.learner.pool_a.images) == 2
+    assert len(state.learner.pool_b.images) == 2
+    assert state.learner.pool_b.images[0].dtype == torch.float32
+
+
+def test_reduced_precision_trains_and_keeps_float32_weights(
+    state: TrainState, untouched: TrainState
+) -> None:
+    exact = step(untouched)
+    rough = step(state, dtype=torch.bfloat16)
+    for spec in fields(exact):
+        a, b = float(getattr(exact, spec.name)), float(getattr(rough, spec.name))
+        assert b == pytest.approx(a, rel=0.1, abs=0.02)
+    assert all(p.dtype == torch.float32 for p in state.networks.generators())
+
+
+def test_generators_with_batch_norm_and_dropout_train(tiny: TrainConfig) -> None:
+    generator = ResnetConfig(blocks=1, filters=4, norm="batch", dropout=True)
+    losses = step(new_state(replace(tiny, generator=generator), CPU))
+    assert losses.cycle_a.isfinite()
