@@ -21,6 +21,7 @@ from vidgan.media.opening import open_film
 from vidgan.media.random_access import may_start_at
 from vidgan.media.types import Chunk, Film, Packet
 
+_ENCODE_ANEW = "ffmpeg -i IN -fps_mode vfr -c:v libx264 -crf 12 -c:a copy OUT.mkv"
 _CUT_TOLERANCE = Fraction(1, 2)  # seconds that a header may promise too much
 
 
@@ -111,7 +112,10 @@ class ChunkReader:
     def _refuse_late(self, gop: list[Packet], start: int | None) -> None:
         for packet in gop:
             if start is not None and packet.pts < start and not packet.is_discard:
-                self._refuse(f"shows a picture after later ones, at {self._seconds(packet.pts)} s")
+                self._refuse(
+                    f"shows a picture after later ones, at {self._seconds(packet.pts)} s",
+                    _ENCODE_ANEW,
+                )
 
     def _shown(self, packets: list[Packet], start: int | None, end: int | None) -> list[int]:
         """The presentation times of a segment from `start` up to `end`, in order."""
@@ -124,7 +128,9 @@ class ChunkReader:
         )
         for pts, after in pairwise(times):
             if pts == after:
-                self._refuse(f"has two pictures for the same time, {self._seconds(pts)} s")
+                self._refuse(
+                    f"has two pictures for the same time, {self._seconds(pts)} s", _ENCODE_ANEW
+                )
         return times
 
     def _gops(self, container: InputContainer) -> Iterator[list[Packet]]:
@@ -160,14 +166,15 @@ class ChunkReader:
     def _plain(self, packet: "AvPacket[Any]") -> Packet:
         if packet.pts is None:
             when = "" if packet.dts is None else f" near {self._seconds(packet.dts)} s"
-            self._refuse(f"has packets without a presentation time{when}")
+            self._refuse(
+                f"has packets without a presentation time{when}",
+                "ffmpeg -fflags +genpts -i IN -map 0 -c copy OUT.mkv",
+            )
         if packet.has_sidedata("new_extradata"):
             extradata = bytes(packet.get_sidedata("new_extradata"))
             if extradata != self.film.video.extradata:
-                raise InputError(
-                    f"{self.film.path} changes its coding parameters at "
-                    f"{self._seconds(packet.pts)} s, which is not supported; encode it "
-                    f"anew with `ffmpeg -i IN -c:v libx264 -crf 12 -c:a copy OUT.mkv` first"
+                self._refuse(
+                    f"changes its coding parameters at {self._seconds(packet.pts)} s", _ENCODE_ANEW
                 )
         return Packet(
             data=bytes(packet),
@@ -178,11 +185,8 @@ class ChunkReader:
             is_discard=packet.is_discard,
         )
 
-    def _refuse(self, what: str) -> NoReturn:
-        raise InputError(
-            f"{self.film.path} {what}; "
-            f"try `ffmpeg -fflags +genpts -i IN -map 0 -c copy OUT.mkv` first"
-        )
+    def _refuse(self, what: str, remedy: str) -> NoReturn:
+        raise InputError(f"{self.film.path} {what}; repair it with `{remedy}` first")
 
     def _seconds(self, ticks: int) -> str:
         return f"{float(ticks * self.film.video.time_base):.3f}"
