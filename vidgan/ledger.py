@@ -28,7 +28,7 @@ def chunk_key(chunk: Chunk, video: VideoStream, settings: bytes) -> str:
     """A hash of the input packets, the stream's description, and `settings` (all else)."""
     digest = hashlib.sha256(settings)
     digest.update(repr((asdict(video), chunk.index, chunk.owned)).encode())
-    for packet in chunk.packets:
+    for packet in (*chunk.packets, *([chunk.fallback] if chunk.fallback else [])):
         facts = (packet.pts, packet.dts, packet.duration, packet.is_keyframe, packet.is_discard)
         digest.update(repr((facts, len(packet.data))).encode())
         digest.update(packet.data)

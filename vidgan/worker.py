@@ -38,7 +38,6 @@ class FilmWorker:
 
     def setup(self) -> None:
         """Build the generator and put it on its device."""
-        torch.set_num_threads(1)
         recipe = self._recipe
         network = build_generator(recipe.generator)
         network.load_state_dict(load(recipe.weights))
@@ -46,7 +45,10 @@ class FilmWorker:
         self._translator = Translator(
             network, device=settings.device, precision=settings.precision, size=settings.size
         )
-        self._lanes = ThreadPoolExecutor(recipe.lanes, thread_name_prefix="lane")
+        # OpenMP keeps the number of threads for each calling thread by itself.
+        self._lanes = ThreadPoolExecutor(
+            recipe.lanes, "lane", initializer=torch.set_num_threads, initargs=(1,)
+        )
 
     def process(self, task: Task) -> Result:
         """Translate a chunk. While it is being encoded the next one may start to decode.
@@ -65,8 +67,12 @@ class FilmWorker:
 
     def _convert(self, task: Task) -> EncodedChunk | bytes:
         if isinstance(task, ImageTask):
-            return translate_image(task.data, task.name, self._translator)
+            return translate_image(task.data, task.name, self._in_lane)
         return self._convert_chunk(task)
+
+    def _in_lane(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        assert self._lanes is not None
+        return self._lanes.submit(self._translator, frames).result()
 
     def _convert_chunk(self, task: FilmTask) -> EncodedChunk:
         turns = task.video.rotation // 90

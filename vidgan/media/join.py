@@ -141,7 +141,8 @@ def _bound(
     later = round(shift / time_base)
     for packet in packets:
         assert packet.dts is not None
-        bound: av.Packet[Any] = av.Packet(packet.data)
+        bound: av.Packet[Any] = av.Packet(len(packet.data))
+        bound.update(packet.data)  # Packet(data) lacks the padding that FFmpeg reads beyond
         bound.time_base, bound.duration = time_base, packet.duration
         bound.pts, bound.dts = packet.pts + later, packet.dts + later
         bound.is_keyframe, bound.stream = packet.is_keyframe, stream

@@ -51,7 +51,9 @@ def decode_alone(encoded: Any) -> Pictures:
         assert isinstance(decoder, VideoCodecContext)
         decoder.extradata = head.extradata
         for packet in chunk.packets:
-            pictures += [planes(frame) for frame in decoder.decode(av.Packet(packet.data))]
+            padded: av.Packet[Any] = av.Packet(len(packet.data))
+            padded.update(packet.data)
+            pictures += [planes(frame) for frame in decoder.decode(padded)]
         pictures += [planes(frame) for frame in decoder.decode(None)]
     return pictures
 

@@ -1,0 +1,183 @@
+"""Whole conversions on a real local Ray: every frame at its time, sound in step, nothing lost."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+import vidgan
+from vidgan.errors import OutputError
+
+Pixels = NDArray[np.uint8]
+MakeFilm = Callable[..., Path]
+ReadNumber = Callable[[Pixels], int]
+
+pytestmark = pytest.mark.usefixtures("ray_up")
+
+
+def shown(path: Path, read_number: ReadNumber) -> list[tuple[Fraction, int]]:
+    """(seconds, number) of each frame."""
+    with av.open(path) as container:
+        frames = []
+        for frame in container.decode(video=0):
+            assert frame.pts is not None
+            picture = frame.to_ndarray(format="rgb24")
+            frames.append((frame.pts * frame.time_base, read_number(picture)))
+        return frames
+
+
+def audio_packets(path: Path) -> list[tuple[Fraction, bytes]]:
+    with av.open(path) as container:
+        return [
+            (packet.pts * packet.time_base, bytes(packet))
+            for packet in container.demux(audio=0)
+            if packet.pts is not None
+        ]
+
+
+FILMS: dict[str, dict[str, Any]] = {
+    "closed_gops.mp4": {},
+    "open_gops.mp4": {"open_gop": True, "frames": 60},
+    "one_keyframe.mp4": {"gop": 1000, "frames": 50},
+    "variable_rate.mkv": {
+        "pts": [round(i * 41.7) + (900 if i > 30 else 0) + 7 * (i % 3) for i in range(48)],
+        "frames": 48,
+    },
+    "hevc.mov": {"codec": "libx265", "open_gop": True},
+    "vp9.webm": {"codec": "libvpx-vp9", "frames": 40},
+    "av1.mkv": {"codec": "libsvtav1", "frames": 40},
+    "mpeg2.mkv": {"codec": "mpeg2video"},
+    "mpeg4.mp4": {"codec": "mpeg4"},
+    "rotated.mp4": {"rotation": 90, "frames": 20},
+    "odd.mkv": {"codec": "libvpx-vp9", "size": (97, 65), "frames": 20},
+}
+
+
+@pytest.fixture(scope="session")
+def converted(
+    make_film: MakeFilm,
+    generator_file: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    ray_up: None,
+) -> dict[str, tuple[Path, Path]]:
+    """All films of the table through one command: name -> (source, output)."""
+    from vidgan.conversion import Options, convert_all
+
+    sources = [make_film(name, **options) for name, options in FILMS.items()]
+    folder = tmp_path_factory.mktemp("converted")
+    report = convert_all(sources, folder, Options(weights=generator_file, chunk_frames=16))
+    assert not report.failures
+    assert report.frames == sum(options.get("frames", 48) for options in FILMS.values())
+    assert sum(file.frames_lost for file in report.files) == 0
+    return {source.name: (source, folder / source.name) for source in sources}
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_every_frame_is_there_at_its_time(
+    converted: dict[str, tuple[Path, Path]], read_number: ReadNumber, name: str
+) -> None:
+    source, output = converted[name]
+    assert shown(output, read_number) == shown(source, read_number)
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_the_sound_is_the_same_at_the_same_time(
+    converted: dict[str, tuple[Path, Path]], name: str
+) -> None:
+    source, output = converted[name]
+    assert audio_packets(output) == audio_packets(source)
+
+
+@pytest.mark.parametrize("name", ["rotated.mp4", "odd.mkv"])
+def test_size_and_rotation_are_the_source_s(
+    converted: dict[str, tuple[Path, Path]], name: str
+) -> None:
+    facts = []
+    for path in converted[name]:
+        with av.open(path) as container:
+            frame = next(container.decode(video=0))
+            facts.append((frame.width, frame.height, frame.rotation))
+    assert facts[0] == facts[1]
+
+
+def test_nothing_is_left_beside_the_outputs(converted: dict[str, tuple[Path, Path]]) -> None:
+    folder = next(iter(converted.values()))[1].parent
+    assert {path.name for path in folder.iterdir()} == set(FILMS)
+
+
+@pytest.mark.parametrize("rotation", [0, 90])
+def test_the_picture_is_what_the_translator_makes_of_it_seen_upright(
+    make_film: MakeFilm, generator_file: Path, tmp_path: Path, rotation: int
+) -> None:
+    from cyclegan.translator import Translator
+    from cyclegan.weights import load_generator
+
+    source = make_film("rotated.mp4", rotation=rotation, frames=20)
+    output = tmp_path / "out.mp4"
+    vidgan.convert(source, output, weights=generator_file, crf=1, chunk_frames=16)
+    translate = Translator(load_generator(generator_file), device="cpu")
+    with av.open(source) as before, av.open(output) as after:
+        pairs = zip(before.decode(video=0), after.decode(video=0), strict=True)
+        for original, translated in pairs:
+            assert original.rotation == translated.rotation == rotation
+            upright = np.rot90(original.to_ndarray(format="rgb24"), rotation // 90)
+            expected = np.rot90(translate(upright[np.newaxis])[0], -(rotation // 90))
+            error = expected.astype(int) - translated.to_ndarray(format="rgb24")
+            assert np.abs(error).mean() < 3
+            assert np.abs(expected.astype(int) - original.to_ndarray(format="rgb24")).mean() > 5
+
+
+def test_one_worker_and_two_write_the_same_bytes(
+    make_film: MakeFilm, generator_file: Path, tmp_path: Path
+) -> None:
+    source = make_film("long.mp4", frames=120, subtitles=True, chapters=True)
+    outputs = []
+    for workers in (1, 2):
+        output = tmp_path / f"{workers}.mp4"
+        report = vidgan.convert(
+            source, output, weights=generator_file, workers=workers, chunk_frames=16
+        )
+        assert report.workers == workers
+        outputs.append(output.read_bytes())
+    assert outputs[0] == outputs[1]
+
+
+def test_a_photograph_and_a_folder_of_them(generator_file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    (folder / "deep").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name in ("a.png", "deep/b.png"):
+        Image.fromarray(rng.integers(0, 256, (33, 45, 3), np.uint8)).save(folder / name)
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8 not much of a picture")
+
+    from vidgan.conversion import Options, convert_all
+
+    options = Options(weights=generator_file)
+    report = convert_all([folder], tmp_path / "out", options)
+    assert [str(failure) for failure in report.failures] == [
+        next(str(f) for f in report.failures if "broken.jpg is not an image" in str(f))
+    ]
+    assert Image.open(tmp_path / "out/deep/b.png").size == (45, 33)
+    assert report.frames == 2
+
+    again = convert_all([folder], tmp_path / "out", options)
+    assert sorted(file.skipped for file in again.files) == [True, True]
+
+
+def test_an_existing_output_is_kept_unless_told_otherwise(
+    make_film: MakeFilm, generator_file: Path, tmp_path: Path
+) -> None:
+    source = make_film("closed_gops.mp4")
+    output = tmp_path / "out.mp4"
+    output.write_bytes(b"precious")
+    with pytest.raises(OutputError, match="--overwrite"):
+        vidgan.convert(source, output, weights=generator_file)
+    assert output.read_bytes() == b"precious"
+    vidgan.convert(source, output, weights=generator_file, overwrite=True)
+    assert output.stat().st_size > 1000

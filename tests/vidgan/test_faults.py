@@ -1,0 +1,135 @@
+"""Workers and drivers that are killed in mid-run change nothing in what comes out."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import vidgan
+from cluster.actor import Event, WorkerLost, WorkerStarted
+from vidgan.conversion import Options, convert_all
+from vidgan.progress import Silent
+
+MakeFilm = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def film(make_film: MakeFilm) -> Path:
+    return make_film("faults.mp4", frames=480, size=(160, 96))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    film: Path, generator_file: Path, tmp_path_factory: pytest.TempPathFactory, ray_up: None
+) -> bytes:
+    output = tmp_path_factory.mktemp("undisturbed") / "out.mp4"
+    vidgan.convert(film, output, weights=generator_file, chunk_frames=16)
+    return output.read_bytes()
+
+
+class Killer(Silent):
+    """Kills the first worker, once some frames are done."""
+
+    def __init__(self) -> None:
+        self.pid: int | None = None
+        self.killed = False
+        self.lost: list[WorkerLost] = []
+
+    def hear(self, event: Event) -> None:
+        if isinstance(event, WorkerStarted) and self.pid is None:
+            self.pid = event.place.pid
+        if isinstance(event, WorkerLost):
+            self.lost.append(event)
+
+    def done(self, frames: int) -> None:
+        if not self.killed and self.pid is not None:
+            self.killed = True
+            os.kill(self.pid, signal.SIGKILL)
+
+
+def test_a_killed_worker_changes_nothing(
+    film: Path, undisturbed: bytes, generator_file: Path, tmp_path: Path
+) -> None:
+    killer = Killer()
+    options = Options(weights=generator_file, workers=2, chunk_frames=16)
+    report = convert_all([film], tmp_path / "out.mp4", options, killer)
+    assert not report.failures
+    assert len(killer.lost) == 1
+    assert (tmp_path / "out.mp4").read_bytes() == undisturbed
+
+
+def _start(film: Path, output: Path, generator: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "vidgan", "convert", str(film), "-o", str(output)]
+    options = ["--weights", str(generator), "--chunk-frames", "16", "--json", "--quiet"]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    return subprocess.Popen(
+        [*command, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def _wait_for_chunks(ledger: Path, number: int) -> None:
+    for _ in range(1200):
+        if ledger.is_dir() and len(list(ledger.glob("*.chunk"))) >= number:
+            return
+        time.sleep(0.05)
+    pytest.fail("no chunk was finished within a minute")
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_stopped_driver_goes_on_where_it_was(
+    film: Path, undisturbed: bytes, generator_file: Path, tmp_path: Path, how: signal.Signals
+) -> None:
+    output = tmp_path / "out.mp4"
+    ledger = tmp_path / "out.mp4.vidgan"
+    with _start(film, output, generator_file) as driver:
+        _wait_for_chunks(ledger, 3)
+        driver.send_signal(how)
+        _, said = driver.communicate(timeout=60)
+    assert not output.exists()
+    if how == signal.SIGINT:
+        assert driver.returncode == 130
+        assert "run the same command again" in said
+        assert len(said.strip().splitlines()) == 1
+
+    with _start(film, output, generator_file) as again:
+        printed, said = again.communicate(timeout=120)
+    assert again.returncode == 0, said
+    report = json.loads(printed)
+    assert report["chunks_reused"] >= 3
+    assert report["frames"] == 480
+    assert output.read_bytes() == undisturbed
+    assert {path.name for path in tmp_path.iterdir()} == {"out.mp4"}
+
+
+def test_two_conversions_of_one_output_do_not_mix(
+    film: Path, undisturbed: bytes, generator_file: Path, tmp_path: Path, ray_up: None
+) -> None:
+    output = tmp_path / "out.mp4"
+    options = Options(weights=generator_file, chunk_frames=16)
+    reports = []
+    threads = [
+        threading.Thread(target=lambda: reports.append(convert_all([film], output, options)))
+        for _ in range(2)
+    ]
+    first, second = threads
+    first.start()
+    _wait_for_chunks(tmp_path / "out.mp4.vidgan", 1)
+    second.start()
+    for thread in threads:
+        thread.join()
+    failures = [str(failure) for report in reports for failure in report.failures]
+    assert len(failures) == 1
+    assert "another conversion" in failures[0]
+    assert output.read_bytes() == undisturbed

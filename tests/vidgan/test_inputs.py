@@ -1,0 +1,55 @@
+"""Where the results of a command go."""
+
+from pathlib import Path
+
+import pytest
+
+from vidgan.errors import InputError, SettingsError
+from vidgan.inputs import plan
+
+
+def _touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def test_without_output_the_result_lies_beside_the_input(tmp_path: Path) -> None:
+    (piece,) = plan([tmp_path / "clip.one.mp4"], None, "summer2winter")
+    assert piece.output == tmp_path / "clip.one.summer2winter.mp4"
+
+
+def test_output_is_a_file_for_one_input_unless_it_is_a_folder(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    assert plan([clip], tmp_path / "out.mkv", "x")[0].output == tmp_path / "out.mkv"
+    (tmp_path / "out").mkdir()
+    assert plan([clip], tmp_path / "out", "x")[0].output == tmp_path / "out" / "clip.mp4"
+
+
+def test_folders_keep_their_structure_and_hold_films_and_images(tmp_path: Path) -> None:
+    _touch(tmp_path / "in/a.mp4", tmp_path / "in/deep/er/b.JPG", tmp_path / "in/notes.txt")
+    pieces = plan([tmp_path / "in"], tmp_path / "out", "x")
+    assert [piece.output for piece in pieces] == [
+        tmp_path / "out/a.mp4",
+        tmp_path / "out/deep/er/b.JPG",
+    ]
+    assert [piece.is_image for piece in pieces] == [False, True]
+    beside = plan([tmp_path / "in"], None, "x")
+    assert beside[0].output == tmp_path / "in.x" / "a.mp4"
+
+
+def test_several_inputs_go_into_a_folder(tmp_path: Path) -> None:
+    pieces = plan([tmp_path / "a.mp4", tmp_path / "b.png"], tmp_path / "out", "x")
+    assert [piece.output for piece in pieces] == [tmp_path / "out/a.mp4", tmp_path / "out/b.png"]
+
+
+def test_two_inputs_for_one_output_are_refused(tmp_path: Path) -> None:
+    inputs = [tmp_path / "one/clip.mp4", tmp_path / "two/clip.mp4"]
+    with pytest.raises(SettingsError, match=r"one/clip\.mp4 and .*two/clip\.mp4"):
+        plan(inputs, tmp_path / "out", "x")
+
+
+def test_a_folder_without_media_is_refused(tmp_path: Path) -> None:
+    _touch(tmp_path / "in/notes.txt")
+    with pytest.raises(InputError, match="no films or images"):
+        plan([tmp_path / "in"], None, "x")

@@ -1,0 +1,123 @@
+"""Finished chunks survive a crash, and nothing else is ever taken for one."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from vidgan.errors import OutputError
+from vidgan.ledger import Ledger, chunk_key, from_bytes, to_bytes
+from vidgan.media.types import Chunk, Color, EncodedChunk, Packet, VideoStream
+
+VIDEO = VideoStream(
+    index=0,
+    codec="h264",
+    extradata=b"\x01",
+    width=64,
+    height=48,
+    pixel_format="yuv420p",
+    time_base=Fraction(1, 12800),
+    average_rate=Fraction(25),
+    sample_aspect_ratio=None,
+    rotation=0,
+    color=Color(matrix=1, primaries=1, transfer=1, full_range=False),
+)
+PACKET = Packet(data=b"abc", pts=512, dts=-512, duration=512, is_keyframe=True)
+CHUNK = Chunk(index=0, packets=(PACKET,), owned=(512,))
+ENCODED = EncodedChunk(
+    index=3,
+    packets=(PACKET, replace(PACKET, data=b"", pts=1024, dts=None, is_keyframe=False)),
+    lost=(7, 9),
+)
+
+
+def test_a_chunk_comes_back_as_it_was(tmp_path: Path) -> None:
+    assert from_bytes(to_bytes(ENCODED)) == ENCODED
+    with Ledger(tmp_path / "out.mp4.vidgan") as ledger:
+        ledger.write("key", ENCODED)
+    with Ledger(tmp_path / "out.mp4.vidgan") as again:
+        assert again.read("key") == ENCODED
+        assert again.read("other") is None
+
+
+@pytest.mark.parametrize("place", [0, 12, 40, -1])
+def test_a_damaged_file_is_as_good_as_none_and_is_written_anew(tmp_path: Path, place: int) -> None:
+    with Ledger(tmp_path / "ledger") as ledger:
+        ledger.write("key", ENCODED)
+        path = tmp_path / "ledger" / "key.chunk"
+        data = bytearray(path.read_bytes())
+        data[place] ^= 0x40
+        path.write_bytes(data)
+        assert ledger.read("key") is None
+        ledger.write("key", ENCODED)
+        assert ledger.read("key") == ENCODED
+
+
+def test_a_file_cut_short_is_as_good_as_none(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger") as ledger:
+        ledger.write("key", ENCODED)
+        path = tmp_path / "ledger" / "key.chunk"
+        for length in range(len(path.read_bytes())):
+            path.write_bytes(to_bytes(ENCODED)[:length])
+            assert ledger.read("key") is None
+
+
+def test_the_first_valid_write_wins(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger") as ledger:
+        ledger.write("key", ENCODED)
+        ledger.write("key", replace(ENCODED, lost=()))
+        assert ledger.read("key") == ENCODED
+
+
+def test_keys_tell_apart_all_that_decides_the_pixels() -> None:
+    other_data = replace(CHUNK, packets=(replace(PACKET, data=b"abd"),))
+    other_time = replace(CHUNK, owned=(513,))
+    keys = {
+        chunk_key(CHUNK, VIDEO, b"settings"),
+        chunk_key(CHUNK, VIDEO, b"other settings"),
+        chunk_key(CHUNK, replace(VIDEO, rotation=90), b"settings"),
+        chunk_key(other_data, VIDEO, b"settings"),
+        chunk_key(other_time, VIDEO, b"settings"),
+    }
+    assert len(keys) == 5
+    assert chunk_key(CHUNK, VIDEO, b"settings") in keys
+
+
+def test_two_conversions_cannot_share_an_output(tmp_path: Path) -> None:
+    folder = tmp_path / "out.mp4.vidgan"
+    hold = (
+        "import sys, pathlib; from vidgan.ledger import Ledger\n"
+        "with Ledger(pathlib.Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(OutputError, match="another conversion"), Ledger(folder):
+            pass
+        other.kill()
+    with Ledger(folder):  # a dead holder holds nothing
+        pass
+    assert not folder.exists()
+
+
+def test_an_empty_ledger_leaves_no_folder(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger") as ledger:
+        ledger.write("key", ENCODED)
+        ledger.clear()
+    assert not (tmp_path / "ledger").exists()
+
+
+def test_a_half_written_file_of_a_crash_is_swept_away(tmp_path: Path) -> None:
+    (tmp_path / "ledger").mkdir()
+    (tmp_path / "ledger" / "key.part").write_bytes(to_bytes(ENCODED)[:20])
+    with Ledger(tmp_path / "ledger") as ledger:
+        assert ledger.read("key") is None
+    assert not (tmp_path / "ledger").exists()
