@@ -163,7 +163,8 @@ def test_a_photograph_and_a_folder_of_them(generator_file: Path, tmp_path: Path)
     assert [str(failure) for failure in report.failures] == [
         next(str(f) for f in report.failures if "broken.jpg is not an image" in str(f))
     ]
-    assert Image.open(tmp_path / "out/deep/b.png").size == (45, 33)
+    with Image.open(tmp_path / "out/deep/b.png") as picture:
+        assert picture.size == (45, 33)
     assert report.frames == 2
 
     again = convert_all([folder], tmp_path / "out", options)
