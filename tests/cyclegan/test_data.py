@@ -90,6 +90,8 @@ def test_both_domains_are_prepared_alike(tmp_path: Path) -> None:
     for item in range(300):
         for domain, crop in enumerate(data[item]):
             slopes[domain].append(float(crop[0, 0, 30] - crop[0, 0, 1]) / 29)
+    alike = sum((a < 0) == (b < 0) for a, b in zip(*slopes, strict=True))
+    assert 110 < alike < 190, "each domain draws its own crops"
     for domain in (0, 1):
         mirrored = sum(slope < 0 for slope in slopes[domain])
         assert 110 < mirrored < 190  # half of 300

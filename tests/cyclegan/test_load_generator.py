@@ -66,6 +66,7 @@ def test_our_own_files_keep_configuration_metadata_and_outputs(
     assert loaded.config == config
     assert loaded.metadata == {"title": "winter"}
     assert not loaded.network.training
+    assert not any(p.requires_grad for p in loaded.network.parameters())
     x = torch.rand(1, 3, 32, 32)
     with torch.no_grad():
         assert torch.equal(loaded.network(x), network(x))

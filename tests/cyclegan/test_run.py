@@ -1,17 +1,20 @@
 """A training on disk: it stops, goes on and refuses without ever losing what it had."""
 
+import itertools
 import json
 import os
 import shutil
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from cyclegan.checkpoint import (
     WeightsError,
@@ -37,9 +40,10 @@ def run(
     out: Path,
     *,
     resume: bool = False,
+    checkpoint_seconds: float = 300.0,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> None:
-    options = RunOptions(resume=resume, log_steps=5)
+    options = RunOptions(resume=resume, log_steps=5, checkpoint_seconds=checkpoint_seconds)
     run_training(config, *domains, out, options=options, report=report)
 
 
@@ -97,23 +101,35 @@ def test_dropout_goes_on_the_same_too(tmp_path: Path, domains: Domains, tiny: Tr
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 
 
-def test_ctrl_c_at_any_moment_leaves_a_run_that_goes_on(
-    tmp_path: Path, domains: Domains, tiny: TrainConfig
+@contextmanager
+def ctrl_c_within_step(number: int, *, presses: int) -> Iterator[None]:
+    """Press Ctrl-C when the generators have moved in step `number` and discriminators not yet."""
+    optimizer_steps = itertools.count()
+
+    def press(*_: object) -> None:
+        if next(optimizer_steps) == 2 * (number - 1):
+            for _press in range(presses):
+                os.kill(os.getpid(), signal.SIGINT)
+
+    handle = register_optimizer_step_post_hook(press)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@pytest.mark.parametrize(("presses", "kept"), [(1, 4), (2, 3)])
+def test_ctrl_c_within_a_step_leaves_a_run_that_goes_on_the_same(
+    tmp_path: Path, domains: Domains, tiny: TrainConfig, presses: int, kept: int
 ) -> None:
-    config = replace(tiny, images=24)
+    """Once, it ends the step first; twice, it ends at once and keeps the checkpoint before."""
+    config = replace(tiny, images=16)
     run(config, domains, tmp_path / "whole")
-
-    def press_soon(progress: Progress) -> None:
-        if progress.step == 3:  # the next step takes longer than this, whatever the machine
-            threading.Timer(0.003, os.kill, (os.getpid(), signal.SIGINT)).start()
-
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        run(config, domains, tmp_path / "parts", report=press_soon)
+    with ctrl_c_within_step(4, presses=presses), pytest.raises(KeyboardInterrupt):
+        run(config, domains, tmp_path / "parts", checkpoint_seconds=0)
     assert signal.getsignal(signal.SIGINT) is before
-    step = load_checkpoint(tmp_path / "parts/checkpoint.pt")["step"]
-    assert isinstance(step, int)
-    assert 4 <= step < 12
+    assert load_checkpoint(tmp_path / "parts/checkpoint.pt")["step"] == kept
     run(config, domains, tmp_path / "parts", resume=True)
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
 

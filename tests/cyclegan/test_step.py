@@ -89,12 +89,19 @@ def test_discriminators_learn_from_their_own_loss_alone(
 def test_generators_learn_from_their_own_loss_alone(
     state: TrainState, untouched: TrainState
 ) -> None:
-    g_ab, d_b = untouched.networks.g_ab, untouched.networks.d_b
-    (d_b(g_ab(crops(1))) - 1).square().mean().backward()
+    a, b = crops(1), crops(2)
+    g_ab, g_ba = untouched.networks.g_ab, untouched.networks.g_ba
+    fake_b, fake_a = g_ab(a), g_ba(b)
+    adversarial = (untouched.networks.d_b(fake_b) - 1).square().mean()
+    adversarial = adversarial + (untouched.networks.d_a(fake_a) - 1).square().mean()
+    cycle = (g_ba(fake_b) - a).abs().mean() + (g_ab(fake_a) - b).abs().mean()
+    identity = (g_ba(a) - a).abs().mean() + (g_ab(b) - b).abs().mean()
+    (adversarial + 3.0 * cycle + 3.0 * 0.25 * identity).backward()
 
-    step(state, LossWeights(cycle=0.0, identity=0.0))
+    step(state, LossWeights(cycle=3.0, identity=0.25))
 
     assert_same_gradients(state.networks.g_ab, g_ab)
+    assert_same_gradients(state.networks.g_ba, g_ba)
 
 
 def test_discriminators_are_ready_to_learn_after_the_step(state: TrainState) -> None:
@@ -129,11 +136,14 @@ def test_without_identity_loss_no_work_is_done_for_it(
     assert (losses.identity_a > 0) == (identity > 0)
 
 
-def test_the_discriminators_see_the_pool(state: TrainState) -> None:
+def test_each_pool_keeps_what_was_drawn_for_its_domain(
+    state: TrainState, untouched: TrainState
+) -> None:
     step(state)
-    assert len(state.learner.pool_a.images) == 2
-    assert len(state.learner.pool_b.images) == 2
-    assert state.learner.pool_b.images[0].dtype == torch.float32
+    with torch.no_grad():
+        fake_b, fake_a = untouched.networks.g_ab(crops(1)), untouched.networks.g_ba(crops(2))
+    torch.testing.assert_close(torch.stack(state.learner.pool_b.images), fake_b)
+    torch.testing.assert_close(torch.stack(state.learner.pool_a.images), fake_a)
 
 
 def test_reduced_precision_trains_and_keeps_float32_weights(
