@@ -7,6 +7,9 @@ from typing import Any, Protocol, TypeVar
 
 import ray
 
+STATUS_GROUP = "status"
+"""Ray's name for the thread that answers while items run."""
+
 T_contra = TypeVar("T_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
 
@@ -19,6 +22,9 @@ class Worker(Protocol[T_contra, R_co]):
 
     def process(self, item: T_contra) -> R_co:
         """Do one item; called from several threads at once, locking is the worker's business."""
+
+    def status(self) -> object:
+        """Say how far its items are; called about once a second, while others run."""
 
     def close(self) -> None:
         """Let go of everything; also called after a `setup` that failed half-way."""
@@ -57,7 +63,15 @@ class ItemRetried:
     reason: str
 
 
-Event = WorkerStarted | WorkerLost | ItemRetried
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """What a worker says of how far it is."""
+
+    place: Place
+    status: Any
+
+
+Event = WorkerStarted | WorkerLost | ItemRetried | WorkerStatus
 
 
 class Host:
@@ -89,6 +103,12 @@ class Host:
         """Run one item; the driver calls this only after `setup` has answered."""
         assert self._worker is not None
         return self._worker.process(item)
+
+    @ray.method(concurrency_group=STATUS_GROUP)
+    def status(self) -> Any:
+        """Ask the worker how far it is, in a thread of its own."""
+        assert self._worker is not None
+        return self._worker.status()
 
     def close(self) -> None:
         """Close the worker."""

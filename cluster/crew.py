@@ -7,12 +7,20 @@ from typing import Any
 
 import ray
 
-from cluster.actor import Event, Host, Place, WorkerLost, WorkerStarted
+from cluster.actor import (
+    Event,
+    Host,
+    Place,
+    WorkerLost,
+    WorkerStarted,
+    WorkerStatus,
+)
 from cluster.errors import ClusterError, WorkerLostError
 
 _EXPECTED_SECONDS = 15.0
 """An actor asked for less than this ago is likely to come; one asked for earlier may never fit."""
 _CLOSE_SECONDS = 10.0
+_STATUS_SECONDS = 1.0
 
 
 @dataclass(eq=False, slots=True)
@@ -61,6 +69,9 @@ class Crew:
     actors: list[Actor] = field(default_factory=list)
     starting: dict[Any, Actor] = field(default_factory=dict)
     """Calls under way to actors that are not ready, first for their place, then to set up."""
+    asking: dict[Any, Actor] = field(default_factory=dict)
+    """Calls under way for the status of busy actors."""
+    asked_at: float = 0.0
     deaths_at_start: int = 0
 
     def hire(self) -> None:
@@ -81,6 +92,22 @@ class Crew:
         actor.ready = True
         self.deaths_at_start = 0
         self.on_event(WorkerStarted(actor.place))
+
+    def ask_status(self) -> None:
+        """Ask busy actors how far they are, once a second and never twice at a time."""
+        now = time.monotonic()
+        if now - self.asked_at < _STATUS_SECONDS:
+            return
+        self.asked_at = now
+        being_asked = set(map(id, self.asking.values()))
+        for actor in self.actors:
+            if actor.jobs and id(actor) not in being_asked:
+                self.asking[actor.handle.status.remote()] = actor
+
+    def note_status(self, actor: Actor, status: Any) -> None:
+        """Pass an answer on."""
+        assert actor.place is not None
+        self.on_event(WorkerStatus(actor.place, status))
 
     def bury(self, actor: Actor, reason: str) -> None:
         """Strike a dead actor off; called again for the same one, do nothing."""
@@ -127,3 +154,4 @@ class Crew:
             for actor in self.actors:
                 ray.kill(actor.handle)
         self.starting.clear()
+        self.asking.clear()

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from cluster.actor import Event, ItemRetried, Worker
+from cluster.actor import STATUS_GROUP, Event, ItemRetried, Worker
 from cluster.crew import Actor, Crew, Job
 from cluster.deaths import LOSSES, original, reason_of
 from cluster.errors import ClusterError, PoisonItemError
@@ -74,6 +74,7 @@ def map_unordered(
         "num_cpus": cpus_per_worker,
         "num_gpus": gpus_per_worker,
         "max_concurrency": concurrency,
+        "concurrency_groups": {STATUS_GROUP: 1},
         "max_restarts": 0,
         "max_task_retries": 0,
         "scheduling_strategy": "SPREAD",
@@ -185,19 +186,23 @@ class _Map(Generic[T, R]):
 
     def _collect(self, crew: Crew) -> Iterator[tuple[int, R]]:
         """Wait, but not for long, until one call has ended, and see to how it did."""
-        calls = [*crew.starting, *self.in_flight]
+        crew.ask_status()
+        calls = [*crew.starting, *crew.asking, *self.in_flight]
         timeout = 0 if self._may_take() else _POLL_SECONDS
         ready, _ = ray.wait(calls, num_returns=1, timeout=timeout)
         if not ready:
             crew.check_room()
-        elif (ref := ready[0]) in self.in_flight:
+            return
+        if (ref := ready[0]) in self.in_flight:
             yield from self._settle(ref, crew)
-        else:
-            actor = crew.starting.pop(ref)
-            try:
-                crew.advance(actor, _value(ref))
-            except LOSSES as error:
-                crew.bury(actor, reason_of(error))
+            return
+        asked = crew.asking.pop(ref, None)
+        actor = asked or crew.starting.pop(ref)
+        note = crew.note_status if asked else crew.advance
+        try:
+            note(actor, _value(ref))
+        except LOSSES as error:
+            crew.bury(actor, reason_of(error))
 
     def _settle(self, ref: Any, crew: Crew) -> Iterator[tuple[int, R]]:
         actor, job = self.in_flight.pop(ref)

@@ -282,7 +282,8 @@ def _take(job: Job, result: Result, progress: Progress) -> None:
     if job.error is not None:
         return
     try:
-        progress.done(job.take(result))
+        index, frames = job.take(result)
+        progress.done((job.number, index), frames)
     except VidganError as error:
         job.error = error
     _finish_if_complete(job, progress)

@@ -111,14 +111,14 @@ class FilmJob:
             )
         self._read = True
 
-    def take(self, result: Result) -> int:
-        """Keep a finished chunk; gives back the number of its frames."""
+    def take(self, result: Result) -> tuple[int, int]:
+        """Keep a finished chunk; gives back its index and the number of its frames."""
         chunk = result.value
         assert isinstance(chunk, EncodedChunk)
         self._ledger.write(self._keys[chunk.index], chunk)
         self._lost += chunk.lost
         self._outstanding -= 1
-        return len(chunk.packets)
+        return chunk.index, len(chunk.packets)
 
     def finish(self) -> FileReport:
         """Join the chunks into the output, and forget them."""
@@ -221,11 +221,11 @@ class ImageJob:
             raise InputError(f"{self.piece.source} cannot be read ({exc.strerror})") from exc
         yield ImageTask(job=self.number, name=str(self.piece.source), data=data)
 
-    def take(self, result: Result) -> int:
-        """Keep the translated file; gives back 1, the number of its frames."""
+    def take(self, result: Result) -> tuple[int, int]:
+        """Keep the translated file; gives back its index and number of frames: 0 and 1."""
         assert isinstance(result.value, bytes)
         self._data = result.value
-        return 1
+        return 0, 1
 
     def finish(self) -> FileReport:
         """Write the output."""

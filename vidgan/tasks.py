@@ -52,6 +52,9 @@ class ImageTask:
 
 Task = FilmTask | ImageTask
 
+ChunksUnderWay = dict[tuple[int, int], int]
+"""What a worker says when asked how far it is: (job, chunk) -> frames encoded."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:

@@ -17,7 +17,7 @@ from vidgan.media.decode import decode_chunk
 from vidgan.media.encode import ChunkEncoder
 from vidgan.media.types import EncodedChunk, Packet, RgbFrame
 from vidgan.stages import prefetch
-from vidgan.tasks import FilmTask, ImageTask, Recipe, Result, Task
+from vidgan.tasks import ChunksUnderWay, FilmTask, ImageTask, Recipe, Result, Task
 
 Batch = tuple[list[int], "Future[NDArray[np.uint8]]"]
 """Presentation times, and the translated frames (N, H, W, 3) to come."""
@@ -35,6 +35,7 @@ class FilmWorker:
         self._recipe = recipe
         self._turn = threading.Lock()
         self._lanes: ThreadPoolExecutor | None = None
+        self._encoded: dict[tuple[int, int], int] = {}
 
     def setup(self) -> None:
         """Build the generator and put it on its device."""
@@ -60,6 +61,10 @@ class FilmWorker:
         except VidganError as error:
             return Result(job=task.job, value=error)
 
+    def status(self) -> ChunksUnderWay:
+        """Frames encoded so far of each chunk under way."""
+        return dict(self._encoded)
+
     def close(self) -> None:
         """Stop the lanes."""
         if self._lanes is not None:
@@ -68,13 +73,18 @@ class FilmWorker:
     def _convert(self, task: Task) -> EncodedChunk | bytes:
         if isinstance(task, ImageTask):
             return translate_image(task.data, task.name, self._in_lane)
-        return self._convert_chunk(task)
+        place = task.job, task.chunk.index
+        self._encoded[place] = 0
+        try:
+            return self._convert_chunk(task, place)
+        finally:
+            del self._encoded[place]
 
     def _in_lane(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
         assert self._lanes is not None
         return self._lanes.submit(self._translator, frames).result()
 
-    def _convert_chunk(self, task: FilmTask) -> EncodedChunk:
+    def _convert_chunk(self, task: FilmTask, place: tuple[int, int]) -> EncodedChunk:
         turns = task.video.rotation // 90
         ahead = self._recipe.lanes + 2
         encoder = ChunkEncoder(task.video, task.encoder)
@@ -88,6 +98,7 @@ class FilmWorker:
                 for time, rgb in zip(pts, np.rot90(future.result(), -turns, (1, 2)), strict=True):
                     packets += encoder.encode(RgbFrame(pts=time, rgb=np.ascontiguousarray(rgb)))
                     delivered.add(time)
+                    self._encoded[place] += 1
         if delivered:
             packets += encoder.finish()
         lost = tuple(pts for pts in task.chunk.owned if pts not in delivered)

@@ -15,7 +15,7 @@ import ray
 from numpy.typing import NDArray
 
 from cluster import ClusterError, PoisonItemError, WorkerLostError
-from cluster.actor import Event, ItemRetried, WorkerLost, WorkerStarted
+from cluster.actor import Event, ItemRetried, WorkerLost, WorkerStarted, WorkerStatus
 from cluster.pool import map_unordered
 from cluster.session import Session
 
@@ -40,6 +40,9 @@ class Adder:
         time.sleep(0.02)
         return item + self.offset
 
+    def status(self) -> object:
+        return None
+
     def close(self) -> None:
         del self.offset
 
@@ -60,6 +63,9 @@ class Diary:
     def process(self, item: int) -> int:
         self.write(f"process {item}")
         return item
+
+    def status(self) -> object:
+        return None
 
     def close(self) -> None:
         self.write("close")
@@ -116,8 +122,27 @@ class Meeting:
         self.barrier.wait(timeout=GENEROUS)
         return item
 
+    def status(self) -> object:
+        return None
+
     def close(self) -> None:
         pass
+
+
+class Halfway(Meeting):
+    """Its item is done once its status has been asked for."""
+
+    def __init__(self, shared: None) -> None:
+        self.asked = threading.Event()
+
+    def process(self, item: int) -> int:
+        self.item = item
+        assert self.asked.wait(timeout=GENEROUS)
+        return item
+
+    def status(self) -> object:
+        self.asked.set()
+        return f"half of {self.item}"
 
 
 SHARED = np.arange(1000)
@@ -151,6 +176,15 @@ def test_items_are_taken_only_as_they_are_needed() -> None:
 def test_two_items_overlap_in_one_worker() -> None:
     results = map_unordered(Meeting, range(4), shared=None, workers=1, cpus_per_worker=1)
     assert sorted(results) == [(i, i) for i in range(4)]
+
+
+def test_a_busy_worker_is_heard_before_its_item_is_done() -> None:
+    heard: list[Event] = []
+    results = map_unordered(
+        Halfway, [7], shared=None, workers=1, cpus_per_worker=1, on_event=heard.append
+    )
+    assert list(results) == [(0, 7)]
+    assert {e.status for e in heard if isinstance(e, WorkerStatus)} == {"half of 7"}
 
 
 def test_more_workers_than_fit_share_what_there_is() -> None:

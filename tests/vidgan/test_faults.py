@@ -48,7 +48,7 @@ class Killer(Silent):
         if isinstance(event, WorkerLost):
             self.lost.append(event)
 
-    def done(self, frames: int) -> None:
+    def done(self, place: tuple[int, int], frames: int) -> None:
         if not self.killed and self.pid is not None:
             self.killed = True
             os.kill(self.pid, signal.SIGKILL)
