@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cyclegan.checkpoint import WeightsError
 from cyclegan.config import FastConfig, GeneratorConfig, Norm, ResnetConfig, UnetConfig
-from cyclegan.networks import build_generator
+from cyclegan.networks import Generator, build_generator
 
 _PREFIXES = ("module.", "_orig_mod.")
 """What DataParallel and torch.compile put before each name."""
@@ -199,7 +199,7 @@ def fit_state(state: Mapping[str, Tensor], config: GeneratorConfig) -> dict[str,
     return fitted
 
 
-def meta_network(config: GeneratorConfig) -> nn.Module:
+def meta_network(config: GeneratorConfig) -> Generator:
     """The network without memory for its weights."""
     with torch.device("meta"):
         return build_generator(config)

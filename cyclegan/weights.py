@@ -13,10 +13,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
+from torch import Tensor
 
 from cyclegan.checkpoint import WeightsError
 from cyclegan.config import FastConfig, GeneratorConfig, UnetConfig, generator_from_json
+from cyclegan.networks import Generator
 from cyclegan.reference import find_state_dict, fit_state, infer_config, meta_network
 
 _CONFIG_KEY = "generator"
@@ -27,13 +28,13 @@ _CONFIG_KEY = "generator"
 class LoadedGenerator:
     """A generator read from a file: float32, on the CPU, in eval mode."""
 
-    network: nn.Module
+    network: Generator
     config: GeneratorConfig
     metadata: dict[str, str]
     """What the file says besides the configuration; empty for a `.pth`."""
 
 
-def load_generator(path: str | os.PathLike[str]) -> nn.Module:
+def load_generator(path: str | os.PathLike[str]) -> Generator:
     """The generator in a public CycleGAN `.pth` or in a safetensors file of ours.
 
     Float32 (N, 3, H, W) in [-1, 1] in, the same out; on the CPU, in eval mode.
