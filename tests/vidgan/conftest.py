@@ -386,3 +386,38 @@ def ray_up() -> Iterator[None]:
 
     with session(num_cpus=2):
         yield
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a command left on the screen, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        """Of standard error, as a terminal shows them in the end: a bar overwrites itself."""
+        shown = (line.rpartition("\r")[2].strip() for line in self.err.split("\n"))
+        return [line for line in shown if line]
+
+
+@pytest.fixture
+def vidgan_command(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """`vidgan_command("probe", path)`: the command line in this process; fds 1 and 2 captured.
+
+    What is not an exit status, a traceback that is, fails the test.
+    """
+    from vidgan.cli import cli
+
+    def run(*arguments: object) -> Outcome:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli([str(argument) for argument in arguments], prog_name="vidgan")
+        out, err = capfd.readouterr()
+        status = ended.value.code or 0
+        assert isinstance(status, int)
+        return Outcome(status=status, out=out, err=err)
+
+    return run
