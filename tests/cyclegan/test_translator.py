@@ -1,0 +1,177 @@
+"""Frames through a generator: any size, any batch, any precision, always the same."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cyclegan.config import FastConfig, ResnetConfig, UnetConfig
+from cyclegan.networks import FastGenerator, Generator, build_generator, init_weights
+from cyclegan.precision import cpu_bf16_pays, resolve_dtype
+from cyclegan.translator import Translator, pad_to_multiple
+
+Frames = NDArray[np.uint8]
+
+
+def generator(config: FastConfig | ResnetConfig | UnetConfig) -> Generator:
+    network = build_generator(config)
+    init_weights(network, std=0.05, seed=3)
+    return network
+
+
+def frames(number: int, height: int, width: int, *, seed: int = 0) -> Frames:
+    """Smooth pictures, as films have them."""
+    rng = np.random.default_rng(seed)
+    coarse = torch.from_numpy(rng.uniform(0, 255, (number, 3, 4, 4)))
+    smooth = torch.nn.functional.interpolate(coarse, (height, width), mode="bilinear")
+    return smooth.permute(0, 2, 3, 1).round().byte().numpy()
+
+
+class Affine(FastGenerator):
+    """Darkens by a fixed amount, whatever the picture: results can be foretold exactly."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x - 0.25
+
+
+SMALL = FastConfig(blocks=1, filters=4)
+
+
+@pytest.mark.parametrize(
+    ("config", "size"),
+    [
+        (SMALL, (64, 96)),
+        (SMALL, (1, 1)),
+        (SMALL, (2, 37)),
+        (SMALL, (61, 97)),
+        (ResnetConfig(blocks=1, filters=4), (33, 18)),
+        (UnetConfig(downs=5, filters=4), (40, 70)),
+    ],
+)
+def test_any_size_comes_back_as_it_went_in(
+    config: FastConfig | ResnetConfig | UnetConfig, size: tuple[int, int]
+) -> None:
+    batch = frames(2, *size)
+    out = Translator(generator(config), device="cpu")(batch)
+    assert out.shape == batch.shape
+    assert out.dtype == np.uint8
+
+
+def test_padding_is_cut_off_and_does_not_shift_the_picture() -> None:
+    network = generator(SMALL)
+    picture = frames(1, 61, 97)
+    padded = np.pad(picture, ((0, 0), (0, 3), (0, 3), (0, 0)), mode="reflect")
+    whole = Translator(network, device="cpu")(padded)
+    assert np.array_equal(Translator(network, device="cpu")(picture), whole[:, :61, :97])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 8), (64, 65)])
+def test_reflection_goes_back_and_forth_like_numpy_s(size: tuple[int, int]) -> None:
+    image = torch.arange(size[0] * size[1], dtype=torch.float32).reshape(1, 1, *size)
+    down, right = -size[0] % 32, -size[1] % 32
+    expected = np.pad(image[0, 0].numpy(), ((0, down), (0, right)), mode="reflect")
+    assert np.array_equal(pad_to_multiple(image, 32)[0, 0].numpy(), expected)
+
+
+def test_levels_are_rounded_not_cut() -> None:
+    picture = frames(1, 16, 16)
+    out = Translator(Affine(SMALL), device="cpu", precision="fp32")(picture)
+    exact = np.clip(picture - 0.25 * 127.5, 0, 255)
+    assert np.abs(out - exact).max() <= 0.5 + 1e-4
+    assert abs(float((out - exact).mean())) < 0.2
+
+
+def test_a_frame_does_not_depend_on_its_neighbours() -> None:
+    network = generator(SMALL)
+    batch = frames(5, 24, 40)
+    for size in (1, 2, 4):
+        translate = Translator(network, device="cpu", batch=size)
+        alone = np.concatenate([translate(frame[np.newaxis]) for frame in batch])
+        assert np.array_equal(translate(batch), alone)
+
+
+def test_lanes_of_one_thread_agree_to_the_bit() -> None:
+    translate = Translator(generator(FastConfig(blocks=2, filters=8)), device="cpu")
+    pictures = [frames(1, 48, 80, seed=seed) for seed in range(12)]
+    results = []
+    for lanes in (1, 3):
+        with ThreadPoolExecutor(lanes, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            results.append(list(pool.map(translate, pictures)))
+    assert all(np.array_equal(one, three) for one, three in zip(*results, strict=True))
+
+
+def test_bf16_stays_within_two_levels_of_fp32() -> None:
+    network = generator(FastConfig(blocks=6, filters=16))
+    batch = frames(2, 64, 96)
+    exact = Translator(network, device="cpu", precision="fp32")(batch).astype(int)
+    reduced = Translator(network, device="cpu", precision="bf16")(batch).astype(int)
+    assert np.abs(exact - reduced).mean() < 2
+    assert np.abs(exact - batch).mean() > 5, "the generator must do something"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+def test_cuda_stays_within_two_levels_of_the_cpu(precision: str) -> None:
+    network = generator(FastConfig(blocks=6, filters=16))
+    batch = frames(11, 64, 96)
+    exact = Translator(network, device="cpu", precision="fp32")(batch).astype(int)
+    reduced = Translator(network, device="cuda", precision=precision)(batch)  # type: ignore[arg-type]
+    assert np.abs(exact - reduced).mean() < 2
+
+
+def test_auto_is_decided_by_the_hardware() -> None:
+    expected = torch.bfloat16 if cpu_bf16_pays() else torch.float32
+    assert resolve_dtype("auto", torch.device("cpu")) == expected
+    assert resolve_dtype("auto", torch.device("cuda")) == torch.float16
+    assert resolve_dtype("auto", torch.device("cuda"), training=True) == torch.bfloat16
+
+
+def test_a_large_frame_keeps_its_detail_and_takes_on_the_change() -> None:
+    rng = np.random.default_rng(1)
+    detailed = rng.integers(80, 200, (1, 90, 160, 3), dtype=np.uint8)
+    out = Translator(Affine(SMALL), device="cpu", precision="fp32", size=30)(detailed)
+    # The change is the same everywhere, so every pixel of noise must still be there.
+    assert np.abs(out.astype(int) - (detailed.astype(int) - 32)).max() <= 1
+
+
+def test_a_frame_that_is_small_enough_is_seen_as_it_is() -> None:
+    network = generator(SMALL)
+    picture = frames(1, 40, 64)
+    native = Translator(network, device="cpu")(picture)
+    assert np.array_equal(Translator(network, device="cpu", size=40)(picture), native)
+    assert not np.array_equal(Translator(network, device="cpu", size=39)(picture), native)
+
+
+def test_the_caller_s_generator_and_frames_are_left_alone() -> None:
+    network = generator(SMALL).train()
+    picture = frames(1, 16, 16)
+    before = picture.copy()
+    Translator(network, device="cpu", precision="bf16")(picture)
+    assert network.training
+    assert next(network.parameters()).dtype == torch.float32
+    assert np.array_equal(picture, before)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        np.zeros((4, 4, 3), np.uint8),
+        np.zeros((1, 4, 4, 4), np.uint8),
+        np.zeros((1, 4, 4, 3), np.float32),
+        np.zeros((1, 0, 4, 3), np.uint8),
+    ],
+)
+def test_what_is_not_frames_is_refused(bad: Frames) -> None:
+    with pytest.raises(ValueError, match=r"expected uint8|no pixels"):
+        Translator(generator(SMALL), device="cpu")(bad)
+
+
+def test_settings_out_of_range_are_refused() -> None:
+    network = generator(SMALL)
+    with pytest.raises(ValueError, match="size"):
+        Translator(network, device="cpu", size=-1)
+    with pytest.raises(ValueError, match="fp16 needs a CUDA device"):
+        Translator(network, device="cpu", precision="fp16")
