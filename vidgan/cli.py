@@ -41,6 +41,12 @@ def one_line_errors(*, resumable: bool = False) -> Iterator[None]:
         _fail(str(error), status=2)
     except VidganError as error:
         _fail(str(error), status=1)
+    except OSError as error:  # of the system's, such as a name too long or too many open files
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(
+            f"{where}{error.strerror or error}; check names, permissions and the room on the disk",
+            status=1,
+        )
     except KeyboardInterrupt:
         again = "; run the same command again to go on from here" if resumable else ""
         _fail(f"interrupted{again}", status=130)

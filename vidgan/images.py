@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vidgan.errors import InputError
 
@@ -31,7 +31,9 @@ def translate_image(data: bytes, name: str, translate: Translate) -> bytes:
             opened.load()
             picture = ImageOps.exif_transpose(opened)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as exc:
-        raise InputError(f"{name} is not an image that can be read ({exc})") from exc
+        raise InputError(
+            f"{name} is not an image that can be read ({_reason(data, exc)}); repair or remove it"
+        ) from exc
     if picture.mode.startswith(("I", "F")):
         raise InputError(f"{name}: 16-bit images are not supported yet; convert it to 8 bits")
     alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
@@ -40,6 +42,13 @@ def translate_image(data: bytes, name: str, translate: Translate) -> bytes:
     if alpha is not None:
         result.putalpha(alpha)
     return _save(result, kind, picture)
+
+
+def _reason(data: bytes, error: Exception) -> str:
+    if not data:
+        return "it is empty"
+    # Pillow's own text names an object in memory.
+    return "of no known format" if isinstance(error, UnidentifiedImageError) else str(error)
 
 
 def _save(result: Image.Image, kind: str, picture: Image.Image) -> bytes:

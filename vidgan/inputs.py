@@ -33,19 +33,26 @@ def plan(inputs: Sequence[Path], output: Path | None, label: str) -> list[Piece]
 
     Raises:
         InputError: a folder without media.
-        SettingsError: two inputs would be written to the same output.
+        SettingsError: two inputs would be written to the same output, or one over an input.
     """
     into_folder = output is not None and (len(inputs) > 1 or inputs[0].is_dir() or output.is_dir())
     pieces = [piece for path in inputs for piece in _pieces(path, output, label, into_folder)]
-    seen: dict[Path, Path] = {}
+    sources = {piece.source.resolve() for piece in pieces}
+    first: dict[Path, Piece] = {}
     for piece in pieces:
-        other = seen.setdefault(piece.output.absolute(), piece.source)
-        if other != piece.source:
+        target = piece.output.resolve()
+        if target in sources:
+            raise SettingsError(
+                f"{piece.output} is an input itself and would be overwritten; "
+                "choose another output with -o"
+            )
+        other = first.setdefault(target, piece).source
+        if other.resolve() != piece.source.resolve():
             raise SettingsError(
                 f"{other} and {piece.source} would both be written to {piece.output}: "
                 "convert them apart"
             )
-    return pieces
+    return list(first.values())  # an input named twice is converted once
 
 
 def _pieces(path: Path, output: Path | None, label: str, into_folder: bool) -> Iterator[Piece]:

@@ -167,8 +167,8 @@ class FilmJob:
         named = ", ".join(f"{float(pts * base):.3f}" for pts in sorted(self._lost)[:LOST_NAMED])
         more = f" and {len(self._lost) - LOST_NAMED} more" if len(self._lost) > LOST_NAMED else ""
         yield (
-            f"{self.piece.source}: {len(self._lost)} frames are damaged and cannot be decoded; "
-            f"lost are those at (seconds) {named}{more}"
+            f"{self.piece.source}: {len(self._lost)} damaged frame{'s' * (len(self._lost) > 1)} "
+            f"cannot be decoded; lost at (seconds) {named}{more}"
         )
 
 
@@ -189,7 +189,7 @@ class ImageJob:
         self.frames_reused = 0
         self._data: bytes | None = None
         if not piece.source.is_file():
-            raise InputError(f"{piece.source}: no such file")
+            raise InputError(f"{piece.source}: no such file; check the name")
         folder = piece.output.absolute().parent
         if not folder.is_dir():
             raise OutputError(f"{piece.output}: there is no folder {folder}; make it first")

@@ -59,7 +59,10 @@ class Ledger:
             ) from exc
         except OSError as exc:
             self._unlock()
-            raise OutputError(f"{self.folder}: cannot be written to ({exc.strerror})") from exc
+            raise OutputError(
+                f"{self.folder}: this folder, for finished parts, cannot be made or written to "
+                f"({exc.strerror}); choose another output with -o"
+            ) from exc
         for part in self.folder.glob("*.part"):
             part.unlink(missing_ok=True)
         return self

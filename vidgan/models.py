@@ -78,7 +78,8 @@ def find_model(name: str) -> Model:
         return models[name]
     close = difflib.get_close_matches(name, models, n=1, cutoff=0.4)
     hint = f"; did you mean {close[0]}?" if close else ""
-    raise SettingsError(f"unknown pair {name!r}: known are {', '.join(models) or 'none'}{hint}")
+    known = ", ".join(models) or "none yet, `vidgan models import` adds one"
+    raise SettingsError(f"unknown pair {name!r}: known are {known}{hint}")
 
 
 def weights_file(path: Path, direction: Direction) -> Path:

@@ -144,8 +144,9 @@ class Bar:
                 pass
 
     def stop(self) -> None:
-        """Leave the bar as it stands."""
+        """Leave the bar as it stands; one that has not moved would only stand above an error."""
         if self._bar is not None:
+            self._bar.leave = self._bar.n > 0
             self._bar.close()
 
     def _move(self) -> None:

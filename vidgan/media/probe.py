@@ -53,8 +53,8 @@ def probe(path: Path) -> Film:
     with open_film(path) as container:
         if container.format.name not in CONTAINERS:
             raise InputError(
-                f"{path}: {container.format.name} files are not supported; "
-                f"try `ffmpeg -i IN -map 0 -c copy OUT.mkv` first"
+                f"{path}: {container.format.name} files are not supported; give an mp4, mov, mkv "
+                f"or webm (most films: `ffmpeg -i IN -map 0 -c copy OUT.mkv`)"
             )
         stream, spares = _pick_video(path, container)
         return Film(
@@ -74,7 +74,9 @@ def _pick_video(path: Path, container: InputContainer) -> tuple[AvVideoStream, l
     """The default video stream (else the first), and the other real ones; no cover pictures."""
     real = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not real:
-        raise InputError(f"{path} has no video stream ({_contents(container)})")
+        raise InputError(
+            f"{path} has no video stream ({_contents(container)}); give a file with pictures"
+        )
     chosen = next((s for s in real if s.disposition & Disposition.default), real[0])
     return chosen, [stream for stream in real if stream is not chosen]
 
