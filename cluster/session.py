@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import ray
+from ray._private import ray_constants
 
 from cluster.errors import ClusterError
 
@@ -107,7 +108,7 @@ def _local_ray(num_cpus: int | None) -> Iterator[None]:
     """
     directory = tempfile.mkdtemp(prefix="ray-", dir=_short_directory())
     try:
-        with _importable_by_workers():
+        with _importable_by_workers(), _on_loopback_alone():
             _start(directory, num_cpus)
         yield
     finally:
@@ -125,11 +126,27 @@ def _start(directory: str, num_cpus: int | None) -> None:
             logging_level=logging.CRITICAL,
             object_store_memory=OBJECT_STORE_BYTES,
             _temp_dir=directory,
+            _node_ip_address="127.0.0.1",
         )
     except Exception as error:  # Ray raises bare Exceptions when one of its processes fails
         raise ClusterError(
             f"Ray did not start on this machine: {_first_line(str(error))}"
         ) from error
+
+
+@contextmanager
+def _on_loopback_alone() -> Iterator[None]:
+    """Let the servers of a local Ray listen on 127.0.0.1, not on every interface.
+
+    On Linux Ray takes the machine's outward address for any local one, so that other machines may
+    join later; on Windows and macOS it does not. This is the flag by which it tells them apart.
+    """
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 def _short_directory() -> str | None:

@@ -1,5 +1,6 @@
 """One real local Ray for all tests of the pool, and subprocesses whose leftovers are found."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -34,6 +35,7 @@ def python(mark: str) -> Python:
     def start(script: str, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             [sys.executable, "-W", "default", "-c", script, *arguments],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -45,17 +47,29 @@ def python(mark: str) -> Python:
 
 
 @pytest.fixture
-def leftovers(mark: str) -> Callable[[], list[str]]:
+def marked_pids(mark: str) -> Callable[[], set[int]]:
+    """The processes still running that carry the `mark`."""
+
+    def find() -> set[int]:
+        found = set()
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it ended meanwhile, or is not ours
+                if f"TEST_MARK={mark}".encode() in (process / "environ").read_bytes():
+                    found.add(int(process.name))
+        return found
+
+    return find
+
+
+@pytest.fixture
+def leftovers(marked_pids: Callable[[], set[int]]) -> Callable[[], list[str]]:
     """Command lines of the processes still running that carry the `mark`."""
 
     def find() -> list[str]:
         found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                if f"TEST_MARK={mark}".encode() in (process / "environ").read_bytes():
-                    found.append((process / "cmdline").read_text().replace("\0", " "))
-            except OSError:  # it ended meanwhile, or is not ours
-                continue
+        for pid in marked_pids():
+            with contextlib.suppress(OSError):
+                found.append(Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " "))
         return found
 
     return find

@@ -1,5 +1,6 @@
 """Starting, reusing, refusing and ending Ray, in processes of their own where that matters."""
 
+import contextlib
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import ray
@@ -29,6 +31,7 @@ class Echo:
     def process(self, item):
         print("noise", file=sys.stderr)
         return item
+    def status(self): pass
     def close(self): pass
 
 def kill_first(event):
@@ -47,6 +50,13 @@ try:
                 print("working", flush=True)
 except KeyboardInterrupt:
     print("stopped")
+"""
+
+OPEN_CLUSTER = """
+import logging, sys, ray
+ray.init(address="local", num_cpus=2, include_dashboard=False, logging_level=logging.CRITICAL)
+print(ray.get_runtime_context().gcs_address, flush=True)
+sys.stdin.readline()
 """
 
 REFUSALS = """
@@ -113,9 +123,12 @@ def test_clusters_that_are_not_there_are_refused_in_time(python: Python, mute: s
         assert seconds < 15
 
 
-def test_another_process_can_join_by_address(python: Python, ray_session: Session) -> None:
-    process = python(JOIN, ray_session.address)
-    out, err = process.communicate(timeout=GENEROUS)
+def test_another_process_can_join_by_address(python: Python) -> None:
+    with python(OPEN_CLUSTER) as cluster:
+        assert cluster.stdout is not None
+        process = python(JOIN, cluster.stdout.readline().strip())
+        out, err = process.communicate(timeout=GENEROUS)
+        cluster.communicate("\n", timeout=GENEROUS)
     assert (out, err) == ("2 False\n", "")
 
 
@@ -134,3 +147,36 @@ def test_a_second_cluster_in_one_process_is_refused(ray_session: Session) -> Non
     ):
         pass
     assert time.monotonic() - began < 15
+
+
+def _listening_addresses(pids: set[int]) -> set[str]:
+    """Local addresses, as /proc/net/tcp writes them, on which these processes accept."""
+    sockets = set()
+    for pid in pids:
+        for link in Path(f"/proc/{pid}/fd").glob("*"):
+            with contextlib.suppress(OSError):
+                sockets.add(os.readlink(link))
+    addresses = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
+                addresses.add(fields[1].partition(":")[0])
+    return addresses
+
+
+def test_a_local_ray_listens_on_loopback_alone(
+    python: Python, marked_pids: Callable[[], set[int]]
+) -> None:
+    script = (
+        "import sys; from cluster.session import session\n"
+        "with session(num_cpus=1): print('up', flush=True); sys.stdin.readline()"
+    )
+    with python(script) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        addresses = _listening_addresses(marked_pids())
+        process.communicate("\n", timeout=GENEROUS)
+    loopback = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
+    assert addresses, "a local Ray has servers"
+    assert addresses <= loopback
