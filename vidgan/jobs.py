@@ -14,7 +14,7 @@ from vidgan.ledger import Ledger, chunk_key
 from vidgan.media.chunks import ChunkReader
 from vidgan.media.encoders import encoder_settings
 from vidgan.media.join import join
-from vidgan.media.preflight import check_output
+from vidgan.media.preflight import check_output, check_place
 from vidgan.media.probe import probe
 from vidgan.media.types import EncodedChunk, EncoderSettings, Film
 from vidgan.tasks import FilmTask, ImageTask, Result
@@ -190,18 +190,13 @@ class ImageJob:
         self._data: bytes | None = None
         if not piece.source.is_file():
             raise InputError(f"{piece.source}: no such file; check the name")
-        folder = piece.output.absolute().parent
-        if not folder.is_dir():
-            raise OutputError(f"{piece.output}: there is no folder {folder}; make it first")
         if piece.output.suffix.lower() != piece.source.suffix.lower():
             raise OutputError(
                 f"{piece.output}: a photograph keeps its format; "
                 f"write to a name that ends in {piece.source.suffix}"
             )
-        if piece.output.exists() and not settings.overwrite:
-            raise OutputError(
-                f"{piece.output}: exists already; say --overwrite or choose another with -o"
-            )
+        self._overwrite = settings.overwrite
+        check_place(piece.source, piece.output, overwrite=self._overwrite)
 
     @property
     def complete(self) -> bool:
@@ -231,13 +226,17 @@ class ImageJob:
         """Write the output."""
         assert self._data is not None
         output = self.piece.output
+        check_place(self.piece.source, output, overwrite=self._overwrite)  # it may have come up
         part = output.with_name(output.name + ".part")
         try:
             part.write_bytes(self._data)
             part.replace(output)
         except OSError as exc:
             part.unlink(missing_ok=True)
-            raise OutputError(f"{output}: cannot be written ({exc.strerror})") from exc
+            raise OutputError(
+                f"{output}: cannot be written ({exc.strerror}); make room there, "
+                "or choose another with -o"
+            ) from exc
         self._data = None
         return FileReport(source=self.piece.source, output=output, frames=1, chunks=1)
 

@@ -74,14 +74,14 @@ def join(
         OutputError: the output exists or cannot be written, or the chunks are not all there.
         InputError: the source cannot be opened any more.
     """
-    check_place(film, output, overwrite=overwrite)
+    check_place(film.path, output, overwrite=overwrite)
     timeline = survey(chunks())
     check_complete(timeline, expected)
     part = output.with_name(output.name + ".part")
     with _whole_or_nothing(part, output):
         target = Target(film=film, settings=settings, output=output)
         report = _write(target, chunks(), timeline, part)
-        check_place(film, output, overwrite=overwrite)  # it may have come up meanwhile
+        check_place(film.path, output, overwrite=overwrite)  # it may have come up meanwhile
         part.replace(output)
         _sync(output.absolute().parent)
     return report

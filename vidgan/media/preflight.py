@@ -32,7 +32,7 @@ def check_output(
     """
     target = Target(film=film, settings=settings, output=output)
     check_codec(settings.codec, output)
-    check_place(film, output, overwrite=overwrite)
+    check_place(film.path, output, overwrite=overwrite)
     _check_aspect(target)
     with open_film(film.path) as source:
         _try_head(source, target)
@@ -59,7 +59,7 @@ def _try_head(source: InputContainer, target: Target) -> None:
             container.close()
 
 
-def check_place(film: Film, output: Path, *, overwrite: bool) -> None:
+def check_place(source: Path, output: Path, *, overwrite: bool) -> None:
     """Refuse an output that may not be made where it is named.
 
     Raises:
@@ -70,7 +70,7 @@ def check_place(film: Film, output: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{output}: there is no folder {folder}; make it first")
     if output.is_dir():
         raise OutputError(f"{output} is a folder; name a file in it")
-    if output.exists() and output.samefile(film.path):
+    if output.exists() and output.samefile(source):
         raise OutputError(f"{output} is the input itself; choose another name with -o")
     if output.exists() and not overwrite:
         raise OutputError(f"{output} exists already; say --overwrite or choose another with -o")
