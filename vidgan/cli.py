@@ -69,7 +69,7 @@ def model_options(command: F) -> F:
             type=DIRECTION,
             default="a2b",
             show_default=True,
-            help="Which of a run's.",
+            help="Which generator of a run.",
         ),
     ]
     return _apply(command, options)
@@ -82,7 +82,7 @@ def machine_options(command: F) -> F:
             "--workers",
             type=click.IntRange(min=1),
             metavar="N",
-            help="Ray actors  [default: one for each GPU; without any, as few as fill all cores]",
+            help="Ray actors.  [default: one for each GPU; without any, as few as fill all cores]",
         ),
         click.option(
             "--device",
@@ -101,7 +101,7 @@ def machine_options(command: F) -> F:
         click.option(
             "--address",
             metavar="RAY",
-            help="A Ray cluster's HOST:PORT  [default: RAY_ADDRESS, else this machine alone]",
+            help="A Ray cluster's HOST:PORT.  [default: RAY_ADDRESS, else this machine alone]",
         ),
     ]
     return _apply(command, options)
@@ -110,7 +110,7 @@ def machine_options(command: F) -> F:
 def encoder_options(command: F) -> F:
     """How films are compressed."""
     options = [
-        click.option("--codec", metavar="NAME", help="Encoder  [default: by the output's ending]"),
+        click.option("--codec", metavar="NAME", help="Encoder.  [default: by the output's ending]"),
         click.option("--crf", type=int, metavar="N", help="Quality; lower is better and larger."),
         click.option("--preset", metavar="NAME", help="The encoder's speed."),
     ]
@@ -132,7 +132,7 @@ def _apply(command: F, options: Sequence[Callable[[F], F]]) -> F:
     "--size",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Short side at which the generator sees a frame; 0 is native  [default: the model's]",
+    help="Short side at which the generator sees a frame; 0 is native.  [default: the model's]",
 )
 @encoder_options
 @click.option(
@@ -237,7 +237,13 @@ def models_show(name: str) -> None:
 @models.command("import")
 @click.argument("source", type=FILE, metavar="FILE|RUN")
 @click.option("--name", required=True, help="What --pair will call it.")
-@click.option("--direction", type=DIRECTION, default="a2b", show_default=True, help="Of a run.")
+@click.option(
+    "--direction",
+    type=DIRECTION,
+    default="a2b",
+    show_default=True,
+    help="Which generator of a run.",
+)
 @click.option(
     "--size", type=click.IntRange(min=0), default=0, help="Short side at which it sees frames."
 )
@@ -265,7 +271,7 @@ def models_export(name: str, target: Path) -> None:
 
 @models.command("pull")
 @click.argument("name")
-@click.option("--from", "url", required=True, metavar="URL", help="https:// or file:// address.")
+@click.option("--from", "url", required=True, metavar="URL", help="An https:// or file:// address.")
 def models_pull(name: str, url: str) -> None:
     """Download a generator, check it, and keep it under a name."""
     from vidgan.download import pull_model  # noqa: PLC0415
@@ -279,25 +285,98 @@ def models_pull(name: str, url: str) -> None:
 @click.option("--a", "a", type=FILE, required=True, help="Folder of images of domain A.")
 @click.option("--b", "b", type=FILE, required=True, help="Folder of images of domain B.")
 @click.option("--out", type=FILE, required=True, metavar="RUN", help="Folder to keep the run in.")
-@click.option("--images", type=click.IntRange(min=1), default=200_000, show_default=True)
-@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--load", type=click.IntRange(min=1), help="Short side  [default: 1.12 of --crop]")
-@click.option("--crop", type=click.IntRange(min=4), default=256, show_default=True)
-@click.option("--generator", default="fast", show_default=True, metavar="NAME")
-@click.option("--discriminator-filters", type=click.IntRange(min=1), default=64, show_default=True)
-@click.option("--lr-g", type=float, default=2e-4, show_default=True)
-@click.option("--lr-d", type=float, default=2e-4, show_default=True)
-@click.option("--lambda-cycle", type=float, default=10.0, show_default=True)
-@click.option("--lambda-identity", type=float, default=0.5, show_default=True)
+@click.option(
+    "--images",
+    type=click.IntRange(min=1),
+    default=200_000,
+    show_default=True,
+    help="Pairs of images to train on.",
+)
+@click.option(
+    "--batch",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Pairs of images in one step.",
+)
+@click.option(
+    "--load",
+    type=click.IntRange(min=1),
+    help="Short side to which images are scaled.  [default: 1.12 of --crop]",
+)
+@click.option(
+    "--crop",
+    type=click.IntRange(min=4),
+    default=256,
+    show_default=True,
+    help="Side of the square that is cut out of an image.",
+)
+@click.option(
+    "--generator",
+    default="fast",
+    show_default=True,
+    metavar="NAME",
+    help="Architecture: fast, resnet_6blocks, resnet_9blocks, unet_128, unet_256.",
+)
+@click.option(
+    "--discriminator-filters",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    help="Width of the discriminators.",
+)
+@click.option(
+    "--lr-g",
+    type=float,
+    default=2e-4,
+    show_default=True,
+    help="The generators' learning rate.",
+)
+@click.option(
+    "--lr-d",
+    type=float,
+    default=2e-4,
+    show_default=True,
+    help="The discriminators' learning rate.",
+)
+@click.option(
+    "--lambda-cycle",
+    type=float,
+    default=10.0,
+    show_default=True,
+    help="Weight of the cycle loss; less of it allows bolder changes.",
+)
+@click.option(
+    "--lambda-identity",
+    type=float,
+    default=0.5,
+    show_default=True,
+    help="Weight of the identity loss, as a share of --lambda-cycle.",
+)
 @click.option(
     "--gan-mode",
     type=click.Choice(["lsgan", "vanilla", "hinge"]),
     default="lsgan",
     show_default=True,
+    help="The adversarial loss.",
 )
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--threads", type=click.IntRange(min=1), help="Torch's threads  [default: all cores]")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where to train.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Same seed, same images, same weights.",
+)
+@click.option(
+    "--threads", type=click.IntRange(min=1), help="Torch's threads.  [default: all cores]"
+)
 @click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")
 @click.option("--dry-run", is_flag=True, help="Print the resolved configuration and stop.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
