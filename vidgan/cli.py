@@ -110,7 +110,9 @@ def machine_options(command: F) -> F:
 def encoder_options(command: F) -> F:
     """How films are compressed."""
     options = [
-        click.option("--codec", metavar="NAME", help="Encoder.  [default: by the output's ending]"),
+        click.option(
+            "--codec", metavar="NAME", help="Encoder of films.  [default: by the output's ending]"
+        ),
         click.option("--crf", type=int, metavar="N", help="Quality; lower is better and larger."),
         click.option("--preset", metavar="NAME", help="The encoder's speed."),
     ]

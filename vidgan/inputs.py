@@ -28,7 +28,8 @@ class Piece:
 def plan(inputs: Sequence[Path], output: Path | None, label: str) -> list[Piece]:
     """Where each input goes: `clip.mp4` to `clip.LABEL.mp4` beside it, or to `output`.
 
-    Folders are walked and keep their structure. With one input file `output` is a file, unless it
+    Folders are walked and keep their structure; results of an earlier try that lie in them are not
+    taken for inputs. With one input file `output` is a file, unless it
     is a folder already; otherwise it is a folder.
 
     Raises:
@@ -62,13 +63,22 @@ def _pieces(path: Path, output: Path | None, label: str, into_folder: bool) -> I
             target = output / path.name
         yield Piece(source=path, output=target, found=False)
         return
-    root = output if output is not None else path.with_name(f"{path.resolve().name}.{label}")
-    files = _media_in(path)
+    named = path if path.name not in ("", "..") else path.resolve()  # "." has no name
+    root = output if output is not None else named.with_name(f"{named.name}.{label}")
+    results = _below(root, path)
+    files = [file.relative_to(path) for file in _media_in(path)]
+    files = [file for file in files if results is None or not file.is_relative_to(results)]
     if not files:
         kinds = ", ".join(sorted(VIDEO_SUFFIXES | IMAGE_SUFFIXES))
         raise InputError(f"{path}: no films or images in this folder ({kinds})")
     for file in files:
-        yield Piece(source=file, output=root / file.relative_to(path), found=True)
+        yield Piece(source=path / file, output=root / file, found=True)
+
+
+def _below(folder: Path, other: Path) -> Path | None:
+    """Where `folder` is in `other`, if it is a folder somewhere below it."""
+    inner, outer = folder.resolve(), other.resolve()
+    return inner.relative_to(outer) if outer in inner.parents else None
 
 
 def _media_in(folder: Path) -> list[Path]:

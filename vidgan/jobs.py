@@ -37,6 +37,7 @@ class FileReport:
     warnings: tuple[str, ...] = ()
     skipped: bool = False
     """It was there already."""
+    is_image: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +239,9 @@ class ImageJob:
                 "or choose another with -o"
             ) from exc
         self._data = None
-        return FileReport(source=self.piece.source, output=output, frames=1, chunks=1)
+        return FileReport(
+            source=self.piece.source, output=output, frames=1, chunks=1, is_image=True
+        )
 
     def close(self) -> None:
         """Nothing is held."""

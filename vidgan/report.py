@@ -36,7 +36,7 @@ class Report:
         lines = [_line(file) for file in self.files]
         if self.frames:
             lines.append(
-                f"{self.frames} frames in {self.seconds:.1f} s "
+                f"{_frames(self.frames)} in {self.seconds:.1f} s "
                 f"({self.frames_per_second:.1f} frames/s) on {self.workers} "
                 f"{self.device} worker{'s' if self.workers > 1 else ''}"
             )
@@ -62,11 +62,17 @@ class Report:
         }
 
 
+def _frames(number: int) -> str:
+    return f"{number} frame{'s' if number != 1 else ''}"
+
+
 def _line(file: FileReport) -> str:
     if file.skipped:
         return f"{file.output}: is there already, skipped"
+    if file.is_image:
+        return f"{file.output}: a photograph"
     reused = f", {file.chunks_reused} of {file.chunks} parts reused" if file.chunks_reused else ""
     sound = {0: "no sound", 1: "sound copied"}.get(
         file.audio_streams, f"{file.audio_streams} sound tracks copied"
     )
-    return f"{file.output}: {file.frames} frames, {sound}{reused}"
+    return f"{file.output}: {_frames(file.frames)}, {sound}{reused}"

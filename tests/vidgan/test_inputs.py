@@ -53,3 +53,36 @@ def test_a_folder_without_media_is_refused(tmp_path: Path) -> None:
     _touch(tmp_path / "in/notes.txt")
     with pytest.raises(InputError, match="no films or images"):
         plan([tmp_path / "in"], None, "x")
+
+
+def test_results_that_lie_among_the_inputs_are_no_inputs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _touch(tmp_path / "in/a.mp4", tmp_path / "in/out/a.mp4", tmp_path / "in/outer/b.mp4")
+    monkeypatch.chdir(tmp_path / "in")
+    for source, output in ((".", "out"), (tmp_path / "in", "out"), ("../in", tmp_path / "in/out")):
+        pieces = plan([Path(source)], Path(output), "x")
+        assert [piece.source.resolve().name for piece in pieces] == ["a.mp4", "b.mp4"]
+    (first, *_) = plan([Path()], None, "x")
+    assert first.output == tmp_path / "in.x/a.mp4"
+
+
+def test_an_input_is_never_written_to(tmp_path: Path) -> None:
+    _touch(tmp_path / "a.png", tmp_path / "a.x.png")
+    (tmp_path / "link.png").symlink_to(tmp_path / "a.png")
+    for inputs, output in (
+        (["a.png"], "a.png"),
+        (["a.png"], "link.png"),
+        (["a.png", "a.x.png"], None),
+        (["."], "."),
+    ):
+        target = None if output is None else tmp_path / output
+        with pytest.raises(SettingsError, match="is an input itself"):
+            plan([tmp_path / name for name in inputs], target, "x")
+
+
+def test_an_input_named_twice_is_converted_once(tmp_path: Path) -> None:
+    _touch(tmp_path / "a.mp4")
+    (tmp_path / "deep").mkdir()
+    pieces = plan([tmp_path / "a.mp4", tmp_path / "deep/../a.mp4"], None, "x")
+    assert [piece.source for piece in pieces] == [tmp_path / "a.mp4"]
