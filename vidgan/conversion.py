@@ -224,7 +224,7 @@ def _run(
     progress.start(sum(job.frames_expected for job in jobs))
     held.callback(progress.stop)
     try:
-        cluster = held.enter_context(session(address=options.address))
+        cluster = held.enter_context(session(address=options.address, preload=("vidgan.worker",)))
         crew = share_out(cluster, workers=options.workers, device=options.device)
         recipe = Recipe(
             generator=chosen.generator.config,

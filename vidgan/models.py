@@ -120,7 +120,9 @@ def import_model(
     folder = user_models()
     target = folder / f"{name}.safetensors"
     if target.exists() and not overwrite:
-        raise ModelError(f"{name}: there is a model of this name already; choose another name")
+        raise ModelError(
+            f"{name}: there is a model of this name already; say --overwrite or choose another name"
+        )
     generator = read_model(weights_file(source, direction))
     card = Card(name=name, summary=summary or f"imported from {source.name}", size=size)
     folder.mkdir(parents=True, exist_ok=True)
@@ -134,16 +136,23 @@ def export_model(name: str, target: Path) -> None:
 
     Raises:
         SettingsError: no such model.
-        ModelError: the target exists, or has another ending.
+        ModelError: the target exists, or has another ending, or is to be .pth and the model is of
+            an architecture that the public code does not have.
     """
     import torch  # noqa: PLC0415
 
     from cyclegan.checkpoint import save_generator, write_atomically  # noqa: PLC0415
+    from cyclegan.config import FastConfig  # noqa: PLC0415
 
     model = find_model(name)
     if target.exists():
         raise ModelError(f"{target}: exists already; choose another name")
     generator = read_model(model.path)
+    if target.suffix == ".pth" and isinstance(generator.config, FastConfig):
+        raise ModelError(
+            f"{target}: the public CycleGAN code does not have the architecture of {name}; "
+            "write to a name that ends in .safetensors"
+        )
     try:
         if target.suffix == ".safetensors":
             save_generator(generator.network, generator.config, target)
@@ -153,7 +162,7 @@ def export_model(name: str, target: Path) -> None:
         else:
             raise ModelError(f"{target}: write to a name that ends in .safetensors or .pth")
     except OSError as exc:
-        raise ModelError(f"{target}: cannot be written ({exc.strerror})") from exc
+        raise ModelError(f"{target}: cannot be written ({exc.strerror}); choose another") from exc
 
 
 def read_model(path: Path) -> "LoadedGenerator":

@@ -21,14 +21,18 @@ ReadNumber = Callable[[Pixels], int]
 pytestmark = pytest.mark.usefixtures("ray_up")
 
 
+def pixels(frame: av.VideoFrame) -> Pixels:
+    return frame.to_ndarray(format="rgb24").astype(np.uint8)
+
+
 def shown(path: Path, read_number: ReadNumber) -> list[tuple[Fraction, int]]:
     """(seconds, number) of each frame."""
     with av.open(path) as container:
         frames = []
         for frame in container.decode(video=0):
             assert frame.pts is not None
-            picture = frame.to_ndarray(format="rgb24")
-            frames.append((frame.pts * frame.time_base, read_number(picture)))
+            assert frame.time_base is not None
+            frames.append((frame.pts * frame.time_base, read_number(pixels(frame))))
         return frames
 
 
@@ -126,11 +130,11 @@ def test_the_picture_is_what_the_translator_makes_of_it_seen_upright(
         pairs = zip(before.decode(video=0), after.decode(video=0), strict=True)
         for original, translated in pairs:
             assert original.rotation == translated.rotation == rotation
-            upright = np.rot90(original.to_ndarray(format="rgb24"), rotation // 90)
+            upright = np.rot90(pixels(original), rotation // 90)
             expected = np.rot90(translate(upright[np.newaxis])[0], -(rotation // 90))
-            error = expected.astype(int) - translated.to_ndarray(format="rgb24")
+            error = expected.astype(int) - pixels(translated)
             assert np.abs(error).mean() < 3
-            assert np.abs(expected.astype(int) - original.to_ndarray(format="rgb24")).mean() > 5
+            assert np.abs(expected.astype(int) - pixels(original)).mean() > 5
 
 
 def test_one_worker_and_two_write_the_same_bytes(
