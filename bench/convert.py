@@ -33,7 +33,6 @@ from typing import NotRequired, TypedDict
 
 from bare import ARRANGEMENTS, LANES, Arrangement, bare_rates, rate_in_threads, translate_call
 from clips import make_film
-from cluster.session import session
 from cyclegan.precision import cpu_bf16_pays
 from ours import Timing, stage_costs, timed_conversion
 from setting import Chosen, add_model_options, chosen_model, machine, print_machine, print_table
@@ -62,7 +61,7 @@ def main() -> None:
     facts = machine()
     print_machine(facts)
     results: dict[str, object] = {"machine": facts, "model": chosen.name, "frames": args.frames}
-    with tempfile.TemporaryDirectory(prefix="bench-") as name, session():
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         film = folder / "film.mp4"
         make_film(film, frames=args.frames, width=SIDE, height=SIDE)

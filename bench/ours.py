@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.actor import Event, WorkerStarted
+from cluster.session import session
 from vidgan.conversion import CHUNK_FRAMES, Options, convert_all
 from vidgan.media.chunks import read_chunks
 from vidgan.media.decode import decode_chunk
@@ -14,6 +15,10 @@ from vidgan.media.encoders import encoder_settings
 from vidgan.media.probe import probe
 from vidgan.media.types import RgbFrame
 from vidgan.progress import Silent
+
+
+SETTLING_SECONDS = 6.0
+"""After Ray's start its waiting processes still import torch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +65,20 @@ class _Stopwatch(Silent):
 def timed_conversion(
     source: Path, output: Path, weights: Path, *, workers: int | None = None, size: int = 0
 ) -> Timing:
-    """Convert once on the CPU, from nothing: no earlier chunk is used again."""
+    """Convert once on the CPU, from nothing: no earlier chunk is used again.
+
+    Each conversion finds a Ray of its own that has been up for a while, as `vidgan` starts it:
+    otherwise only the first would find processes that wait for work.
+    """
     options = Options(
         weights=weights, workers=workers, size=size, device="cpu", overwrite=True, resume=False
     )
     watch = _Stopwatch()
-    began = time.perf_counter()
-    report = convert_all([source], output, options, watch)
-    ended = time.perf_counter()
+    with session(preload=("vidgan.worker",)):
+        time.sleep(SETTLING_SECONDS)
+        began = time.perf_counter()
+        report = convert_all([source], output, options, watch)
+        ended = time.perf_counter()
     if report.failures:
         raise report.failures[0]
     return Timing(
