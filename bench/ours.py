@@ -16,7 +16,6 @@ from vidgan.media.probe import probe
 from vidgan.media.types import RgbFrame
 from vidgan.progress import Silent
 
-
 SETTLING_SECONDS = 6.0
 """After Ray's start its waiting processes still import torch."""
 

@@ -65,8 +65,17 @@ def _in_order(blob: bytes) -> bytes:
 
 
 def save_checkpoint(state: dict[str, object], path: Path) -> None:
-    """Write a training's state; the one before is replaced only when the new one is whole."""
-    write_atomically(path, lambda part: torch.save(state, part))
+    """Write a training's state; the one before is replaced only when the new one is whole.
+
+    Raises:
+        OSError: no such folder, no permission, no room.
+    """
+
+    def write(part: Path) -> None:
+        with part.open("wb") as file:  # given a path, torch reports a full disk as RuntimeError
+            torch.save(state, file)
+
+    write_atomically(path, write)
 
 
 def load_checkpoint(path: Path) -> dict[str, object]:

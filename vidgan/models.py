@@ -139,9 +139,7 @@ def export_model(name: str, target: Path) -> None:
         ModelError: the target exists, or has another ending, or is to be .pth and the model is of
             an architecture that the public code does not have.
     """
-    import torch  # noqa: PLC0415
-
-    from cyclegan.checkpoint import save_generator, write_atomically  # noqa: PLC0415
+    from cyclegan.checkpoint import save_checkpoint, save_generator  # noqa: PLC0415
     from cyclegan.config import FastConfig  # noqa: PLC0415
 
     model = find_model(name)
@@ -157,8 +155,7 @@ def export_model(name: str, target: Path) -> None:
         if target.suffix == ".safetensors":
             save_generator(generator.network, generator.config, target)
         elif target.suffix == ".pth":
-            state = generator.network.state_dict()
-            write_atomically(target, lambda part: torch.save(state, part))
+            save_checkpoint(dict(generator.network.state_dict()), target)
         else:
             raise ModelError(f"{target}: write to a name that ends in .safetensors or .pth")
     except OSError as exc:

@@ -1,0 +1,223 @@
+"""Models by name: kept, found, shown, exported, refused."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cyclegan import Translator, load_generator
+from cyclegan.checkpoint import save_generator
+from cyclegan.config import DiscriminatorConfig, ResnetConfig
+from cyclegan.networks import PatchDiscriminator, build_generator, init_weights
+from vidgan.models import PACKAGE_MODELS, find_model
+
+Command = Callable[..., Any]
+
+FRAME = np.random.default_rng(3).integers(0, 256, (1, 24, 32, 3), np.uint8)
+BUNDLED_BYTES = 10_000_000
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's own models, none at first."""
+    monkeypatch.setenv("VIDGAN_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def public_file(tmp_path: Path) -> Path:
+    """A file as the public CycleGAN code writes it: a bare state dict of its ResNet."""
+    network = build_generator(ResnetConfig(blocks=2, filters=4))
+    init_weights(network, std=0.1, seed=5)
+    torch.save(network.state_dict(), tmp_path / "latest_net_G_A.pth")
+    return tmp_path / "latest_net_G_A.pth"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """The folder of a training: two generators."""
+    (tmp_path / "run").mkdir()
+    config = ResnetConfig(blocks=1, filters=4)
+    for seed, direction in enumerate(("a2b", "b2a")):
+        network = build_generator(config)
+        init_weights(network, std=0.1, seed=seed)
+        save_generator(network, config, tmp_path / "run" / f"{direction}.safetensors")
+    return tmp_path / "run"
+
+
+def translated(path: Path) -> Any:
+    return Translator(load_generator(path), device="cpu", precision="fp32")(FRAME)
+
+
+def assert_refused(said: Any, status: int, *words: str) -> None:
+    assert (said.status, said.out) == (status, "")
+    assert said.err.startswith("vidgan: ")
+    assert said.err.count("\n") == 1
+    for word in words:
+        assert word in said.err
+
+
+def kept(home: Path) -> set[str]:
+    return {path.name for path in home.rglob("*") if path.is_file()}
+
+
+@pytest.mark.usefixtures("ray_up")
+def test_a_public_file_is_imported_and_converts_by_name(
+    public_file: Path, tmp_path: Path, vidgan_command: Command
+) -> None:
+    Image.fromarray(FRAME[0]).save(tmp_path / "photo.png")
+    said = vidgan_command("models", "import", public_file, "--name", "mine", "--size", 24)
+    assert (said.status, said.err) == (0, "")
+    assert find_model("mine").card.size == 24
+    public_file.unlink()  # the import is a copy
+    said = vidgan_command("convert", "photo.png", "--pair", "mine", "--precision", "fp32")
+    assert said.status == 0
+    with Image.open("photo.mine.png") as picture:
+        assert np.array_equal(np.asarray(picture), translated(find_model("mine").path)[0])
+
+
+@pytest.mark.parametrize("direction", ["a2b", "b2a"])
+def test_a_run_is_imported_in_a_direction(
+    run: Path, vidgan_command: Command, direction: str
+) -> None:
+    said = vidgan_command("models", "import", run, "--name", "mine", "--direction", direction)
+    assert said.status == 0
+    expected = translated(run / f"{direction}.safetensors")
+    assert np.array_equal(translated(find_model("mine").path), expected)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "-x", "two words", "é", "a\nb"])
+def test_a_hostile_name_is_refused(
+    home: Path, public_file: Path, vidgan_command: Command, name: str
+) -> None:
+    said = vidgan_command("models", "import", public_file, f"--name={name}")
+    assert_refused(said, 2, "--name", "letters, digits")
+    assert not home.exists()
+
+
+def test_a_name_that_is_taken_stays_what_it_is(
+    run: Path, public_file: Path, vidgan_command: Command
+) -> None:
+    vidgan_command("models", "import", run, "--name", "mine")
+    before = find_model("mine").path.read_bytes()
+    said = vidgan_command("models", "import", public_file, "--name", "mine")
+    assert_refused(said, 1, "mine", "another name")
+    assert find_model("mine").path.read_bytes() == before
+    said = vidgan_command("models", "import", public_file, "--name", "mine", "--overwrite")
+    assert said.status == 0
+    assert np.array_equal(translated(find_model("mine").path), translated(public_file))
+
+
+def test_what_is_no_generator_is_not_kept(
+    home: Path, tmp_path: Path, vidgan_command: Command
+) -> None:
+    network = PatchDiscriminator(DiscriminatorConfig(filters=4))
+    torch.save(network.state_dict(), tmp_path / "latest_net_D_A.pth")
+    said = vidgan_command("models", "import", "latest_net_D_A.pth", "--name", "mine")
+    assert_refused(said, 1, "latest_net_D_A.pth", "discriminator")
+    said = vidgan_command("models", "import", "gone.pth", "--name", "mine")
+    assert_refused(said, 1, "gone.pth", "no such file")
+    assert kept(home) == set()
+
+
+@pytest.mark.parametrize("name", ["out.pth", "out.safetensors"])
+def test_an_exported_file_computes_the_same(
+    run: Path, tmp_path: Path, vidgan_command: Command, name: str
+) -> None:
+    vidgan_command("models", "import", run, "--name", "mine")
+    said = vidgan_command("models", "export", "mine", name)
+    assert (said.status, said.err) == (0, "")
+    theirs, ours = load_generator(tmp_path / name), load_generator(run / "a2b.safetensors")
+    for (key, tensor), (other, same) in zip(
+        theirs.state_dict().items(), ours.state_dict().items(), strict=True
+    ):
+        assert key == other
+        assert torch.equal(tensor, same)
+    assert np.array_equal(translated(tmp_path / name), translated(run / "a2b.safetensors"))
+    if name.endswith(".pth"):
+        assert isinstance(torch.load(tmp_path / name, weights_only=True), dict)
+
+
+@pytest.mark.parametrize("name", ["out.pth", "out.safetensors"])
+def test_a_fast_generator_is_exported_whole_or_not_at_all(
+    generator_file: Path, tmp_path: Path, vidgan_command: Command, name: str
+) -> None:
+    """A state dict has no place for its share of the input, which decides what it computes."""
+    vidgan_command("models", "import", generator_file, "--name", "mine")
+    said = vidgan_command("models", "export", "mine", name)
+    if name.endswith(".pth"):
+        assert_refused(said, 1, "public CycleGAN code", "mine", ".safetensors")
+        assert not (tmp_path / name).exists()
+    else:
+        assert np.array_equal(translated(tmp_path / name), translated(generator_file))
+
+
+def test_an_export_that_cannot_be_is_refused(
+    run: Path, tmp_path: Path, vidgan_command: Command
+) -> None:
+    vidgan_command("models", "import", run, "--name", "mine")
+    (tmp_path / "there.pth").write_bytes(b"precious")
+    said = vidgan_command("models", "export", "mine", "there.pth")
+    assert_refused(said, 1, "there.pth: exists already", "another name")
+    assert (tmp_path / "there.pth").read_bytes() == b"precious"
+    before = set(tmp_path.rglob("*"))
+    said = vidgan_command("models", "export", "mine", "out.onnx")
+    assert_refused(said, 1, "out.onnx", ".safetensors or .pth")
+    said = vidgan_command("models", "export", "mine", "nowhere/out.pth")
+    assert_refused(said, 1, "nowhere/out.pth: cannot be written")
+    said = vidgan_command("models", "export", "mime", "out.pth")
+    assert_refused(said, 2, "unknown pair 'mime'", "did you mean mine?")
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_lists_and_cards(run: Path, vidgan_command: Command) -> None:
+    for name in ("zebra", "apple"):
+        vidgan_command("models", "import", run, "--name", name)
+    own = {"apple", "zebra"}
+    for words in (["models"], ["models", "list"]):
+        said = vidgan_command(*words)
+        assert (said.status, said.err) == (0, "")
+        names = [line.split()[0] for line in said.out.splitlines()]
+        assert own <= set(names)
+        assert names == sorted(names)
+    listed = json.loads(vidgan_command("models", "list", "--json").out)
+    assert own == {model["name"] for model in listed if model["origin"] == "user"}
+    said = vidgan_command("models", "show", "apple")
+    assert "name: apple\n" in said.out
+    assert "origin: user\n" in said.out
+    said = vidgan_command("models", "show", "appel")
+    assert_refused(said, 2, "unknown pair 'appel'", "did you mean apple?")
+
+
+def test_a_user_s_model_hides_the_package_s_and_a_damaged_card_costs_no_model(
+    run: Path, home: Path, vidgan_command: Command
+) -> None:
+    vidgan_command("models", "import", run, "--name", "summer2winter")
+    assert not find_model("summer2winter").bundled
+    (home / "models/summer2winter.json").write_text('{"size": ')
+    assert find_model("summer2winter").card.summary == "(no readable card)"
+    said = vidgan_command("models", "export", "summer2winter", "out.pth")
+    assert said.status == 0
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in PACKAGE_MODELS.glob("*.safetensors")))
+def test_a_bundled_model_changes_pictures_and_has_a_whole_card(name: str) -> None:
+    model = find_model(name)
+    assert model.bundled
+    for fact, value in model.to_json().items():
+        assert value, f"its card says nothing of its {fact}"
+    made = translated(model.path)
+    assert made.shape == FRAME.shape
+    assert np.abs(made.astype(int) - FRAME).mean() > 5
+
+
+def test_the_bundled_models_are_small() -> None:
+    files = list(PACKAGE_MODELS.glob("*.safetensors"))
+    assert sum(path.stat().st_size for path in files) < BUNDLED_BYTES
+    assert {path.stem for path in files} == {path.stem for path in PACKAGE_MODELS.glob("*.json")}
