@@ -15,6 +15,7 @@ from cluster.pool import map_unordered
 from cluster.session import session
 from cyclegan.precision import Precision
 from cyclegan.weights import LoadedGenerator
+from vidgan import __version__
 from vidgan.crew import Crew, share_out
 from vidgan.errors import SettingsError, VidganError, WorkerError
 from vidgan.inputs import Piece, plan
@@ -209,7 +210,7 @@ def _digest(chosen: _Chosen, options: Options) -> bytes:
         chosen.size,
         options.device,
         options.precision,
-        [version(package) for package in ("vidgan", "torch", "av")],
+        (__version__, torch.__version__, version("av")),
     )
     return repr(facts).encode()
 
