@@ -210,7 +210,7 @@ def _digest(chosen: _Chosen, options: Options) -> bytes:
         chosen.size,
         options.device,
         options.precision,
-        (__version__, torch.__version__, version("av")),
+        (__version__, version("torch"), version("av")),
     )
     return repr(facts).encode()
 
