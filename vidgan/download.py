@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from tqdm import tqdm
 
 from vidgan.errors import ModelError, SettingsError
-from vidgan.models import Model, import_model
+from vidgan.models import Model, free_place, import_model
 
 LARGEST = 1 << 30
 """Bytes; the largest public CycleGAN generators have a quarter of that."""
@@ -21,21 +21,37 @@ def pull_model(name: str, url: str) -> Model:
     """Download a generator to a temporary file, check it like any other, keep it as `name`.
 
     Raises:
-        SettingsError: an address that is neither https:// nor file://.
-        ModelError: it cannot be fetched, is too large, or is not a generator.
+        SettingsError: an address that is neither https:// nor file://, or a name that cannot be.
+        ModelError: it cannot be fetched, is too large, is not a generator, or the name is taken.
     """
-    scheme = urlsplit(url).scheme
+    free_place(name)
+    scheme = _scheme(url)
     if scheme not in ("https", "file"):
         raise SettingsError(f"--from {url}: give an https:// or file:// address")
     with tempfile.TemporaryDirectory(prefix="vidgan-") as folder:
-        target = Path(folder) / (Path(urlsplit(url).path).name or "weights")
+        target = Path(folder) / "weights"
         try:
             with urllib.request.urlopen(url, timeout=SECONDS) as response:
+                if _scheme(response.geturl()) != scheme:
+                    raise ModelError(
+                        f"{url}: leads to {response.geturl()}, which is not trusted; give the "
+                        "https:// address of the file itself"
+                    )
                 _copy(cast("BinaryIO", response), target, url)
         except (urllib.error.URLError, OSError) as exc:
             reason = getattr(exc, "reason", exc)
             raise ModelError(f"{url}: cannot be fetched ({reason}); check the address") from exc
-        return import_model(target, name, summary=f"from {url}")
+        try:
+            return import_model(target, name, summary=f"from {url}")
+        except ModelError as exc:
+            raise ModelError(str(exc).replace(str(target), url)) from exc
+
+
+def _scheme(url: str) -> str:
+    try:
+        return urlsplit(url).scheme
+    except ValueError:  # not an address at all
+        return ""
 
 
 def _copy(response: BinaryIO, target: Path, url: str) -> None:

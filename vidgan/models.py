@@ -98,6 +98,24 @@ def weights_file(path: Path, direction: Direction) -> Path:
     return inside
 
 
+def free_place(name: str, *, overwrite: bool = False) -> Path:
+    """Where a user's model called `name` is kept.
+
+    Raises:
+        SettingsError: a name that is not letters, digits, '.', '_' and '-'.
+        ModelError: the name is taken.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise SettingsError(f"--name {name!r}: use letters, digits, '.', '_' and '-' alone")
+    target = user_models() / f"{name}.safetensors"
+    if target.exists() and not overwrite:
+        raise ModelError(
+            f"{name}: there is a model of this name already; choose another name, "
+            "or import a file with --overwrite"
+        )
+    return target
+
+
 def import_model(
     source: Path,
     name: str,
@@ -115,17 +133,10 @@ def import_model(
     """
     from cyclegan.checkpoint import save_generator  # noqa: PLC0415 - brings in torch
 
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-        raise SettingsError(f"--name {name!r}: use letters, digits, '.', '_' and '-' alone")
-    folder = user_models()
-    target = folder / f"{name}.safetensors"
-    if target.exists() and not overwrite:
-        raise ModelError(
-            f"{name}: there is a model of this name already; say --overwrite or choose another name"
-        )
+    target = free_place(name, overwrite=overwrite)
     generator = read_model(weights_file(source, direction))
     card = Card(name=name, summary=summary or f"imported from {source.name}", size=size)
-    folder.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     save_generator(generator.network, generator.config, target)
     write_card(card, target.with_suffix(".json"))
     return Model(path=target, card=card, bundled=False)
