@@ -93,7 +93,9 @@ class Translator:
 
     def _translate(self, frames: Frames) -> Frames:
         # (N, H, W, 3) seen as (N, 3, H, W) is channels_last already: no copy.
-        full = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device).permute(0, 3, 1, 2)
+        # A copy of what is read-only, as Pillow's arrays are: torch warns of it.
+        whole = np.require(frames, requirements=("C", "W"))
+        full = torch.from_numpy(whole).to(self.device).permute(0, 3, 1, 2)
         if len(full) < self.batch:
             full = torch.cat([full, full[-1:].expand(self.batch - len(full), -1, -1, -1)])
         h, w = self._seen_size(full.shape[2], full.shape[3])

@@ -33,8 +33,11 @@ def main() -> None:
 
 
 @contextmanager
-def one_line_errors(*, resumable: bool = False) -> Iterator[None]:
-    """Turn named errors into one line on standard error and the right exit status."""
+def one_line_errors(*, go_on: Callable[[], str] = str) -> Iterator[None]:
+    """Turn named errors into one line on standard error and the right exit status.
+
+    `go_on` says, after an interrupt, how to go on.
+    """
     try:
         yield
     except SettingsError as error:
@@ -48,8 +51,7 @@ def one_line_errors(*, resumable: bool = False) -> Iterator[None]:
             status=1,
         )
     except KeyboardInterrupt:
-        again = "; run the same command again to go on from here" if resumable else ""
-        _fail(f"interrupted{again}", status=130)
+        _fail("; ".join(filter(None, ("interrupted", go_on()))), status=130)
 
 
 def _fail(message: str, *, status: int) -> None:
@@ -162,7 +164,7 @@ def convert(
 
     Without -o, clip.mp4 becomes clip.NAME.mp4 beside it.
     """
-    with one_line_errors(resumable=True):
+    with one_line_errors(go_on=lambda: "run the same command again to go on from here"):
         from vidgan.conversion import Options, convert_all  # noqa: PLC0415 - brings in torch, Ray
         from vidgan.progress import Bar, Silent  # noqa: PLC0415
 
@@ -384,7 +386,12 @@ def models_pull(name: str, url: str) -> None:
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def train(a: Path, b: Path, out: Path, **options: Any) -> None:
     """Train a pair of generators on two folders of images, in this process."""
-    with one_line_errors(resumable=True):
+
+    def go_on() -> str:
+        kept = (out / "checkpoint.pt").exists()
+        return "run the same command with --resume to go on from here" if kept else ""
+
+    with one_line_errors(go_on=go_on):
         from vidgan.train import train_pair  # noqa: PLC0415 - brings in torch
 
         for line in train_pair(a, b, out, **options):

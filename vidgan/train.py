@@ -1,5 +1,6 @@
 """`vidgan train`: from options to a run."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import torch
 from tqdm import tqdm
 
 from cyclegan.checkpoint import WeightsError
-from cyclegan.config import GENERATORS, DiscriminatorConfig, GanMode
+from cyclegan.config import GENERATORS, DiscriminatorConfig, GanMode, require
 from cyclegan.data import DataError, Preprocess
 from cyclegan.run import RunOptions, config_to_json, loss_values, run_training
 from cyclegan.step import LossWeights
@@ -74,6 +75,13 @@ def train_config(
     Raises:
         ValueError: an unknown generator, or a number out of range.
     """
+    for option, rate in (("--lr-g", plain["lr_g"]), ("--lr-d", plain["lr_d"])):
+        require(0 < rate < math.inf, f"{option} {rate}: must be more than 0, such as 2e-4")
+    for option, weight in (
+        ("--lambda-cycle", lambda_cycle),
+        ("--lambda-identity", lambda_identity),
+    ):
+        require(0 <= weight < math.inf, f"{option} {weight}: must be 0 or more")
     if generator not in GENERATORS:
         raise ValueError(f"--generator {generator}: unknown; known are {', '.join(GENERATORS)}")
     return TrainConfig(
@@ -89,18 +97,23 @@ class _Bar:
     """Counts images, with the losses beside them."""
 
     def __init__(self, config: TrainConfig, *, quiet: bool) -> None:
+        self._batch = config.batch
         self._bar = tqdm(total=config.images, unit="image", disable=quiet, desc="training")
 
     def __enter__(self) -> "_Bar":
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        self._bar.leave = self._bar.n > 0  # one that has not moved only stands above an error
         self._bar.close()
 
     def __call__(self, progress: Progress) -> None:
+        if self._bar.n == 0 and progress.step > 1:  # resumed: what was done is not speed
+            self._bar.n = self._bar.initial = progress.images - self._batch
         if progress.step % 10 == 0 or progress.step == progress.steps:
             losses = loss_values(progress.losses)
             self._bar.set_postfix(
-                {name: f"{losses[name]:.2f}" for name in ("adversarial_ab", "cycle_a")}
+                {name: f"{losses[name]:.2f}" for name in ("adversarial_ab", "cycle_a")},
+                refresh=False,
             )
         self._bar.update(progress.images - self._bar.n)
