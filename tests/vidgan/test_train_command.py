@@ -1,0 +1,183 @@
+"""`vidgan train`: two folders of pictures in, a run that converts out."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cyclegan import Translator, load_generator
+
+Command = Callable[..., Any]
+
+SMALL = ["--images", "8", "--crop", "32", "--load", "36", "--generator", "fast"]
+SMALL += ["--discriminator-filters", "4", "--threads", "1", "--device", "cpu"]
+RUN = {"a2b.safetensors", "b2a.safetensors", "checkpoint.pt", "config.json"}
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with dark/ and bright/ pictures, and a photo."""
+    rng = np.random.default_rng(0)
+    for name, level in (("dark", 60), ("bright", 190)):
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            pixels = rng.integers(level - 40, level + 40, (40, 44 + number, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+    Image.fromarray(rng.integers(0, 256, (33, 45, 3), np.uint8)).save(tmp_path / "photo.png")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def train(*more: str, a: str = "dark", b: str = "bright", out: str = "run") -> list[str]:
+    return ["train", "--a", a, "--b", b, "--out", out, *SMALL, *more]
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.usefixtures("ray_up")
+@pytest.mark.parametrize("direction", ["a2b", "b2a"])
+def test_a_run_is_trained_and_converts(here: Path, vidgan_command: Command, direction: str) -> None:
+    said = vidgan_command(*train())
+    assert said.status == 0
+    assert said.out.startswith(
+        "run: trained on 8 images; try it: vidgan convert FILM --weights run"
+    )
+    assert "8/8" in said.lines[-1]
+    assert names(here / "run") >= RUN
+    assert json.loads((here / "run/config.json").read_text())["images"] == 8
+
+    command = ["convert", "photo.png", "--weights", "run", "--direction", direction]
+    said = vidgan_command(*command, "--precision", "fp32", "--json")
+    assert said.status == 0
+    output = here / f"photo.run.{direction}.png"
+    assert json.loads(said.out)["output"] == output.name
+    generator = load_generator(here / f"run/{direction}.safetensors")
+    with Image.open(here / "photo.png") as photo, Image.open(output) as picture:
+        translate = Translator(generator, device="cpu", precision="fp32")
+        expected = translate(np.asarray(photo)[np.newaxis])[0]
+        assert np.array_equal(np.asarray(picture), expected)
+
+
+def test_a_dry_run_says_the_whole_configuration_and_makes_nothing(
+    here: Path, vidgan_command: Command
+) -> None:
+    before = set(here.rglob("*"))
+    options = ("--lr-d", "1e-4", "--lambda-cycle", "4", "--lambda-identity", "0", "--seed", "9")
+    said = vidgan_command(*train("--dry-run", "--gan-mode", "hinge", *options))
+    assert (said.status, said.err) == (0, "")
+    config = json.loads(said.out)
+    assert (config["images"], config["lr_d"], config["seed"]) == (8, 1e-4, 9)
+    assert config["preprocess"] == {"crop": 32, "load": 36}
+    assert config["loss"] == {"cycle": 4.0, "gan_mode": "hinge", "identity": 0.0}
+    assert set(here.rglob("*")) == before
+
+
+def test_quiet_shows_no_bar_and_a_finished_run_resumed_stays_what_it_is(
+    here: Path, vidgan_command: Command
+) -> None:
+    assert vidgan_command(*train("--quiet")).err == ""
+    before = {name: (here / "run" / name).read_bytes() for name in RUN}
+
+    said = vidgan_command(*train())
+    assert said.status == 1
+    assert said.lines == ["vidgan: run holds a run already: add --resume, or choose another --out"]
+    said = vidgan_command(*train("--resume"))
+    assert said.status == 0
+    said = vidgan_command(*train("--resume", "--seed", "1"))
+    assert said.status == 1
+    assert "run was trained with other settings" in said.lines[-1]
+    assert "another --out" in said.lines[-1]
+    for name in RUN - {"checkpoint.pt"}:
+        assert (here / "run" / name).read_bytes() == before[name]
+
+
+REFUSED: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
+    "no folder": (train(a="gone"), 1, ("gone is not a folder", "give one with images")),
+    "a file": (train(b="photo.png"), 1, ("photo.png is not a folder", "give one with images")),
+    "no images": (train(b="empty"), 1, ("empty holds 0 images", ".jpg", "at least 2")),
+    "nothing to resume": (train("--resume"), 1, ("checkpoint.pt is not there", "without --resume")),
+    "generator": (
+        train("--generator", "resnet"),
+        2,
+        ("--generator resnet: unknown", "resnet_9blocks"),
+    ),
+    "crop": (train("--crop", "30"), 2, ("crop (30)", "multiple of 4")),
+    "crop of a U-Net": (train("--generator", "unet_256"), 2, ("crop (32)", "multiple of 256")),
+    "load": (train("--load", "31"), 2, ("crop (32)", "to load (31)")),
+    "cuda": (train("--device", "cuda"), 2, ("no CUDA device", "--device cpu or auto")),
+    "rate": (train("--lr-g", "-1"), 2, ("--lr-g -1.0", "0")),
+    "rate that is none": (train("--lr-d", "nan"), 2, ("--lr-d nan",)),
+    "cycle": (train("--lambda-cycle", "-1"), 2, ("--lambda-cycle -1.0", "0")),
+    "out is a file": (train(out="photo.png"), 1, ("photo.png", "choose another --out")),
+    "out cannot be made": (train(out="/proc/run"), 1, ("/proc/run", "choose another --out")),
+    "broken picture": (train(a="broken"), 1, ("broken/1.png", "remove it")),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_one_line_says_what_is_wrong_and_what_to_do(
+    here: Path, vidgan_command: Command, case: str
+) -> None:
+    (here / "empty").mkdir()
+    (here / "broken").mkdir()
+    for name in ("0.png", "1.png"):
+        (here / "broken" / name).write_text("no picture")
+    if case == "broken picture":
+        (here / "broken/0.png").write_bytes((here / "photo.png").read_bytes())
+    photo = (here / "photo.png").read_bytes()
+    arguments, status, words = REFUSED[case]
+    said = vidgan_command(*arguments)
+    assert said.lines[-1].startswith("vidgan: ")
+    for word in words:
+        assert word in said.lines[-1]
+    assert len(said.lines) == 1
+    assert (said.status, said.out) == (status, "")
+    assert (here / "photo.png").read_bytes() == photo
+    assert not (here / "run/checkpoint.pt").exists()
+
+
+def wait_for(process: "subprocess.Popen[bytes]", shown: bytes) -> "re.Match[bytes]":
+    """Read standard error until it shows a pattern."""
+    assert process.stderr is not None
+    said = b""
+    while block := os.read(process.stderr.fileno(), 4096):
+        said += block
+        if found := re.search(shown, said):
+            return found
+    pytest.fail(f"ended before: {said!r}")
+
+
+def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(here: Path) -> None:
+    command = [sys.executable, "-m", "vidgan", *train()]
+    command[command.index("8")] = "100000"
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as training:
+        wait_for(training, rb"cycle_a")
+        training.send_signal(signal.SIGINT)
+        out, err = training.communicate(timeout=60)
+    assert out == b""
+    lines = [line for line in err.decode().split("\n") if line]
+    last = lines[-1].rpartition("\r")[2]
+    assert last.startswith("vidgan: interrupted")
+    assert "--resume" in last
+    assert training.returncode == 130
+    assert names(here / "run") >= RUN
+
+    steps = torch.load(here / "run/checkpoint.pt", weights_only=True)["step"]
+    with subprocess.Popen([*command, "--resume"], stderr=subprocess.PIPE) as training:
+        shown = wait_for(training, rb"([1-9]\d*)/100000")
+        training.send_signal(signal.SIGINT)
+        training.communicate(timeout=60)
+    assert int(shown[1]) > steps
+    assert training.returncode == 130
