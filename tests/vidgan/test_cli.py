@@ -63,8 +63,9 @@ def test_every_command_helps(name: str, vidgan_command: Command) -> None:
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "vidgan"])
 def test_the_readme_mentions_every_command(name: str) -> None:
+    """`vidgan models` alone is its list."""
     readme = Path(__file__).parents[2] / "README.md"
-    assert name in readme.read_text()
+    assert re.search(rf"\b{name.removesuffix(' list')}\b", readme.read_text())
 
 
 def test_the_contract_s_options_are_there() -> None:
