@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -348,6 +349,15 @@ def cut(whole: Path, copy: Path) -> Path:
     return copy
 
 
+def garbled(whole: Path, copy: Path) -> Path:
+    """Noise over 300 bytes in the middle, headers of the container among them."""
+    data = whole.read_bytes()
+    middle = len(data) // 2
+    noise = np.random.default_rng(0).bytes(300)
+    copy.write_bytes(data[:middle] + noise + data[middle + 300 :])
+    return copy
+
+
 FRAMES = 60
 FASTSTART = {"container_options": {"movflags": "faststart"}}
 DAMAGED: dict[str, tuple[Callable[..., Path], dict[str, Any]]] = {
@@ -358,6 +368,7 @@ DAMAGED: dict[str, tuple[Callable[..., Path], dict[str, Any]]] = {
     "vp9.webm": (overwritten, {"codec": "libvpx-vp9"}),
     "mpeg4.mp4": (overwritten, {"codec": "mpeg4"}),
     "cut_faststart.mp4": (cut, FASTSTART),
+    "container.mkv": (garbled, {}),
 }
 
 
@@ -423,6 +434,10 @@ def test_a_damaged_film_is_converted_and_each_lost_frame_counted(
     if DAMAGED[name][0] is cut:
         assert f"{lost} of {FRAMES} frames" in warning
         assert re.search(r"ends at \d\.\d{3} s", warning)
+    elif DAMAGED[name][0] is garbled:
+        gaps = [(a, b) for a, b in pairwise(out) if b - a > 0.06]
+        spans = ", ".join(f"{a:.3f} to {b:.3f}" for a, b in gaps)
+        assert warning.endswith(f"missing (seconds) {spans}")
     else:
         times = {round(number / 24, 3) for number in range(FRAMES)}
         named = {float(time) for time in warning.rpartition("(seconds) ")[2].split(", ")}

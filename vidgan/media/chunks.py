@@ -17,6 +17,7 @@ from av.container import InputContainer
 from av.packet import Packet as AvPacket
 
 from vidgan.errors import InputError
+from vidgan.media.holes import Holes
 from vidgan.media.opening import open_film
 from vidgan.media.random_access import may_start_at
 from vidgan.media.types import Chunk, Film, Packet
@@ -50,9 +51,11 @@ class ChunkReader:
         self.frames = 0
         """Frames owned by the chunks so far."""
         self.missing_frames = 0
-        """Frames that the container's index promises and the file does not hold."""
+        """Frames that the container's index promises, or a jump in time betrays, and that the
+        file does not hold."""
         self.warnings: list[str] = []
         self._end = Fraction(0)
+        self._holes = Holes(film)
 
     def __iter__(self) -> Iterator[Chunk]:
         index = 0
@@ -60,6 +63,7 @@ class ChunkReader:
         with open_film(self.film.path) as container:
             for segment in self._segments(container):
                 self.frames += len(segment.owned)
+                self._holes.look(segment.owned)
                 if _total([*waiting, segment]) > self.frames_per_chunk and waiting:
                     yield from self._pack(waiting, index)
                     index += self._parts(waiting)
@@ -155,6 +159,7 @@ class ChunkReader:
         try:
             for packet in container.demux():
                 self._end = max(self._end, _end_of(packet))
+                self._holes.see(packet)
                 if packet.stream_index == self.film.video.index and packet.size:
                     yield self._plain(packet)
         except av.FFmpegError as error:
@@ -193,11 +198,13 @@ class ChunkReader:
 
     def _look_for_losses(self) -> None:
         declared = self.film.frames_declared
-        self.missing_frames = max(0, declared - self.frames)
+        missing = max(0, declared - self.frames)
+        self.missing_frames = max(missing, self._holes.missing)
+        self.warnings += self._holes.warnings
         total = self.film.duration or Fraction(0)
-        if self.missing_frames:
+        if missing > self._holes.missing:
             self.warnings.append(
-                f"{self.film.path}: {self.missing_frames} of {declared} frames that the index "
+                f"{self.film.path}: {missing} of {declared} frames that the index "
                 f"promises are not in the file, which ends at {float(self._end):.3f} s"
             )
         elif self._end + _CUT_TOLERANCE < total:
