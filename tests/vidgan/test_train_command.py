@@ -47,8 +47,7 @@ def names(folder: Path) -> set[str]:
 
 
 @pytest.mark.usefixtures("ray_up")
-@pytest.mark.parametrize("direction", ["a2b", "b2a"])
-def test_a_run_is_trained_and_converts(here: Path, vidgan_command: Command, direction: str) -> None:
+def test_a_run_is_trained_and_converts(here: Path, vidgan_command: Command) -> None:
     said = vidgan_command(*train())
     assert said.status == 0
     assert said.out.startswith(
@@ -58,12 +57,12 @@ def test_a_run_is_trained_and_converts(here: Path, vidgan_command: Command, dire
     assert names(here / "run") >= RUN
     assert json.loads((here / "run/config.json").read_text())["images"] == 8
 
-    command = ["convert", "photo.png", "--weights", "run", "--direction", direction]
+    command = ["convert", "photo.png", "--weights", "run", "--direction", "b2a"]
     said = vidgan_command(*command, "--precision", "fp32", "--json")
     assert said.status == 0
-    output = here / f"photo.run.{direction}.png"
+    output = here / "photo.run.b2a.png"
     assert json.loads(said.out)["output"] == output.name
-    generator = load_generator(here / f"run/{direction}.safetensors")
+    generator = load_generator(here / "run/b2a.safetensors")
     with Image.open(here / "photo.png") as photo, Image.open(output) as picture:
         translate = Translator(generator, device="cpu", precision="fp32")
         expected = translate(np.asarray(photo)[np.newaxis])[0]
