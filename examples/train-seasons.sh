@@ -4,7 +4,7 @@
 # idle cores.   Usage: train-seasons.sh SUMMER_FOLDER SNOW_FOLDER RUN
 set -euo pipefail
 vidgan train --a "$1" --b "$2" --out "$3" \
-  --images 11000 --batch 2 --crop 128 --load 144 --generator fast --discriminator-filters 32 \
+  --images 9000 --batch 2 --crop 128 --load 144 --generator fast --discriminator-filters 32 \
   --lr-g 4e-4 --lr-d 4e-4 --lambda-cycle 4 --lambda-identity 0 --seed 0
 vidgan models import "$3" --name summer2winter --direction a2b --size 144
 vidgan models import "$3" --name winter2summer --direction b2a --size 144
