@@ -12,6 +12,8 @@ from vidgan.errors import InputError
 Translate = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 """Frames uint8 (N, H, W, 3) to the same shape."""
 
+_FORMATS = ("JPEG", "PNG", "WEBP")  # by content; Pillow would start Ghostscript for an EPS
+
 QUALITY = 95
 """Of lossy formats: a second compression should not be seen."""
 
@@ -19,15 +21,17 @@ QUALITY = 95
 def translate_image(data: bytes, name: str, translate: Translate) -> bytes:
     """Translate an image file; the result is of the same format, upright, its alpha kept.
 
-    EXIF data and colour profile are carried over (the rotation is applied and its tag dropped).
-    Grey pictures become colour ones. `name` is for error messages.
+    EXIF data is carried over (the rotation is applied and its tag dropped), and the colour profile
+    if it is one of RGB. Grey pictures become colour ones; of the several pictures that a phone
+    puts into one JPEG file (MPO), the first counts. `name` is for error messages.
 
     Raises:
-        InputError: not an image, damaged, or of a kind that would lose depth.
+        InputError: not an image, damaged, animated, or of a kind that would lose depth.
     """
     try:
-        with Image.open(io.BytesIO(data)) as opened:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
             kind = opened.format or ""
+            _refuse_animation(name, opened)
             opened.load()
             picture = ImageOps.exif_transpose(opened)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as exc:
@@ -44,6 +48,15 @@ def translate_image(data: bytes, name: str, translate: Translate) -> bytes:
     return _save(result, kind, picture)
 
 
+def _refuse_animation(name: str, opened: Image.Image) -> None:
+    frames = getattr(opened, "n_frames", 1)
+    if frames > 1 and opened.format != "MPO":
+        raise InputError(
+            f"{name} is an animation of {frames} pictures, which is not supported; make a film of "
+            "it or give one picture"
+        )
+
+
 def _reason(data: bytes, error: Exception) -> str:
     if not data:
         return "it is empty"
@@ -53,12 +66,18 @@ def _reason(data: bytes, error: Exception) -> str:
 
 def _save(result: Image.Image, kind: str, picture: Image.Image) -> bytes:
     out = io.BytesIO()
-    kept = {"exif": picture.getexif(), "icc_profile": picture.info.get("icc_profile")}
+    kept = {"exif": picture.getexif(), "icc_profile": _rgb_profile(picture)}
     match kind:
-        case "JPEG":
-            result.convert("RGB").save(out, kind, quality=QUALITY, subsampling=0, **kept)
+        case "JPEG" | "MPO":
+            result.convert("RGB").save(out, "JPEG", quality=QUALITY, subsampling=0, **kept)
         case "WEBP":
             result.save(out, kind, quality=QUALITY, **kept)
         case _:
             result.save(out, "PNG", **kept)
     return out.getvalue()
+
+
+def _rgb_profile(picture: Image.Image) -> bytes | None:
+    """The colour profile, unless it is of grey or CMYK: what is written is RGB."""
+    profile: bytes = picture.info.get("icc_profile") or b""
+    return profile if profile[16:20] == b"RGB " else None

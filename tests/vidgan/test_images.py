@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 from vidgan.errors import InputError
 from vidgan.images import translate_image
@@ -65,11 +65,12 @@ def test_a_rotated_photograph_is_translated_and_comes_out_upright() -> None:
 
 def test_alpha_and_colour_profile_are_kept() -> None:
     rgba = np.dstack([gradient(), np.full((16, 24), 77, np.uint8)])
-    data = encode(Image.fromarray(rgba), "PNG", icc_profile=b"a profile")
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    data = encode(Image.fromarray(rgba), "PNG", icc_profile=profile)
     result = decode(translate_image(data, "a.png", negative))
     assert result.mode == "RGBA"
     assert np.array_equal(np.asarray(result)[..., 3], rgba[..., 3])
-    assert result.info["icc_profile"] == b"a profile"
+    assert result.info["icc_profile"] == profile
 
 
 def test_grey_becomes_colour() -> None:
@@ -87,3 +88,36 @@ def test_16_bit_images_are_refused_not_crushed() -> None:
     data = encode(Image.fromarray(np.full((4, 4), 40_000, np.uint16)), "PNG")
     with pytest.raises(InputError, match="16-bit"):
         translate_image(data, "deep.png", negative)
+
+
+def test_a_profile_that_is_not_of_rgb_is_not_put_on_an_rgb_picture() -> None:
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[16:20] = b"GRAY"
+    data = encode(Image.fromarray(gradient()[..., 0]), "PNG", icc_profile=bytes(profile))
+    assert "icc_profile" not in decode(translate_image(data, "a.png", negative)).info
+
+
+def test_a_phone_s_file_of_several_pictures_becomes_one_jpeg() -> None:
+    first, second = Image.fromarray(gradient()), Image.fromarray(255 - gradient())
+    data = encode(first, "MPO", save_all=True, append_images=[second], quality=95)
+    assert decode(data).format == "MPO"
+    made = translate_image(data, "phone.jpg", negative)
+    assert decode(made).format == "JPEG"
+    error = np.abs(np.asarray(decode(made)).astype(int) - (255 - gradient()))
+    assert error.mean() < 4
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_an_animation_is_refused_not_reduced_to_one_picture(kind: str) -> None:
+    first, second = Image.fromarray(gradient()), Image.fromarray(255 - gradient())
+    data = encode(first, kind, save_all=True, append_images=[second])
+    with pytest.raises(InputError, match=r"moving\.file is an animation of 2 pictures"):
+        translate_image(data, "moving.file", negative)
+
+
+@pytest.mark.parametrize("kind", ["EPS", "TIFF", "BMP", "GIF"])
+def test_other_kinds_under_a_familiar_name_are_not_opened(kind: str) -> None:
+    """Pillow hands an EPS to Ghostscript, which runs what is written in it."""
+    data = encode(Image.fromarray(gradient()), kind)
+    with pytest.raises(InputError, match=r"a\.png is not an image .*no known format"):
+        translate_image(data, "a.png", negative)
