@@ -2,8 +2,8 @@
 
 Three steps, each a generator: packets are gathered into GOPs; GOPs become segments, whose borders
 are keyframes at which presentation time, too, can be cut; segments are packed into chunks, or split
-where one is longer than the budget. Memory is bounded by two GOPs, and borders depend on the
-input alone.
+where one is longer than the budget. Held in memory, compressed, are the chunk in hand and a GOP or
+two; a film of a single keyframe is one GOP, and held whole. Borders depend on the input alone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,6 +23,11 @@ from vidgan.media.random_access import may_start_at
 from vidgan.media.types import Chunk, Film, Packet
 
 _ENCODE_ANEW = "ffmpeg -i IN -fps_mode vfr -c:v libx264 -crf 12 -c:a copy OUT.mkv"
+MAX_PARTS = 8
+"""Into how many chunks a GOP that is longer than the budget is cut at most. Each of its n parts is
+decoded from the GOP's start, which makes (n + 1) / 2 times the work of a plain pass: at most 4.5
+times, where parts as small as the budget would take time that grows as the square of the length."""
+
 _CUT_TOLERANCE = Fraction(1, 2)  # seconds that a header may promise too much
 
 
@@ -38,6 +43,9 @@ class _Segment:
 
 class ChunkReader:
     """The chunks of a film, once; afterwards `frames`, `missing_frames` and `warnings` are final.
+
+    A chunk has at most `frames_per_chunk` frames, but where a GOP is longer than `MAX_PARTS` times
+    that; every part of a long GOP brings the packets from the GOP's start.
 
     Iterating raises `InputError` where the stream cannot be cut: packets without presentation
     times, times that occur twice, coding parameters that change.
@@ -74,7 +82,8 @@ class ChunkReader:
             self._look_for_losses()
 
     def _parts(self, segments: list[_Segment]) -> int:
-        return -(-_total(segments) // self.frames_per_chunk)
+        """How many chunks: more than one of a single long segment alone."""
+        return min(-(-_total(segments) // self.frames_per_chunk), MAX_PARTS)
 
     def _pack(self, segments: list[_Segment], index: int) -> Iterator[Chunk]:
         """One chunk of whole segments; or, of a single long one, near-equal parts with preroll."""
@@ -102,6 +111,7 @@ class ChunkReader:
             leading = _leading(gop)
             if packets and leading is not None and highest < gop[0].pts:
                 border, tail = gop[0].pts, gop[: 1 + leading]
+                self._refuse_late(tail, start)
                 owned = self._shown(packets + tail, start, border)
                 yield _Segment(packets, tail, owned, fallback)
                 fallback = packets[0] if packets[0].is_keyframe else fallback
@@ -197,7 +207,7 @@ class ChunkReader:
         return f"{float(ticks * self.film.video.time_base):.3f}"
 
     def _look_for_losses(self) -> None:
-        declared = self.film.frames_declared
+        declared = self.film.frames_promised
         missing = max(0, declared - self.frames)
         self.missing_frames = max(missing, self._holes.missing)
         self.warnings += self._holes.warnings

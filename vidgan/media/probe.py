@@ -4,6 +4,7 @@ Reads the headers and decodes the first frame: some of what matters (pixel forma
 rotation, colour) is said by the pictures alone.
 """
 
+import re
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
@@ -41,6 +42,7 @@ _HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 _BT2020 = {9, 10}
 _FILE_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder"}
 _PACKETS_TRIED = 300
+_COUNT = re.compile("[0-9]{1,15}")  # "²" is a digit as well
 
 
 def probe(path: Path) -> Film:
@@ -87,17 +89,17 @@ def _contents(container: InputContainer) -> str:
 
 
 def frames_declared(stream: AvVideoStream) -> int:
-    """How many frames the index promises to show; 0 where there is none.
+    """How many frames the file says it shows; 0 where it does not.
 
     The index of mp4 lists every frame with edit lists applied; Matroska's lists keyframes alone,
-    but mkvmerge leaves a count among the tags.
+    but mkvmerge leaves a count among the tags, a guess: `ffmpeg -ss -c copy` keeps the old one.
     """
     if stream.frames and len(stream.index_entries) > 1:
         return sum(not entry.is_discard for entry in stream.index_entries)
     if stream.frames:
         return stream.frames
     tag = next((v for k, v in stream.metadata.items() if k.startswith("NUMBER_OF_FRAMES")), "0")
-    return int(tag) if tag.isdigit() else 0
+    return int(tag) if _COUNT.fullmatch(tag) else 0
 
 
 def _describe(path: Path, container: InputContainer, stream: AvVideoStream) -> VideoStream:

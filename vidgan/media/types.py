@@ -95,12 +95,21 @@ class Film:
     video: VideoStream
     others: tuple[OtherStream, ...]
     frames_declared: int
-    """What the container's index says; 0 where it has none."""
+    """What the container's index says, or a tag; 0 where neither does. A guess for the bar's sake:
+    see `frames_promised`."""
     duration: Fraction | None
     """Seconds, as the container says."""
     chapters: int
     metadata: dict[str, str]
     warnings: tuple[str, ...]
+
+    @property
+    def frames_promised(self) -> int:
+        """What an index of every frame says, by which losses can be told; 0 where there is none.
+
+        Matroska has a tag alone, which stays what it was when a film is cut by `-c copy`.
+        """
+        return 0 if self.container.startswith("matroska") else self.frames_declared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import av
 import pytest
 
 from vidgan.errors import InputError
-from vidgan.media.chunks import ChunkReader, read_chunks
+from vidgan.media.chunks import MAX_PARTS, ChunkReader, read_chunks
 from vidgan.media.probe import probe
 from vidgan.media.random_access import may_start_at
 from vidgan.media.types import Chunk
@@ -37,7 +38,7 @@ def gop_lengths(path: Path) -> list[int]:
     return [b - a for a, b in pairwise([0, *keys[1:], len(shown)])]
 
 
-@pytest.mark.parametrize("frames_per_chunk", [1, 7, 12, 25, 1000])
+@pytest.mark.parametrize("frames_per_chunk", [2, 7, 12, 25, 1000])
 @pytest.mark.parametrize("open_gop", [False, True])
 def test_every_frame_is_owned_once_in_order(
     make_film: MakeFilm, open_gop: bool, frames_per_chunk: int
@@ -76,6 +77,17 @@ def test_a_long_gop_is_split_in_near_equal_parts(big_buck_bunny: Path) -> None:
     for chunk in chunks:
         assert chunk.packets[0] == chunks[0].packets[0]
         assert chunk.packets[-1].pts in chunk.owned, "nothing after the last one needed"
+
+
+@pytest.mark.parametrize("frames_per_chunk", [1, 4])
+def test_a_film_of_one_keyframe_is_not_decoded_again_for_every_few_frames(
+    make_film: MakeFilm, frames_per_chunk: int
+) -> None:
+    path = make_film("a.mp4", frames=100, gop=1000)
+    chunks = chunks_of(path, frames_per_chunk)
+    assert len(chunks) == MAX_PARTS
+    assert [pts for chunk in chunks for pts in chunk.owned] == presentation_times(path)
+    assert sum(len(chunk.packets) for chunk in chunks) <= 4.6 * 100
 
 
 def test_borders_are_those_of_real_gops(bikes: Path) -> None:
@@ -211,3 +223,49 @@ def test_a_whole_film_has_no_warnings(make_film: MakeFilm, name: str) -> None:
     reader = ChunkReader(probe(make_film(name, frames=100)), frames_per_chunk=24)
     list(reader)
     assert (reader.frames, reader.missing_frames, reader.warnings) == (100, 0, [])
+
+
+def remuxed(
+    source: Path,
+    path: Path,
+    *,
+    times: list[int] | None = None,
+    keys: tuple[int, ...] = (),
+    tag: str | None = None,
+) -> Path:
+    """The video of `source` in Matroska, with other times (ms) and keyframes, or a tag."""
+    with av.open(str(source)) as old, av.open(str(path), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        if tag is not None:
+            stream.metadata["NUMBER_OF_FRAMES"] = tag
+        for i, packet in enumerate(p for p in old.demux(video=0) if p.size):
+            packet.stream = stream
+            if times is not None:
+                packet.pts, packet.dts, packet.time_base = times[i], i, Fraction(1, 1000)
+                packet.is_keyframe = i in keys
+            new.mux(packet)
+    return path
+
+
+def test_a_picture_behind_two_keyframes_is_refused_not_dropped(
+    make_film: MakeFilm, tmp_path: Path
+) -> None:
+    """GOPs [0 1 2] [10 11] [20 5 12]: the third brings a picture of the time of the first."""
+    source = make_film("a.mp4", frames=8, gop=1, bframes=0, audio=False)
+    times = [40 * i for i in (0, 1, 2, 10, 11, 20, 5, 12)]
+    path = remuxed(source, tmp_path / "late.mkv", times=times, keys=(0, 3, 5))
+    with pytest.raises(InputError, match=r"late.mkv shows a picture after later ones, at 0.200 s"):
+        chunks_of(path, 2)
+
+
+@pytest.mark.parametrize(("tag", "declared"), [("120", 120), ("²", 0), ("9" * 5000, 0), ("x", 0)])
+def test_a_stale_count_among_the_tags_is_no_loss(
+    make_film: MakeFilm, tmp_path: Path, tag: str, declared: int
+) -> None:
+    """`ffmpeg -ss 10 -c copy` keeps the tag of the whole film."""
+    path = remuxed(make_film("a.mp4", audio=False), tmp_path / "cut.mkv", tag=tag)
+    film = probe(path)
+    assert film.frames_declared == declared
+    reader = ChunkReader(film, frames_per_chunk=24)
+    list(reader)
+    assert (reader.frames, reader.missing_frames, reader.warnings) == (48, 0, [])
