@@ -1,15 +1,18 @@
 """A film in words and as JSON, for `vidgan probe`."""
 
+from pathlib import Path
+
+from vidgan.errors import OutputError
 from vidgan.media.encoders import encoder_settings, output_pixel_format
-from vidgan.media.types import Film
+from vidgan.media.types import Film, VideoStream
 
 MATRICES = {1: "BT.709", 4: "FCC", 5: "BT.601 (625 lines)", 6: "BT.601", 7: "SMPTE 240M"}
 
 
 def film_to_json(film: Film) -> dict[str, object]:
-    """Plain values by name."""
+    """Plain values by name; those of the output are None where its ending cannot be written."""
     video = film.video
-    settings = encoder_settings(film.path)
+    output_codec, output_pixels = _output(film.path, video)
     return {
         "input": str(film.path),
         "container": film.container,
@@ -30,10 +33,19 @@ def film_to_json(film: Film) -> dict[str, object]:
             for s in film.others
         ],
         "chapters": film.chapters,
-        "output_codec": settings.codec,
-        "output_pixel_format": output_pixel_format(video, settings),
+        "output_codec": output_codec,
+        "output_pixel_format": output_pixels,
         "warnings": list(film.warnings),
     }
+
+
+def _output(path: Path, video: VideoStream) -> tuple[str | None, str | None]:
+    """Codec and pixel format that a conversion would write by default, beside the input."""
+    try:
+        settings = encoder_settings(path)
+    except OutputError:  # such as .3gp: it can be read, and written under another ending
+        return None, None
+    return settings.codec, output_pixel_format(video, settings)
 
 
 def film_to_lines(film: Film) -> list[str]:
