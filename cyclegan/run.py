@@ -69,11 +69,13 @@ def run_training(
     """Train on two folders of images and keep everything in `out`.
 
     Ctrl-C ends it after the step in progress, and any exception of `report` at once, with a last
-    checkpoint. A failure within a step, which leaves no whole state, keeps the checkpoint before.
+    checkpoint. A failure within a step, which leaves no whole state, keeps the checkpoint before,
+    and so does a training that has diverged.
 
     Raises:
         DataError: a folder cannot be used.
         WeightsError: `out` holds another run, or `resume` finds none that fits.
+        TrainingError: losses or weights are no longer finite.
     """
     dataset = UnpairedImages(
         training_paths(a),
@@ -105,7 +107,7 @@ def _open_run(config: TrainConfig, out: Path, options: RunOptions) -> TrainState
     text = config_to_json(config)
     state = new_state(config, options.device)
     if options.resume:
-        if config_file.exists() and config_file.read_text() != text:
+        if _is_other(config_file, text):
             raise WeightsError(
                 f"{out} was trained with other settings (see {config_file}): "
                 "resume with the same ones, or choose another --out"
@@ -114,14 +116,24 @@ def _open_run(config: TrainConfig, out: Path, options: RunOptions) -> TrainState
         return state
     if checkpoint.exists():
         raise WeightsError(f"{out} holds a run already: add --resume, or choose another --out")
+    if _is_other(config_file, text):
+        raise WeightsError(
+            f"{config_file} is of a training with other settings: remove it, "
+            "or choose another --out"
+        )
     try:
         out.mkdir(parents=True, exist_ok=True)
-        write_atomically(config_file, lambda part: part.write_text(text))
+        write_atomically(config_file, lambda part: part.write_bytes(text.encode()))
     except OSError as exc:
         raise WeightsError(
             f"{out} cannot be written ({exc.strerror}): choose another --out"
         ) from exc
     return state
+
+
+def _is_other(config_file: Path, text: str) -> bool:
+    """Whether a configuration is there, and is another; JSON of ours is ASCII."""
+    return config_file.is_file() and config_file.read_bytes() != text.encode()
 
 
 def _restore(state: TrainState, checkpoint: Path) -> None:
@@ -185,7 +197,12 @@ class _Recorder:
         self._report(progress)
 
     def save(self) -> None:
-        """Write the state and both averaged generators."""
+        """Write the state and both averaged generators.
+
+        Raises:
+            TrainingError: they are not finite; the files stay as they were.
+        """
+        self._state.require_finite()
         learner = self._state.learner
         save_checkpoint(self._state.state_dict(), self._out / "checkpoint.pt")
         for name, ema in (("a2b", learner.ema_ab), ("b2a", learner.ema_ba)):

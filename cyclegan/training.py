@@ -23,6 +23,15 @@ from cyclegan.pool import ImagePool
 from cyclegan.precision import Precision, resolve_dtype
 from cyclegan.step import Learner, LossWeights, Networks, StepLosses, train_step
 
+SMALLEST_CROP = 24
+"""Pixels; of less, a discriminator makes a single pixel, which has no variance to normalise by."""
+CHECK_STEPS = 10
+"""How often the losses are looked at: each look waits for the device."""
+
+
+class TrainingError(ValueError):
+    """The training has diverged: losses or weights are no longer finite numbers."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
@@ -53,6 +62,8 @@ class TrainConfig:
         require(0 <= self.flat_share <= 1, f"flat_share must be in 0..1, not {self.flat_share}")
         crop, multiple = self.preprocess.crop, self.generator.multiple
         require(crop % multiple == 0, f"crop ({crop}) must be a multiple of {multiple}")
+        require(crop >= SMALLEST_CROP, f"crop ({crop}) must be {SMALLEST_CROP} pixels or more")
+        require(0 <= self.seed < 2**31, f"seed must be from 0 to 2147483647, not {self.seed}")
 
     @property
     def steps(self) -> int:
@@ -84,6 +95,19 @@ class TrainState:
     step: int = 0
     is_whole: bool = True
     """False in the middle of a step, when some weights have changed and others not yet."""
+
+    def require_finite(self) -> None:
+        """Look at all weights, averages included.
+
+        Raises:
+            TrainingError: one of them is infinite or not a number.
+        """
+        networks = self.networks
+        averages = self.learner.ema_ab.network, self.learner.ema_ba.network
+        weights = itertools.chain(
+            networks.generators(), networks.discriminators(), *(a.parameters() for a in averages)
+        )
+        _require(all(bool(weight.isfinite().all()) for weight in weights), "weights", self.step)
 
     def state_dict(self) -> dict[str, object]:
         """Tensors and plain values alone, fit for `torch.load(weights_only=True)`."""
@@ -174,6 +198,9 @@ def train(
     `batches` yields (a, b), each (N, 3, crop, crop) float in [-1, 1], and starts at the state's
     own position. `report` is called after each step; what it raises ends the training with the
     state whole, at the end of that step.
+
+    Raises:
+        TrainingError: the losses are no longer finite; the state is not whole, and not worth it.
     """
     dtype = resolve_dtype(config.precision, device, training=True)
     for a, b in itertools.islice(batches, config.steps - state.step):
@@ -192,6 +219,8 @@ def train(
             steps=state.step,
         )
         state.step += 1
+        if state.step % CHECK_STEPS == 0 or state.step == config.steps:
+            _require(_are_finite(step_losses), "losses", state.step)
         state.is_whole = True
         report(
             Progress(
@@ -201,6 +230,20 @@ def train(
                 lr_scale=scale,
                 losses=step_losses,
             )
+        )
+
+
+def _are_finite(losses: StepLosses) -> bool:
+    values = torch.stack([getattr(losses, spec.name).float() for spec in fields(losses)])
+    return bool(values.isfinite().all())
+
+
+def _require(is_finite: bool, what: str, step: int) -> None:
+    if not is_finite:
+        raise TrainingError(
+            f"the training has diverged: at step {step} its {what} are not finite numbers; the "
+            "last checkpoint, if any, is kept; train anew in another --out with a lower --lr-g "
+            "and --lr-d, or with --precision fp32"
         )
 
 

@@ -13,7 +13,7 @@ from cyclegan.config import GENERATORS, DiscriminatorConfig, GanMode, require
 from cyclegan.data import DataError, Preprocess
 from cyclegan.run import RunOptions, config_to_json, loss_values, run_training
 from cyclegan.step import LossWeights
-from cyclegan.training import Progress, TrainConfig
+from cyclegan.training import Progress, TrainConfig, TrainingError
 from cyclegan.translator import resolve_device
 from vidgan.errors import InputError, ModelError, SettingsError
 
@@ -37,7 +37,7 @@ def train_pair(
     Raises:
         SettingsError: a setting out of range or unknown.
         InputError: a folder of images cannot be used.
-        ModelError: the run's folder holds another run, or none to resume.
+        ModelError: the run's folder holds another run, or none to resume; or it diverged.
     """
     try:
         config = train_config(**settings)
@@ -54,7 +54,7 @@ def train_pair(
             run_training(config, a, b, out, options=options, report=bar)
     except DataError as exc:
         raise InputError(str(exc)) from exc
-    except WeightsError as exc:
+    except (WeightsError, TrainingError) as exc:
         raise ModelError(str(exc)) from exc
     yield f"{out}: trained on {config.images} images; try it: vidgan convert FILM --weights {out}"
 

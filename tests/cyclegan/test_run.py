@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ from cyclegan.config import FastConfig, ResnetConfig
 from cyclegan.data import DataError
 from cyclegan.networks import build_generator
 from cyclegan.run import RunOptions, run_training
-from cyclegan.training import Progress, TrainConfig
+from cyclegan.training import Progress, TrainConfig, TrainingError
 from cyclegan.weights import read_generator
 
 Domains = tuple[Path, Path]
@@ -175,6 +176,65 @@ def test_a_run_is_never_overwritten(tmp_path: Path, domains: Domains, tiny: Trai
     with pytest.raises(WeightsError, match=r"other settings \(see .*config.json\)"):
         run(replace(config, lr_g=1.0), domains, tmp_path / "run", resume=True)
     assert (tmp_path / "run/checkpoint.pt").read_bytes() == before
+
+
+def test_a_configuration_without_a_checkpoint_is_not_overwritten(
+    tmp_path: Path, domains: Domains, tiny: TrainConfig
+) -> None:
+    config = replace(tiny, images=2)
+    run(config, domains, tmp_path / "run")
+    (tmp_path / "run/checkpoint.pt").unlink()
+    before = (tmp_path / "run/config.json").read_bytes()
+    with pytest.raises(WeightsError, match=r"config\.json is of .* other settings: remove it, or"):
+        run(replace(config, seed=8), domains, tmp_path / "run")
+    assert (tmp_path / "run/config.json").read_bytes() == before
+    run(config, domains, tmp_path / "run")
+    assert load_checkpoint(tmp_path / "run/checkpoint.pt")["step"] == 1
+
+
+@contextmanager
+def infinite_weights_after_step(number: int) -> Iterator[None]:
+    """As a learning rate makes them that is too high."""
+    optimizer_steps = itertools.count()
+
+    def spoil(optimizer: torch.optim.Optimizer, *_: object) -> None:
+        if next(optimizer_steps) == 2 * (number - 1):
+            with torch.no_grad():
+                optimizer.param_groups[0]["params"][0].fill_(torch.inf)
+
+    handle = register_optimizer_step_post_hook(spoil)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@pytest.mark.parametrize("end", [None, 4])
+@pytest.mark.parametrize("checkpoint_seconds", [0, 300])
+def test_a_training_that_diverges_keeps_what_it_had(
+    tmp_path: Path,
+    domains: Domains,
+    tiny: TrainConfig,
+    checkpoint_seconds: float,
+    end: int | None,
+) -> None:
+    """Also where it is stopped before anyone has looked at the losses."""
+
+    def stop(at: int | None) -> Callable[[Progress], None]:
+        def report(progress: Progress) -> None:
+            if progress.step == at:
+                raise TimeoutError
+
+        return report
+
+    out = tmp_path / "run"
+    with pytest.raises(TimeoutError):
+        run(tiny, domains, out, report=stop(2))
+    before = {name: (out / name).read_bytes() for name in RESULTS}
+    again = partial(run, checkpoint_seconds=checkpoint_seconds, report=stop(end), resume=True)
+    with infinite_weights_after_step(1), pytest.raises(TrainingError, match="diverged"):
+        again(tiny, domains, out)
+    assert {name: (out / name).read_bytes() for name in RESULTS} == before
 
 
 def test_a_checkpoint_of_other_networks_is_refused(

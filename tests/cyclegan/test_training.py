@@ -1,5 +1,7 @@
 """The training loop: its schedule, that it repeats, and that it learns."""
 
+import itertools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -10,7 +12,15 @@ from torch import Tensor, nn
 from cyclegan.config import FastConfig
 from cyclegan.data import Preprocess
 from cyclegan.step import LossWeights
-from cyclegan.training import Progress, TrainConfig, TrainState, lr_scale, new_state, train
+from cyclegan.training import (
+    Progress,
+    TrainConfig,
+    TrainingError,
+    TrainState,
+    lr_scale,
+    new_state,
+    train,
+)
 
 CPU = torch.device("cpu")
 DARK, BRIGHT = (30.0, 40.0, 90.0), (220.0, 170.0, 60.0)
@@ -166,9 +176,33 @@ def test_a_failure_within_a_step_is_told_from_one_between(tiny: TrainConfig) -> 
             lambda: TrainConfig(preprocess=Preprocess(load=40, crop=30)),
             r"crop \(30\) must be a multiple of 4",
         ),
+        (
+            lambda: TrainConfig(preprocess=Preprocess(load=40, crop=20)),
+            r"crop \(20\) must be 24 pixels or more",
+        ),
+        (lambda: TrainConfig(seed=-1), "seed must be from 0 to 2147483647, not -1"),
+        (lambda: TrainConfig(seed=2**31), "seed must be from 0 to 2147483647, not 2147483648"),
     ],
-    ids=["images", "batch", "flat_share", "crop"],
+    ids=["images", "batch", "flat_share", "crop", "small crop", "negative seed", "large seed"],
 )
 def test_settings_out_of_range_are_refused(make: Callable[[], TrainConfig], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_the_smallest_crop_and_the_largest_seed_train(tiny: TrainConfig) -> None:
+    config = replace(tiny, images=2, seed=2**31 - 1, preprocess=Preprocess(load=24, crop=24))
+    small = [(a[..., :24, :24], b[..., :24, :24]) for a, b in itertools.islice(batches(), 1)]
+    state = new_state(config, CPU)
+    train(config, state, small, report=lambda progress: None, device=CPU)
+    assert state.step == 1
+
+
+def test_a_training_that_diverges_ends_with_a_word(tiny: TrainConfig) -> None:
+    bad = ((a * math.nan if i == 13 else a, b) for i, (a, b) in enumerate(batches()))
+    state = new_state(tiny, CPU)
+    with pytest.raises(TrainingError, match=r"at step 20 its losses are not finite .*--lr-g"):
+        train(tiny, state, bad, report=lambda progress: None, device=CPU)
+    assert not state.is_whole
+    with pytest.raises(TrainingError, match="at step 20 its weights are not finite"):
+        state.require_finite()

@@ -113,6 +113,8 @@ REFUSED: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
         ("--generator resnet: unknown", "resnet_9blocks"),
     ),
     "crop": (train("--crop", "30"), 2, ("crop (30)", "multiple of 4")),
+    "small crop": (train("--crop", "20"), 2, ("crop (20)", "24 pixels or more")),
+    "seed": (train("--seed", "-1"), 2, ("seed", "-1")),
     "crop of a U-Net": (train("--generator", "unet_256"), 2, ("crop (32)", "multiple of 256")),
     "load": (train("--load", "31"), 2, ("crop (32)", "to load (31)")),
     "cuda": (train("--device", "cuda"), 2, ("no CUDA device", "--device cpu or auto")),
@@ -123,6 +125,14 @@ REFUSED: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
     "out cannot be made": (train(out="/proc/run"), 1, ("/proc/run", "choose another --out")),
     "broken picture": (train(a="broken"), 1, ("broken/1.png", "remove it")),
 }
+
+
+@pytest.mark.usefixtures("here")
+def test_a_training_that_diverges_says_so_in_one_line(vidgan_command: Command) -> None:
+    said = vidgan_command(*train("--lr-g", "1e38", "--lr-d", "1e38", "--quiet"))
+    assert (said.status, said.out, len(said.lines)) == (1, "", 1)
+    assert said.lines[0].startswith("vidgan: the training has diverged: at step 8")
+    assert "a lower --lr-g and --lr-d" in said.lines[0]
 
 
 @pytest.mark.parametrize("case", REFUSED)
