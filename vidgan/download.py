@@ -1,10 +1,10 @@
 """Fetching a generator from an address the user names; the only module that opens a connection."""
 
 import tempfile
-import urllib.error
 import urllib.request
+from http.client import HTTPException, HTTPMessage
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import IO, BinaryIO, cast
 from urllib.parse import urlsplit
 
 from tqdm import tqdm
@@ -31,20 +31,37 @@ def pull_model(name: str, url: str) -> Model:
     with tempfile.TemporaryDirectory(prefix="vidgan-") as folder:
         target = Path(folder) / "weights"
         try:
-            with urllib.request.urlopen(url, timeout=SECONDS) as response:
-                if _scheme(response.geturl()) != scheme:
-                    raise ModelError(
-                        f"{url}: leads to {response.geturl()}, which is not trusted; give the "
-                        "https:// address of the file itself"
-                    )
+            opener = urllib.request.build_opener(HttpsAllTheWay)
+            with opener.open(url, timeout=SECONDS) as response:
                 _copy(cast("BinaryIO", response), target, url)
-        except (urllib.error.URLError, OSError) as exc:
+        except (OSError, HTTPException, ValueError) as exc:  # ValueError: no address at all
             reason = getattr(exc, "reason", exc)
             raise ModelError(f"{url}: cannot be fetched ({reason}); check the address") from exc
         try:
             return import_model(target, name, summary=f"from {url}")
         except ModelError as exc:
             raise ModelError(str(exc).replace(str(target), url)) from exc
+
+
+class HttpsAllTheWay(urllib.request.HTTPRedirectHandler):
+    """Follows redirections, none of which may leave https."""
+
+    def redirect_request(  # noqa: PLR0917 - the order is urllib's
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """The request for the next address; ModelError if that is not https."""
+        if _scheme(newurl) != "https":
+            raise ModelError(
+                f"{req.full_url}: leads to {newurl}, which is not trusted; give the "
+                "https:// address of the file itself"
+            )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _scheme(url: str) -> str:

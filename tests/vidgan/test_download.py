@@ -2,16 +2,20 @@
 
 import shutil
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 
 from cyclegan import load_generator
 from vidgan import download
+from vidgan.errors import ModelError
 from vidgan.models import find_model
 
 Command = Callable[..., Any]
@@ -67,7 +71,15 @@ def test_other_addresses_are_refused_unasked(vidgan_command: Command, url: str) 
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """Logs nothing."""
+    """Logs nothing; /to/ADDRESS leads to that address."""
+
+    def do_GET(self) -> None:
+        if not self.path.startswith("/to/"):
+            return super().do_GET()
+        self.send_response(302)
+        self.send_header("Location", unquote(self.path.removeprefix("/to/")))
+        self.end_headers()
+        return None
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -94,9 +106,22 @@ def test_a_server_without_encryption_is_not_trusted(server: str, vidgan_command:
     assert "check the address" in line
 
 
+def test_no_redirection_leaves_https(server: str) -> None:
+    """Not even one in the middle, on the way to an https address."""
+    opener = urllib.request.build_opener(download.HttpsAllTheWay)
+    host = server.partition("/")[0]
+    for plain in (f"http://{server}", f"ftp://{server}", f"http://{host}/to/https%3A//{host}/"):
+        with pytest.raises(ModelError, match=r"leads to .*, which is not trusted; give the https"):
+            opener.open(f"http://{host}/to/{quote(plain)}", timeout=10)
+    with pytest.raises(urllib.error.URLError, match="SSL"):  # followed, to a server without TLS
+        opener.open(f"http://{host}/to/{quote('https://' + server)}", timeout=10)
+
+
 @pytest.mark.usefixtures("nothing_kept")
 def test_what_cannot_be_fetched(tmp_path: Path, vidgan_command: Command) -> None:
-    for url in ((tmp_path / "gone.pth").as_uri(), tmp_path.as_uri(), "https://127.0.0.1:9/g.pth"):
+    gone, folder = (tmp_path / "gone.pth").as_uri(), tmp_path.as_uri()
+    closed = "https://127.0.0.1:9/g.pth"
+    for url in (gone, folder, closed, "https://127.0.0.1:9/my file.pth", "https://127.0.0.1:x/g"):
         line = refusal(vidgan_command("models", "pull", "mine", "--from", url), 1)
         assert line.startswith(f"vidgan: {url}: cannot be fetched")
         assert "check the address" in line
