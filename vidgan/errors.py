@@ -3,8 +3,8 @@
 VidganError                 one clear line: what is wrong, and what to do
 ├── InputError              an input that is missing, damaged, or of a kind that is not supported
 ├── OutputError             an output that exists, or cannot be written
-├── ModelError              an unknown pair, or weights that are not a generator
-├── SettingsError           options that contradict each other or are out of range
+├── ModelError              weights or a run that cannot be used, made or kept
+├── SettingsError           options that contradict each other, out of range, or an unknown pair
 └── WorkerError             a worker that failed on one part of the work again and again
 
 Each message names the file or option and the remedy. Anything else that escapes is a bug.
@@ -24,11 +24,11 @@ class OutputError(VidganError):
 
 
 class ModelError(VidganError):
-    """A pair is unknown, or the weights are not those of a generator."""
+    """Weights are not those of a generator, or a model or run cannot be used, made or kept."""
 
 
 class SettingsError(VidganError):
-    """Options contradict each other or are out of range."""
+    """Options contradict each other or are out of range, or a pair is unknown."""
 
 
 class WorkerError(VidganError):
