@@ -249,7 +249,7 @@ def models_show(name: str) -> None:
     help="Which generator of a run.",
 )
 @click.option(
-    "--size", type=click.IntRange(min=0), default=0, help="Short side at which it sees frames."
+    "--size", type=click.IntRange(min=0), help="Short side at which it sees frames."
 )
 @click.option("--overwrite", is_flag=True, help="Replace a model of this name.")
 def models_import(source: Path, **options: Any) -> None:

@@ -98,6 +98,16 @@ def weights_file(path: Path, direction: Direction) -> Path:
     return inside
 
 
+def run_size(run: Path) -> int:
+    """The short side, in pixels, at which a training saw pictures; 0 where that cannot be read."""
+    try:
+        config = json.loads((run / "config.json").read_text(encoding="utf-8"))
+        size = config["preprocess"]["load"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return 0
+    return size if type(size) is int and size > 0 else 0
+
+
 def free_place(name: str, *, overwrite: bool = False) -> Path:
     """Where a user's model called `name` is kept.
 
@@ -121,11 +131,13 @@ def import_model(
     name: str,
     *,
     direction: Direction = "a2b",
-    size: int = 0,
+    size: int | None = None,
     summary: str = "",
     overwrite: bool = False,
 ) -> Model:
     """Keep a generator under a name of its own, so that `--pair NAME` finds it.
+
+    `size` is the card's; None is what a run was trained at (see `run_size`), else 0.
 
     Raises:
         SettingsError: a name that is not letters, digits, '.', '_' and '-'.
@@ -135,7 +147,11 @@ def import_model(
 
     target = free_place(name, overwrite=overwrite)
     generator = read_model(weights_file(source, direction))
-    card = Card(name=name, summary=summary or f"imported from {source.name}", size=size)
+    card = Card(
+        name=name,
+        summary=summary or f"imported from {source.name}",
+        size=run_size(source) if size is None else size,
+    )
     target.parent.mkdir(parents=True, exist_ok=True)
     save_generator(generator.network, generator.config, target)
     write_card(card, target.with_suffix(".json"))
@@ -190,7 +206,7 @@ def read_model(path: Path) -> "LoadedGenerator":
 
 def write_card(card: Card, path: Path) -> None:
     """Write a card as JSON."""
-    path.write_text(json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n")
+    path.write_text(json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _models_in(folder: Path, *, bundled: bool) -> list[Model]:
@@ -203,8 +219,10 @@ def _models_in(folder: Path, *, bundled: bool) -> list[Model]:
 def _read_card(path: Path, name: str) -> Card:
     """A card; one that is missing or damaged does not make its model useless."""
     try:
-        raw = json.loads(path.read_text())
-        known = {field.name for field in fields(Card)}
-        return Card(**{**{k: v for k, v in raw.items() if k in known}, "name": name})
-    except (OSError, ValueError, TypeError, AttributeError):
-        return Card(name=name, summary="(no readable card)")
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        facts = {f.name: raw[f.name] for f in fields(Card) if f.name in raw} | {"name": name}
+        if all(type(fact) is (int if key == "size" else str) for key, fact in facts.items()):
+            return Card(**facts)
+    except (OSError, ValueError, TypeError, RecursionError):
+        pass
+    return Card(name=name, summary="(no readable card)")

@@ -1,6 +1,9 @@
 """Models by name: kept, found, shown, exported, refused."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ from cyclegan import Translator, load_generator
 from cyclegan.checkpoint import save_generator
 from cyclegan.config import DiscriminatorConfig, ResnetConfig
 from cyclegan.networks import PatchDiscriminator, build_generator, init_weights
-from vidgan.models import PACKAGE_MODELS, find_model
+from vidgan.models import PACKAGE_MODELS, Card, find_model, run_size
 
 Command = Callable[..., Any]
 
@@ -204,6 +207,61 @@ def test_a_user_s_model_hides_the_package_s_and_a_damaged_card_costs_no_model(
     assert find_model("summer2winter").card.summary == "(no readable card)"
     said = vidgan_command("models", "export", "summer2winter", "out.pth")
     assert said.status == 0
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        '{"summary": "x", "size": "144"}',
+        '{"summary": "x", "size": true}',
+        '{"summary": ["x"]}',
+        '{"size": 144}',
+        "[]",
+        "3",
+        "[" * 100_000,
+    ],
+)
+def test_a_card_of_wrong_types_is_no_card(
+    run: Path, home: Path, vidgan_command: Command, card: str
+) -> None:
+    vidgan_command("models", "import", run, "--name", "mine")
+    (home / "models/mine.json").write_text(card)
+    assert find_model("mine").card == Card(name="mine", summary="(no readable card)")
+    assert vidgan_command("models").status == 0
+
+
+def test_a_card_is_utf_8_whatever_the_locale(run: Path, home: Path) -> None:
+    code = (
+        "import pathlib, sys; from vidgan.models import find_model, import_model\n"
+        "import_model(pathlib.Path(sys.argv[1]), 'mine', summary='\\xe9t\\xe9')\n"
+        "assert find_model('mine').card.summary == '\\xe9t\\xe9'"
+    )
+    env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    subprocess.run([sys.executable, "-c", code, str(run)], env=env, check=True)
+    assert "été" in (home / "models/mine.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("config", "size"),
+    [
+        ('{"preprocess": {"crop": 128, "load": 144}}', 144),
+        ('{"preprocess": {"load": "144"}}', 0),
+        ('{"preprocess": 3}', 0),
+        ("[]", 0),
+        ("{", 0),
+        (None, 0),
+    ],
+)
+def test_a_run_is_imported_with_the_size_it_was_trained_at(
+    run: Path, vidgan_command: Command, config: str | None, size: int
+) -> None:
+    if config is not None:
+        (run / "config.json").write_text(config)
+    assert run_size(run) == size
+    assert vidgan_command("models", "import", run, "--name", "mine").status == 0
+    assert find_model("mine").card.size == size
+    vidgan_command("models", "import", run, "--name", "other", "--size", 0)
+    assert find_model("other").card.size == 0
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in PACKAGE_MODELS.glob("*.safetensors")))
