@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from cyclegan.allocator import keep_freed_memory
 from cyclegan.precision import resolve_dtype
 from cyclegan.translator import Translator
 from cyclegan.weights import load_generator
@@ -56,6 +57,7 @@ LANES = Arrangement(lanes=CORES, threads=1)
 
 def forward_call(weights: Path, side: int) -> Call:
     """One forward pass on a ready (1, 3, side, side) tensor, as the translator runs it."""
+    keep_freed_memory()  # as a worker does: the comparison is with the generator at its best
     dtype = resolve_dtype("auto", torch.device("cpu"))
     network = load_generator(weights).to(dtype).to(memory_format=torch.channels_last)
     random = torch.Generator().manual_seed(0)
@@ -71,6 +73,7 @@ def forward_call(weights: Path, side: int) -> Call:
 
 def translate_call(weights: Path, side: int, size: int) -> Call:
     """One uint8 (1, side, side, 3) frame through the translator, to uint8 again."""
+    keep_freed_memory()
     network = load_generator(weights)
     translator = Translator(network, device="cpu", size=size)
     shape = (1, side, side, 3)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from cluster.actor import Event, WorkerStarted
 from cluster.session import session
-from vidgan.conversion import CHUNK_FRAMES, Options, convert_all
+from vidgan.conversion import convert_all
 from vidgan.media.chunks import read_chunks
 from vidgan.media.decode import decode_chunk
 from vidgan.media.encode import ChunkEncoder
 from vidgan.media.encoders import encoder_settings
 from vidgan.media.probe import probe
 from vidgan.media.types import RgbFrame
+from vidgan.options import CHUNK_FRAMES, Options
 from vidgan.progress import Silent
 
 SETTLING_SECONDS = 6.0

@@ -48,7 +48,8 @@ class Session:
     """host:port of the cluster's control service."""
     cpus: int
     gpus: int
-    nodes: int
+    node_cpus: tuple[int, ...]
+    """CPUs of each machine that is up."""
     started_here: bool
     """True where this session started a local Ray and stops it at the end."""
 
@@ -96,7 +97,7 @@ def _describe(*, started_here: bool) -> Session:
         address=ray.get_runtime_context().gcs_address,
         cpus=int(resources.get("CPU", 0)),
         gpus=int(resources.get("GPU", 0)),
-        nodes=sum(node["Alive"] for node in nodes),
+        node_cpus=tuple(int(node["Resources"].get("CPU", 0)) for node in nodes if node["Alive"]),
         started_here=started_here,
     )
 

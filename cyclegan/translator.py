@@ -102,7 +102,9 @@ class Translator:
         if (h, w) == full.shape[2:]:
             out = self._generate(full).add_(1).mul_(127.5).round_()
         else:
-            small = F.interpolate(full, (h, w), mode="bilinear", antialias=True)
+            # On CUDA the antialiasing kernel takes floats alone.
+            source = full if self.device.type == "cpu" else full.float()
+            small = F.interpolate(source, (h, w), mode="bilinear", antialias=True)
             change = self._generate(small).add_(1).mul_(127.5).sub_(small)
             out = enlarge(change, full.shape[2], full.shape[3]).add_(full)
         levels = out.clamp_(0, 255).to(torch.uint8)[: len(frames)]
@@ -118,7 +120,7 @@ class Translator:
     def _generate(self, image: Tensor) -> Tensor:
         """Uint8 (N, 3, h, w) -> float32 in [-1, 1] of the same size."""
         h, w = image.shape[2:]
-        signed = image.to(self.dtype).div_(127.5).sub_(1)
+        signed = image.to(self.dtype) / 127.5 - 1
         padded = pad_to_multiple(signed, self.multiple)
         out: Tensor = self._network(padded.contiguous(memory_format=torch.channels_last))
         return out[:, :, :h, :w].float()
@@ -138,8 +140,8 @@ def enlarge(change: Tensor, height: int, width: int) -> Tensor:
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
     """Reflect (N, C, H, W) at its right and lower border up to the next multiples.
 
-    Sides become at least `LEAST_SIDE`. Where the border is wider than the picture the reflection goes back and forth, as in
-    `numpy.pad(mode="reflect")`.
+    Sides become at least `LEAST_SIDE`. Where the border is wider than the picture the reflection
+    goes back and forth, as in `numpy.pad(mode="reflect")`.
     """
     height, width = image.shape[2:]
     down, right = (max(LEAST_SIDE, side + -side % multiple) - side for side in (height, width))

@@ -69,9 +69,7 @@ def model_options(command: F) -> F:
         click.option(
             "--direction",
             type=DIRECTION,
-            default="a2b",
-            show_default=True,
-            help="Which generator of a run.",
+            help="Which generator of a run  [default: a2b]",
         ),
     ]
     return _apply(command, options)
@@ -165,7 +163,8 @@ def convert(
     Without -o, clip.mp4 becomes clip.NAME.mp4 beside it.
     """
     with one_line_errors(go_on=lambda: "run the same command again to go on from here"):
-        from vidgan.conversion import Options, convert_all  # noqa: PLC0415 - brings in torch, Ray
+        from vidgan.conversion import convert_all  # noqa: PLC0415 - brings in torch, Ray
+        from vidgan.options import Options  # noqa: PLC0415
         from vidgan.progress import Bar, Silent  # noqa: PLC0415
 
         report = convert_all(
@@ -248,9 +247,7 @@ def models_show(name: str) -> None:
     show_default=True,
     help="Which generator of a run.",
 )
-@click.option(
-    "--size", type=click.IntRange(min=0), help="Short side at which it sees frames."
-)
+@click.option("--size", type=click.IntRange(min=0), help="Short side at which it sees frames.")
 @click.option("--overwrite", is_flag=True, help="Replace a model of this name.")
 def models_import(source: Path, **options: Any) -> None:
     """Keep a generator under a name: any public CycleGAN .pth, our safetensors, or a run."""

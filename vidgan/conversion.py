@@ -1,67 +1,25 @@
 """A conversion from end to end: inputs to jobs, to tasks, to actors, and results to files."""
 
 import contextlib
-import hashlib
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-
-from safetensors.torch import save
 
 from cluster.errors import ClusterError, PoisonItemError
 from cluster.pool import map_unordered
 from cluster.session import session
 from cyclegan.precision import Precision
-from cyclegan.weights import LoadedGenerator
-from vidgan import __version__
+from vidgan.choice import Choice, choose_model, digest
 from vidgan.crew import Crew, share_out
 from vidgan.errors import SettingsError, VidganError, WorkerError
 from vidgan.inputs import Piece, plan
-from vidgan.jobs import FileReport, Job, JobSettings, open_job
-from vidgan.models import Direction, find_model, read_model, weights_file
+from vidgan.jobs import FileReport, Job, open_job
+from vidgan.models import Direction
+from vidgan.options import CHUNK_FRAMES, Options
 from vidgan.progress import Progress, Silent
 from vidgan.report import Report
-from vidgan.tasks import Recipe, Result, Task, TranslatorSettings
+from vidgan.tasks import Result, Task
 from vidgan.worker import FilmWorker
-
-CHUNK_FRAMES = 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """All choices of a conversion; None leaves one to the model, the machine or the container.
-
-    Raises:
-        SettingsError: a choice out of range, or two that contradict each other.
-    """
-
-    pair: str | None = None
-    weights: Path | None = None
-    direction: Direction = "a2b"
-    workers: int | None = None
-    device: str = "auto"
-    precision: Precision = "auto"
-    size: int | None = None
-    codec: str | None = None
-    crf: int | None = None
-    preset: str | None = None
-    chunk_frames: int = CHUNK_FRAMES
-    address: str | None = None
-    overwrite: bool = False
-    resume: bool = True
-
-    def __post_init__(self) -> None:
-        if (self.pair is None) == (self.weights is None):
-            raise SettingsError("say which model: either --pair NAME or --weights FILE")
-        for name, value, least in (
-            ("workers", self.workers, 1),
-            ("size", self.size, 0),
-            ("chunk-frames", self.chunk_frames, 1),
-        ):
-            if value is not None and value < least:
-                raise SettingsError(f"--{name} {value}: must be {least} or more")
 
 
 def convert(
@@ -70,7 +28,7 @@ def convert(
     *,
     pair: str | None = None,
     weights: str | Path | None = None,
-    direction: Direction = "a2b",
+    direction: Direction | None = None,
     workers: int | None = None,
     device: str = "auto",
     precision: Precision = "auto",
@@ -106,6 +64,8 @@ def convert(
         resume=resume,
     )
     report = convert_all([Path(source)], None if output is None else Path(output), options)
+    if len(report.failures) > 1:
+        raise VidganError("; ".join(map(str, report.failures)))
     if report.failures:
         raise report.failures[0]
     return report
@@ -125,13 +85,13 @@ def convert_all(
     """
     started = time.monotonic()
     progress = progress or Silent()
-    chosen = _choose_model(options)
-    pieces = plan(inputs, output, chosen.label)
+    choice = choose_model(options)
+    pieces = plan(inputs, output, choice.label)
     with contextlib.ExitStack() as held:
-        jobs, reports, failures = _open_jobs(pieces, chosen, options, held)
+        jobs, reports, failures = _open_jobs(pieces, options, held)
         crew = Crew.nobody()
         if jobs:
-            crew = _run(jobs, chosen, options, progress, held)
+            crew = _run(jobs, choice, options, progress, held)
         for job in jobs:
             if job.error is not None:
                 failures.append(job.error)
@@ -146,49 +106,15 @@ def convert_all(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Chosen:
-    """A generator, what to call it, and how it wants to see frames."""
-
-    label: str
-    generator: LoadedGenerator
-    weights: bytes
-    size: int
-
-
-def _choose_model(options: Options) -> _Chosen:
-    if options.pair is not None:
-        model = find_model(options.pair)
-        path, label, size = model.path, options.pair, model.card.size
-    else:
-        assert options.weights is not None
-        path = weights_file(options.weights, options.direction)
-        inside_run = options.weights.is_dir()
-        label = f"{options.weights.resolve().name}.{path.stem}" if inside_run else path.stem
-        size = 0
-    generator = read_model(path)
-    weights = save(generator.network.state_dict())
-    return _Chosen(label, generator, weights, size if options.size is None else options.size)
-
-
 def _open_jobs(
-    pieces: Sequence[Piece], chosen: _Chosen, options: Options, held: contextlib.ExitStack
+    pieces: Sequence[Piece], options: Options, held: contextlib.ExitStack
 ) -> tuple[list[Job], list[FileReport], list[VidganError]]:
-    settings = JobSettings(
-        digest=_digest(chosen, options),
-        chunk_frames=options.chunk_frames,
-        codec=options.codec,
-        crf=options.crf,
-        preset=options.preset,
-        overwrite=options.overwrite,
-        resume=options.resume,
-    )
     jobs: list[Job] = []
     reports: list[FileReport] = []
     failures: list[VidganError] = []
     for piece in pieces:
         try:
-            job = open_job(len(jobs), piece, settings)
+            job = open_job(len(jobs), piece, options)
         except SettingsError:
             raise
         except VidganError as error:
@@ -202,22 +128,9 @@ def _open_jobs(
     return jobs, reports, failures
 
 
-def _digest(chosen: _Chosen, options: Options) -> bytes:
-    """Of all that decides what a frame becomes; a chunk made otherwise is not used again."""
-    facts = (
-        hashlib.sha256(chosen.weights).hexdigest(),
-        chosen.generator.config,
-        chosen.size,
-        options.device,
-        options.precision,
-        (__version__, version("torch"), version("av")),
-    )
-    return repr(facts).encode()
-
-
 def _run(
     jobs: list[Job],
-    chosen: _Chosen,
+    choice: Choice,
     options: Options,
     progress: Progress,
     held: contextlib.ExitStack,
@@ -227,18 +140,11 @@ def _run(
     try:
         cluster = held.enter_context(session(address=options.address, preload=("vidgan.worker",)))
         crew = share_out(cluster, workers=options.workers, device=options.device)
-        recipe = Recipe(
-            generator=chosen.generator.config,
-            weights=chosen.weights,
-            translator=TranslatorSettings(
-                device=crew.device, precision=options.precision, size=chosen.size
-            ),
-            lanes=crew.lanes,
-        )
+        recipe = choice.recipe(crew, options.precision)
         origin: list[int] = []
         results = map_unordered(
             FilmWorker,
-            _tasks(jobs, origin, progress),
+            _tasks(jobs, digest(recipe), origin, progress),
             shared=recipe,
             workers=crew.workers,
             cpus_per_worker=crew.cpus_per_worker,
@@ -252,41 +158,43 @@ def _run(
         source = jobs[origin[error.position]].piece.source
         raise WorkerError(
             f"{source}: one part of it brought down its worker {error.attempts} times "
-            f"({error.reason}); what is finished is kept"
+            f"({error.reason}); what is finished is kept: try a smaller --size or fewer --workers, "
+            "or leave this file out"
         ) from error
     except ClusterError as error:
         raise WorkerError(str(error)) from error
     return crew
 
 
-def _tasks(jobs: Sequence[Job], origin: list[int], progress: Progress) -> Iterator[Task]:
+def _tasks(
+    jobs: Sequence[Job], settings: bytes, origin: list[int], progress: Progress
+) -> Iterator[Task]:
     """All tasks of all jobs, in order; `origin` notes which job each came from.
 
     A job of which nothing is left to do, after a crash in the join for one, is finished here.
     """
     for job in jobs:
         try:
-            for task in job.tasks():
+            for task in job.tasks(settings, progress.reused):
                 if job.error is not None:
                     break
                 origin.append(job.number)
                 yield task
         except VidganError as error:
-            job.error = job.error or error
-        progress.reused(job.frames_reused)
+            _fail(job, error)
         _finish_if_complete(job, progress)
 
 
 def _take(job: Job, result: Result, progress: Progress) -> None:
     if isinstance(result.value, VidganError):
-        job.error = job.error or result.value
+        _fail(job, result.value)
     if job.error is not None:
         return
     try:
         index, frames = job.take(result)
         progress.done((job.number, index), frames)
     except VidganError as error:
-        job.error = error
+        _fail(job, error)
     _finish_if_complete(job, progress)
 
 
@@ -297,4 +205,11 @@ def _finish_if_complete(job: Job, progress: Progress) -> None:
     try:
         job.report = job.finish()
     except VidganError as error:
-        job.error = error
+        _fail(job, error)
+
+
+def _fail(job: Job, error: VidganError) -> None:
+    """Note the first error of a job; whatever is wrong, the line names the file."""
+    named = any(str(path) in str(error) for path in (job.piece.source, job.piece.output))
+    if job.error is None:
+        job.error = error if named else type(error)(f"{job.piece.source}: {error}")

@@ -18,6 +18,8 @@ class Piece:
     output: Path
     found: bool
     """Found in a folder, not named: then an output that exists means that it is done."""
+    into_folder: bool = False
+    """The output's folder is made where it is not there."""
 
     @property
     def is_image(self) -> bool:
@@ -61,7 +63,7 @@ def _pieces(path: Path, output: Path | None, label: str, into_folder: bool) -> I
         target = path.with_name(f"{path.stem}.{label}{path.suffix}") if output is None else output
         if output is not None and into_folder:
             target = output / path.name
-        yield Piece(source=path, output=target, found=False)
+        yield Piece(source=path, output=target, found=False, into_folder=into_folder)
         return
     named = path if path.name not in ("", "..") else path.resolve()  # "." has no name
     root = output if output is not None else named.with_name(f"{named.name}.{label}")
@@ -72,7 +74,7 @@ def _pieces(path: Path, output: Path | None, label: str, into_folder: bool) -> I
         kinds = ", ".join(sorted(VIDEO_SUFFIXES | IMAGE_SUFFIXES))
         raise InputError(f"{path}: no films or images in this folder ({kinds})")
     for file in files:
-        yield Piece(source=path / file, output=root / file, found=True)
+        yield Piece(source=path / file, output=root / file, found=True, into_folder=True)
 
 
 def _below(folder: Path, other: Path) -> Path | None:

@@ -3,11 +3,12 @@
 Films and photographs offer the same: `tasks`, `take`, `finish`, `close`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from cyclegan.checkpoint import write_atomically
 from vidgan.errors import InputError, OutputError, VidganError
 from vidgan.inputs import Piece
 from vidgan.ledger import Ledger, chunk_key
@@ -17,6 +18,7 @@ from vidgan.media.join import join
 from vidgan.media.preflight import check_output, check_place
 from vidgan.media.probe import probe
 from vidgan.media.types import EncodedChunk, EncoderSettings, Film
+from vidgan.options import Options
 from vidgan.tasks import FilmTask, ImageTask, Result
 
 LOST_NAMED = 20
@@ -40,19 +42,6 @@ class FileReport:
     is_image: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobSettings:
-    """How outputs are made; `digest` stands for weights and all settings that decide pixels."""
-
-    digest: bytes
-    chunk_frames: int
-    codec: str | None
-    crf: int | None
-    preset: str | None
-    overwrite: bool
-    resume: bool
-
-
 class FilmJob:
     """A film: probed, its output checked, its ledger held.
 
@@ -60,21 +49,19 @@ class FilmJob:
         VidganError: the film cannot be converted, or its output cannot be written.
     """
 
-    def __init__(self, number: int, piece: Piece, settings: JobSettings) -> None:
+    def __init__(self, number: int, piece: Piece, options: Options) -> None:
         self.number = number
         self.piece = piece
         self.error: VidganError | None = None
         self.report: FileReport | None = None
-        self.frames_reused = 0
         self.film: Film = probe(piece.source)
         self.encoder: EncoderSettings = encoder_settings(
-            piece.output, codec=settings.codec, crf=settings.crf, preset=settings.preset
+            piece.output, codec=options.codec, crf=options.crf, preset=options.preset
         )
-        check_output(self.film, piece.output, self.encoder, overwrite=settings.overwrite)
+        check_output(self.film, piece.output, self.encoder, overwrite=options.overwrite)
         self.frames_expected = self.film.frames_declared or _estimated_frames(self.film)
-        self._settings = settings
-        self._digest = settings.digest + repr(self.encoder).encode()
-        self._reader = ChunkReader(self.film, frames_per_chunk=settings.chunk_frames)
+        self._options = options
+        self._reader = ChunkReader(self.film, frames_per_chunk=options.chunk_frames)
         self._keys: list[str] = []
         self._expected: list[int] = []
         self._lost: list[int] = []
@@ -82,7 +69,7 @@ class FilmJob:
         self._reused = 0
         self._read = False
         self._ledger = Ledger(piece.output.with_name(piece.output.name + ".vidgan")).__enter__()
-        if not settings.resume:
+        if not options.resume:
             self._ledger.clear()
 
     @property
@@ -90,25 +77,29 @@ class FilmJob:
         """All tasks have been handed out and all results taken."""
         return self._read and self._outstanding == 0
 
-    @property
-    def chunks_done(self) -> int:
-        """Chunks that are safe in the ledger."""
-        return len(self._keys) - self._outstanding
+    def tasks(self, settings: bytes, on_reuse: Callable[[int], None]) -> Iterator[FilmTask]:
+        """The chunks that are still to be done, as they are read.
 
-    def tasks(self) -> Iterator[FilmTask]:
-        """The chunks that are still to be done, as they are read."""
+        `settings` stands for the weights and for all else that decides the pixels; `on_reuse` is
+        told the frames of each chunk that is in the ledger already.
+        """
+        settings += repr(self.encoder).encode()
         for chunk in self._reader:
-            key = chunk_key(chunk, self.film.video, self._digest)
+            key = chunk_key(chunk, self.film.video, settings)
             self._keys.append(key)
             self._expected += chunk.owned
             if (done := self._ledger.read(key)) is not None:
                 self._reused += 1
-                self.frames_reused += len(done.packets)
+                on_reuse(len(done.packets))
                 self._lost += done.lost
                 continue
             self._outstanding += 1
             yield FilmTask(
-                job=self.number, chunk=chunk, video=self.film.video, encoder=self.encoder
+                job=self.number,
+                name=str(self.piece.source),
+                chunk=chunk,
+                video=self.film.video,
+                encoder=self.encoder,
             )
         self._read = True
 
@@ -131,7 +122,7 @@ class FilmJob:
             self.encoder,
             self.piece.output,
             expected=self._expected,
-            overwrite=self._settings.overwrite,
+            overwrite=self._options.overwrite,
         )
         self._ledger.clear()
         missing = self._reader.missing_frames
@@ -182,12 +173,11 @@ class ImageJob:
 
     frames_expected = 1
 
-    def __init__(self, number: int, piece: Piece, settings: JobSettings) -> None:
+    def __init__(self, number: int, piece: Piece, options: Options) -> None:
         self.number = number
         self.piece = piece
         self.error: VidganError | None = None
         self.report: FileReport | None = None
-        self.frames_reused = 0
         self._data: bytes | None = None
         if not piece.source.is_file():
             raise InputError(f"{piece.source}: no such file; check the name")
@@ -196,7 +186,7 @@ class ImageJob:
                 f"{piece.output}: a photograph keeps its format; "
                 f"write to a name that ends in {piece.source.suffix}"
             )
-        self._overwrite = settings.overwrite
+        self._overwrite = options.overwrite
         check_place(piece.source, piece.output, overwrite=self._overwrite)
 
     @property
@@ -204,12 +194,7 @@ class ImageJob:
         """Its result has been taken."""
         return self._data is not None
 
-    @property
-    def chunks_done(self) -> int:
-        """Nothing is kept of a photograph that is not written."""
-        return 0
-
-    def tasks(self) -> Iterator[ImageTask]:
+    def tasks(self, settings: bytes, on_reuse: Callable[[int], None]) -> Iterator[ImageTask]:
         """The file's bytes."""
         try:
             data = self.piece.source.read_bytes()
@@ -228,12 +213,10 @@ class ImageJob:
         assert self._data is not None
         output = self.piece.output
         check_place(self.piece.source, output, overwrite=self._overwrite)  # it may have come up
-        part = output.with_name(output.name + ".part")
+        data = self._data
         try:
-            part.write_bytes(self._data)
-            part.replace(output)
+            write_atomically(output, lambda part: part.write_bytes(data))
         except OSError as exc:
-            part.unlink(missing_ok=True)
             raise OutputError(
                 f"{output}: cannot be written ({exc.strerror}); make room there, "
                 "or choose another with -o"
@@ -250,13 +233,13 @@ class ImageJob:
 Job = FilmJob | ImageJob
 
 
-def open_job(number: int, piece: Piece, settings: JobSettings) -> Job | FileReport:
+def open_job(number: int, piece: Piece, options: Options) -> Job | FileReport:
     """Start on a piece; or, where it was found in a folder and is done already, report that."""
-    if piece.found:
-        if piece.output.exists() and not settings.overwrite:
-            return FileReport(source=piece.source, output=piece.output, skipped=True)
+    if piece.found and piece.output.exists() and not options.overwrite:
+        return FileReport(source=piece.source, output=piece.output, skipped=True)
+    if piece.into_folder:
         _make_folder(piece.output.parent)
-    return (ImageJob if piece.is_image else FilmJob)(number, piece, settings)
+    return (ImageJob if piece.is_image else FilmJob)(number, piece, options)
 
 
 def _make_folder(folder: Path) -> None:

@@ -9,6 +9,7 @@ it was made for; the SHA-256 of all before it shows that it is whole. A file get
 rename after an fsync, so a crash leaves either a whole file or a `.part` that nobody reads.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -48,17 +49,13 @@ class Ledger:
 
     def __enter__(self) -> "Ledger":
         try:
-            self.folder.mkdir(exist_ok=True)
-            self._lock = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = self._locked()
         except BlockingIOError as exc:
-            self._unlock()
             raise OutputError(
                 f"{self.folder}: another conversion is writing this output; wait for it, "
                 "or choose another output"
             ) from exc
         except OSError as exc:
-            self._unlock()
             raise OutputError(
                 f"{self.folder}: this folder, for finished parts, cannot be made or written to "
                 f"({exc.strerror}); choose another output with -o"
@@ -73,9 +70,23 @@ class Ledger:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self.folder.is_dir() and not any(self.folder.iterdir()):
+        with contextlib.suppress(OSError):  # not empty: what is in it is for the next try
             self.folder.rmdir()
         self._unlock()
+
+    def _locked(self) -> int:
+        """The folder, open and locked; another may remove it between the two, then once more."""
+        while True:
+            self.folder.mkdir(exist_ok=True)
+            lock = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if self.folder.exists() and os.path.samestat(os.fstat(lock), self.folder.stat()):
+                    return lock
+            except OSError:
+                os.close(lock)
+                raise
+            os.close(lock)
 
     def _unlock(self) -> None:
         if self._lock is not None:
@@ -113,9 +124,10 @@ class Ledger:
             return None
 
     def clear(self) -> None:
-        """Throw everything away."""
-        for path in self.folder.glob("*"):
-            path.unlink(missing_ok=True)
+        """Throw away what a ledger writes; what else may lie there is somebody's."""
+        for pattern in ("*.chunk", "*.part"):
+            for path in self.folder.glob(pattern):
+                path.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.chunk"

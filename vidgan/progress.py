@@ -139,7 +139,9 @@ class Bar:
             case WorkerLost(place=lost, reason=reason):
                 if lost is not None:
                     self._tally.lose(lost)
-                self._bar.write(f"a worker was lost ({reason}); its work is given to another")
+                self._bar.write(
+                    f"a worker was lost ({reason}); its work is given to another", file=sys.stderr
+                )
             case ItemRetried():
                 pass
 

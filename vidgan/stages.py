@@ -42,14 +42,15 @@ class _Stage(Generic[T]):
     def _run(self) -> None:
         error: BaseException | None = None
         try:
-            for item in self._items:
-                if not self._put(item):
-                    break
-        except BaseException as exc:
+            try:
+                for item in self._items:
+                    if not self._put(item):
+                        break
+            finally:
+                if isinstance(self._items, Iterator) and hasattr(self._items, "close"):
+                    self._items.close()
+        except BaseException as exc:  # carried over to the consumer, whatever it is
             error = exc
-        finally:
-            if isinstance(self._items, Iterator) and hasattr(self._items, "close"):
-                self._items.close()
         self._put(_End(error))
 
     def _put(self, item: T | _End) -> bool:

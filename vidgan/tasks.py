@@ -33,9 +33,10 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilmTask:
-    """One chunk of one film, and how to treat it."""
+    """One chunk of one film, and how to treat it; `name` is for messages."""
 
     job: int
+    name: str
     chunk: Chunk
     video: VideoStream
     encoder: EncoderSettings

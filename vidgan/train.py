@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from cyclegan.allocator import keep_freed_memory
 from cyclegan.checkpoint import WeightsError
 from cyclegan.config import GENERATORS, DiscriminatorConfig, GanMode, require
 from cyclegan.data import DataError, Preprocess
@@ -47,6 +48,7 @@ def train_pair(
     if dry_run:
         yield config_to_json(config).rstrip()
         return
+    keep_freed_memory()
     if threads is not None:
         torch.set_num_threads(threads)
     try:

@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load
 
+from cyclegan.allocator import keep_freed_memory
 from cyclegan.networks import build_generator
 from cyclegan.translator import Translator
-from vidgan.errors import VidganError
+from vidgan.errors import VidganError, WorkerError
 from vidgan.images import translate_image
 from vidgan.media.decode import decode_chunk
 from vidgan.media.encode import ChunkEncoder
@@ -39,6 +40,7 @@ class FilmWorker:
 
     def setup(self) -> None:
         """Build the generator and put it on its device."""
+        keep_freed_memory()
         recipe = self._recipe
         network = build_generator(recipe.generator)
         network.load_state_dict(load(recipe.weights))
@@ -60,6 +62,13 @@ class FilmWorker:
             return Result(job=task.job, value=self._convert(task))
         except VidganError as error:
             return Result(job=task.job, value=error)
+        except (RuntimeError, MemoryError) as error:  # torch's own, out of memory among them
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            value = WorkerError(
+                f"{task.name}: the generator failed ({reason}); try a smaller --size, "
+                "or --device cpu"
+            )
+            return Result(job=task.job, value=value)
 
     def status(self) -> ChunksUnderWay:
         """Frames encoded so far of each chunk under way."""

@@ -42,7 +42,7 @@ killed = []
 options = dict(shared=None, workers=2, cpus_per_worker=1)
 try:
     with session(num_cpus=2) as running:
-        assert running.started_here and running.cpus == 2 and running.nodes == 1
+        assert running.started_here and running.node_cpus == (2,)
         done = sorted(map_unordered(Echo, range(8), on_event=kill_first, **options))
         assert done == [(i, i) for i in range(8)], done
         for position, _ in map_unordered(Echo, itertools.count(), **options):

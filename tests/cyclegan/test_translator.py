@@ -114,11 +114,13 @@ def test_bf16_stays_within_two_levels_of_fp32() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])
-def test_cuda_stays_within_two_levels_of_the_cpu(precision: str) -> None:
+@pytest.mark.parametrize("size", [0, 32])
+def test_cuda_stays_within_two_levels_of_the_cpu(precision: str, size: int) -> None:
     network = generator(FastConfig(blocks=6, filters=16))
     batch = frames(11, 64, 96)
-    exact = Translator(network, device="cpu", precision="fp32")(batch).astype(int)
-    reduced = Translator(network, device="cuda", precision=precision)(batch)  # type: ignore[arg-type]
+    exact = Translator(network, device="cpu", precision="fp32", size=size)(batch).astype(int)
+    on_cuda = Translator(network, device="cuda", precision=precision, size=size)  # type: ignore[arg-type]
+    reduced = on_cuda(batch)
     assert np.abs(exact - reduced).mean() < 2
 
 

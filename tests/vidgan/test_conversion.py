@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import vidgan
+from cluster.session import Session
 from vidgan.errors import OutputError
 
 Pixels = NDArray[np.uint8]
@@ -71,7 +72,8 @@ def converted(
     ray_up: None,
 ) -> dict[str, tuple[Path, Path]]:
     """All films of the table through one command: name -> (source, output)."""
-    from vidgan.conversion import Options, convert_all
+    from vidgan.conversion import convert_all
+    from vidgan.options import Options
 
     sources = [make_film(name, **options) for name, options in FILMS.items()]
     folder = tmp_path_factory.mktemp("converted")
@@ -160,7 +162,8 @@ def test_a_photograph_and_a_folder_of_them(generator_file: Path, tmp_path: Path)
         Image.fromarray(rng.integers(0, 256, (33, 45, 3), np.uint8)).save(folder / name)
     (folder / "broken.jpg").write_bytes(b"\xff\xd8 not much of a picture")
 
-    from vidgan.conversion import Options, convert_all
+    from vidgan.conversion import convert_all
+    from vidgan.options import Options
 
     options = Options(weights=generator_file)
     report = convert_all([folder], tmp_path / "out", options)
@@ -186,3 +189,41 @@ def test_an_existing_output_is_kept_unless_told_otherwise(
     assert output.read_bytes() == b"precious"
     vidgan.convert(source, output, weights=generator_file, overwrite=True)
     assert output.stat().st_size > 1000
+
+
+def test_chunks_of_other_settings_are_not_used_again(
+    make_film: MakeFilm, generator_file: Path, tmp_path: Path
+) -> None:
+    from vidgan.choice import choose_model, digest
+    from vidgan.crew import share_out
+    from vidgan.options import Options
+
+    crew = share_out(
+        Session(address="", cpus=2, gpus=0, node_cpus=(2,), started_here=True),
+        workers=None,
+        device="auto",
+    )
+    digests = set()
+    for options in (
+        Options(weights=generator_file),
+        Options(weights=generator_file, size=32),
+        Options(weights=generator_file, precision="bf16"),
+        Options(weights=generator_file, precision="fp32"),
+    ):
+        digests.add(digest(choose_model(options).recipe(crew, options.precision)))
+    assert len(digests) == 3, "auto is one of fp32 and bf16, and the same as naming it"
+
+
+def test_several_inputs_make_their_output_folder(
+    make_film: MakeFilm, generator_file: Path, tmp_path: Path
+) -> None:
+    from vidgan.conversion import convert_all
+    from vidgan.options import Options
+
+    sources = [make_film("closed_gops.mp4"), make_film("rotated.mp4", rotation=0, frames=20)]
+    report = convert_all(sources, tmp_path / "new" / "out", Options(weights=generator_file))
+    assert not report.failures
+    assert {path.name for path in (tmp_path / "new/out").iterdir()} == {
+        "closed_gops.mp4",
+        "rotated.mp4",
+    }

@@ -14,7 +14,8 @@ import pytest
 
 import vidgan
 from cluster.actor import Event, WorkerLost, WorkerStarted
-from vidgan.conversion import Options, convert_all
+from vidgan.conversion import convert_all
+from vidgan.options import Options
 from vidgan.progress import Silent
 
 MakeFilm = Callable[..., Path]

@@ -121,3 +121,21 @@ def test_a_half_written_file_of_a_crash_is_swept_away(tmp_path: Path) -> None:
     with Ledger(tmp_path / "ledger") as ledger:
         assert ledger.read("key") is None
     assert not (tmp_path / "ledger").exists()
+
+
+def test_what_others_keep_in_the_folder_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "ledger"
+    folder.mkdir()
+    (folder / "precious.txt").write_text("mine")
+    with Ledger(folder) as ledger:
+        ledger.write("key", ENCODED)
+        ledger.clear()
+    assert [path.name for path in folder.iterdir()] == ["precious.txt"]
+
+
+def test_a_link_in_the_place_of_the_folder_is_not_followed(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "ledger").symlink_to(elsewhere)
+    with pytest.raises(OutputError, match="ledger"), Ledger(tmp_path / "ledger"):
+        pass

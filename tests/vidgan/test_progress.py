@@ -1,7 +1,9 @@
 """What the bar shows: never twice, never backwards."""
 
-from cluster.actor import Place
-from vidgan.progress import Tally
+import pytest
+
+from cluster.actor import Place, WorkerLost, WorkerStarted, WorkerStatus
+from vidgan.progress import Bar, Tally
 
 ONE, TWO = Place(pid=1, node="a"), Place(pid=2, node="a")
 
@@ -26,3 +28,17 @@ def test_a_lost_worker_does_not_turn_the_bar_back() -> None:
     assert tally.frames == 10
     tally.done((0, 0), 16)
     assert tally.frames == 16
+
+
+def test_the_bar_keeps_off_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    bar = Bar()
+    bar.start(10)
+    bar.hear(WorkerStarted(ONE))
+    bar.hear(WorkerStatus(ONE, {(0, 0): 3}))
+    bar.hear(WorkerLost(ONE, "killed by the system"))
+    bar.done((0, 0), 10)
+    bar.stop()
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "killed by the system" in printed.err
+    assert "10/10" in printed.err

@@ -1,0 +1,88 @@
+"""Which generator a conversion uses, and how: settled once, in the driver, for all workers."""
+
+import hashlib
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+
+from cyclegan.precision import DTYPES, Precision, resolve_dtype
+from cyclegan.weights import LoadedGenerator
+from vidgan import __version__
+from vidgan.crew import Crew
+from vidgan.errors import SettingsError
+from vidgan.models import find_model, read_model, run_size, weights_file
+from vidgan.options import Options
+from vidgan.tasks import Recipe, TranslatorSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A generator, what to call it, and the short side at which it sees frames."""
+
+    label: str
+    generator: LoadedGenerator
+    weights: bytes
+    size: int
+
+    def recipe(self, crew: Crew, precision: Precision) -> Recipe:
+        """What workers need; "auto" is settled here, so that they all compute alike."""
+        return Recipe(
+            generator=self.generator.config,
+            weights=self.weights,
+            translator=TranslatorSettings(
+                device=crew.device,
+                precision=_resolved(precision, crew.device),
+                size=self.size,
+            ),
+            lanes=crew.lanes,
+        )
+
+
+def choose_model(options: Options) -> Choice:
+    """Find and read the generator that the options name.
+
+    Raises:
+        VidganError: an unknown pair, or weights that are not a generator's.
+    """
+    if options.pair is not None:
+        model = find_model(options.pair)
+        path, label, size = model.path, options.pair, model.card.size
+    else:
+        assert options.weights is not None
+        path, label, size = _from_weights(options.weights, options)
+    generator = read_model(path)
+    weights = save(generator.network.state_dict())
+    return Choice(label, generator, weights, size if options.size is None else options.size)
+
+
+def _from_weights(weights: Path, options: Options) -> tuple[Path, str, int]:
+    path = weights_file(weights, options.direction or "a2b")
+    if not weights.is_dir():
+        return path, path.stem, 0
+    return path, f"{weights.resolve().name}.{path.stem}", run_size(weights)
+
+
+def digest(recipe: Recipe) -> bytes:
+    """Of all that decides what a frame becomes; a chunk made otherwise is not used again."""
+    facts = (
+        hashlib.sha256(recipe.weights).hexdigest(),
+        recipe.generator,
+        recipe.translator,
+        (__version__, version("torch"), version("av")),
+    )
+    return repr(facts).encode()
+
+
+def _resolved(precision: Precision, device: str) -> Precision:
+    try:
+        dtype = resolve_dtype(precision, torch.device(device))
+    except ValueError as exc:
+        raise SettingsError(f"--precision {precision}: {exc}") from exc
+    names: dict[torch.dtype, Precision] = {
+        dtype: name  # type: ignore[misc]
+        for name, dtype in DTYPES.items()
+    }
+    return names[dtype]

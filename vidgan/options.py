@@ -1,0 +1,58 @@
+"""All choices of a conversion, checked before anything is begun."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from cyclegan.precision import Precision
+from vidgan.errors import SettingsError
+from vidgan.models import Direction
+
+CHUNK_FRAMES = 64
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What `vidgan convert` can be told; None leaves a choice to the model, machine or container.
+
+    Raises:
+        SettingsError: a choice out of range, or two that contradict each other.
+    """
+
+    pair: str | None = None
+    weights: Path | None = None
+    direction: Direction | None = None
+    workers: int | None = None
+    device: str = "auto"
+    precision: Precision = "auto"
+    size: int | None = None
+    codec: str | None = None
+    crf: int | None = None
+    preset: str | None = None
+    chunk_frames: int = CHUNK_FRAMES
+    address: str | None = None
+    overwrite: bool = False
+    resume: bool = True
+
+    def __post_init__(self) -> None:
+        if (self.pair is None) == (self.weights is None):
+            raise SettingsError("say which model: either --pair NAME or --weights FILE")
+        if self.direction is not None and (self.weights is None or not self.weights.is_dir()):
+            raise SettingsError("--direction chooses one of a run's generators: give --weights RUN")
+        _check_choice("device", self.device, DEVICES)
+        _check_choice("precision", self.precision, get_args(Precision))
+        _check_choice("direction", self.direction or "a2b", get_args(Direction))
+        _check_least("workers", self.workers, 1)
+        _check_least("size", self.size, 0)
+        _check_least("chunk-frames", self.chunk_frames, 1)
+
+
+def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise SettingsError(f"--{name} {value}: choose one of {', '.join(allowed)}")
+
+
+def _check_least(name: str, value: int | None, least: int) -> None:
+    if value is not None and value < least:
+        raise SettingsError(f"--{name} {value}: must be {least} or more")
