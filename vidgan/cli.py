@@ -44,6 +44,9 @@ def one_line_errors(*, go_on: Callable[[], str] = str) -> Iterator[None]:
         _fail(str(error), status=2)
     except VidganError as error:
         _fail(str(error), status=1)
+    except BrokenPipeError:  # whoever read our output has gone
+        sys.stderr.close()
+        sys.exit(1)
     except OSError as error:  # of the system's, such as a name too long or too many open files
         where = f"{error.filename}: " if error.filename else ""
         _fail(
@@ -69,7 +72,7 @@ def model_options(command: F) -> F:
         click.option(
             "--direction",
             type=DIRECTION,
-            help="Which generator of a run  [default: a2b]",
+            help="Which generator of a run.  [default: a2b]",
         ),
     ]
     return _apply(command, options)

@@ -18,7 +18,7 @@ from vidgan.models import Direction
 from vidgan.options import CHUNK_FRAMES, Options
 from vidgan.progress import Progress, Silent
 from vidgan.report import Report
-from vidgan.tasks import Result, Task
+from vidgan.tasks import Recipe, Result, Task
 from vidgan.worker import FilmWorker
 
 
@@ -86,9 +86,10 @@ def convert_all(
     started = time.monotonic()
     progress = progress or Silent()
     choice = choose_model(options)
-    pieces = plan(inputs, output, choice.label)
+    pieces, failures = plan(inputs, output, choice.label)
     with contextlib.ExitStack() as held:
-        jobs, reports, failures = _open_jobs(pieces, options, held)
+        jobs, reports, refused = _open_jobs(pieces, options, held)
+        failures += refused
         crew = Crew.nobody()
         if jobs:
             crew = _run(jobs, choice, options, progress, held)
@@ -135,39 +136,58 @@ def _run(
     progress: Progress,
     held: contextlib.ExitStack,
 ) -> Crew:
+    """Do all jobs; one whose part brings workers down fails, and the others go on without it."""
     progress.start(sum(job.frames_expected for job in jobs))
     held.callback(progress.stop)
     try:
         cluster = held.enter_context(session(address=options.address, preload=("vidgan.worker",)))
-        crew = share_out(cluster, workers=options.workers, device=options.device)
-        recipe = choice.recipe(crew, options.precision)
-        origin: list[int] = []
-        results = map_unordered(
-            FilmWorker,
-            _tasks(jobs, digest(recipe), origin, progress),
-            shared=recipe,
-            workers=crew.workers,
-            cpus_per_worker=crew.cpus_per_worker,
-            gpus_per_worker=crew.gpus_per_worker,
-            on_event=progress.hear,
-        )
-        with contextlib.closing(results):
-            for _, result in results:
-                _take(jobs[result.job], result, progress)
-    except PoisonItemError as error:
-        source = jobs[origin[error.position]].piece.source
-        raise WorkerError(
-            f"{source}: one part of it brought down its worker {error.attempts} times "
-            f"({error.reason}); what is finished is kept: try a smaller --size or fewer --workers, "
-            "or leave this file out"
-        ) from error
     except ClusterError as error:
         raise WorkerError(str(error)) from error
+    crew = share_out(cluster, workers=options.workers, device=options.device)
+    recipe = choice.recipe(crew, options.precision)
+    while waiting := [job for job in jobs if job.error is None and job.report is None]:
+        for job in waiting:
+            job.restart()
+        origin: list[Job] = []
+        try:
+            _map(waiting, recipe, crew, origin, progress)
+            break
+        except PoisonItemError as error:
+            _fail(
+                origin[error.position],
+                WorkerError(
+                    f"one part of it brought down its worker {error.attempts} times "
+                    f"({error.reason}): try a smaller --size or fewer --workers; "
+                    "what is finished is kept"
+                ),
+            )
+        except ClusterError as error:
+            for job in waiting:
+                _fail(job, WorkerError(str(error)))
     return crew
 
 
+def _map(
+    jobs: Sequence[Job], recipe: Recipe, crew: Crew, origin: list[Job], progress: Progress
+) -> None:
+    """Hand all tasks to the workers, and take the results as they come."""
+    by_number = {job.number: job for job in jobs}
+    results = map_unordered(
+        FilmWorker,
+        _tasks(jobs, digest(recipe), origin, progress),
+        shared=recipe,
+        workers=crew.workers,
+        cpus_per_worker=crew.cpus_per_worker,
+        gpus_per_worker=crew.gpus_per_worker,
+        on_event=progress.hear,
+    )
+    with contextlib.closing(results):
+        for _, result in results:
+            _take(by_number[result.job], result, progress)
+
+
 def _tasks(
-    jobs: Sequence[Job], settings: bytes, origin: list[int], progress: Progress
+    jobs: Sequence[Job], settings: bytes, origin: list[Job], progress: Progress
 ) -> Iterator[Task]:
     """All tasks of all jobs, in order; `origin` notes which job each came from.
 
@@ -178,7 +198,7 @@ def _tasks(
             for task in job.tasks(settings, progress.reused):
                 if job.error is not None:
                     break
-                origin.append(job.number)
+                origin.append(job)
                 yield task
         except VidganError as error:
             _fail(job, error)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidgan.errors import InputError, SettingsError
+from vidgan.errors import InputError, SettingsError, VidganError
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm"})
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
@@ -27,19 +27,28 @@ class Piece:
         return self.source.suffix.lower() in IMAGE_SUFFIXES
 
 
-def plan(inputs: Sequence[Path], output: Path | None, label: str) -> list[Piece]:
+def plan(
+    inputs: Sequence[Path], output: Path | None, label: str
+) -> tuple[list[Piece], list[VidganError]]:
     """Where each input goes: `clip.mp4` to `clip.LABEL.mp4` beside it, or to `output`.
 
     Folders are walked and keep their structure; results of an earlier try that lie in them are not
     taken for inputs. With one input file `output` is a file, unless it
     is a folder already; otherwise it is a folder.
 
+    Gives the pieces, and what is wrong with inputs that yield none (a folder without media).
+
     Raises:
-        InputError: a folder without media.
         SettingsError: two inputs would be written to the same output, or one over an input.
     """
     into_folder = output is not None and (len(inputs) > 1 or inputs[0].is_dir() or output.is_dir())
-    pieces = [piece for path in inputs for piece in _pieces(path, output, label, into_folder)]
+    pieces: list[Piece] = []
+    failures: list[VidganError] = []
+    for path in inputs:
+        try:
+            pieces += _pieces(path, output, label, into_folder)
+        except InputError as error:
+            failures.append(error)
     sources = {piece.source.resolve() for piece in pieces}
     first: dict[Path, Piece] = {}
     for piece in pieces:
@@ -55,7 +64,7 @@ def plan(inputs: Sequence[Path], output: Path | None, label: str) -> list[Piece]
                 f"{other} and {piece.source} would both be written to {piece.output}: "
                 "convert them apart"
             )
-    return list(first.values())  # an input named twice is converted once
+    return list(first.values()), failures  # an input named twice is converted once
 
 
 def _pieces(path: Path, output: Path | None, label: str, into_folder: bool) -> Iterator[Piece]:

@@ -21,9 +21,6 @@ from vidgan.media.types import EncodedChunk, EncoderSettings, Film
 from vidgan.options import Options
 from vidgan.tasks import FilmTask, ImageTask, Result
 
-LOST_NAMED = 20
-"""Lost frames are all counted; this many are named one by one."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileReport:
@@ -36,6 +33,8 @@ class FileReport:
     chunks_reused: int = 0
     audio_streams: int = 0
     frames_lost: int = 0
+    lost_at: tuple[float, ...] = ()
+    """Seconds at which a frame was damaged beyond decoding."""
     warnings: tuple[str, ...] = ()
     skipped: bool = False
     """It was there already."""
@@ -61,16 +60,20 @@ class FilmJob:
         check_output(self.film, piece.output, self.encoder, overwrite=options.overwrite)
         self.frames_expected = self.film.frames_declared or _estimated_frames(self.film)
         self._options = options
-        self._reader = ChunkReader(self.film, frames_per_chunk=options.chunk_frames)
+        self._ledger = Ledger(piece.output.with_name(piece.output.name + ".vidgan"))
+        self._clear_first = not options.resume
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what was read and handed out; what is in the ledger stays."""
+        self.close()
+        self._reader = ChunkReader(self.film, frames_per_chunk=self._options.chunk_frames)
         self._keys: list[str] = []
         self._expected: list[int] = []
         self._lost: list[int] = []
         self._outstanding = 0
         self._reused = 0
         self._read = False
-        self._ledger = Ledger(piece.output.with_name(piece.output.name + ".vidgan")).__enter__()
-        if not options.resume:
-            self._ledger.clear()
 
     @property
     def complete(self) -> bool:
@@ -84,6 +87,10 @@ class FilmJob:
         told the frames of each chunk that is in the ledger already.
         """
         settings += repr(self.encoder).encode()
+        self._ledger.__enter__()
+        if self._clear_first:
+            self._ledger.clear()
+            self._clear_first = False
         for chunk in self._reader:
             key = chunk_key(chunk, self.film.video, settings)
             self._keys.append(key)
@@ -125,6 +132,7 @@ class FilmJob:
             overwrite=self._options.overwrite,
         )
         self._ledger.clear()
+        self.close()
         missing = self._reader.missing_frames
         warnings = dict.fromkeys((*self.film.warnings, *self._reader.warnings, *report.warnings))
         return FileReport(
@@ -135,6 +143,9 @@ class FilmJob:
             chunks_reused=self._reused,
             audio_streams=report.audio_streams,
             frames_lost=len(self._lost) + missing,
+            lost_at=tuple(
+                round(float(pts * self.film.video.time_base), 3) for pts in sorted(self._lost)
+            ),
             warnings=(*warnings, *self._name_lost()),
         )
 
@@ -153,15 +164,23 @@ class FilmJob:
             yield chunk
 
     def _name_lost(self) -> Iterator[str]:
+        """One line that names every lost frame, those in a row as a range."""
         if not self._lost:
             return
-        base = self.film.video.time_base
-        named = ", ".join(f"{float(pts * base):.3f}" for pts in sorted(self._lost)[:LOST_NAMED])
-        more = f" and {len(self._lost) - LOST_NAMED} more" if len(self._lost) > LOST_NAMED else ""
-        yield (
-            f"{self.piece.source}: {len(self._lost)} damaged frame{'s' * (len(self._lost) > 1)} "
-            f"cannot be decoded; lost at (seconds) {named}{more}"
-        )
+        place = {pts: number for number, pts in enumerate(self._expected)}
+        runs: list[list[int]] = []
+        for pts in sorted(self._lost):
+            if runs and place[pts] == place[runs[-1][-1]] + 1:
+                runs[-1].append(pts)
+            else:
+                runs.append([pts])
+        named = ", ".join(self._name_run(run) for run in runs)
+        count = f"{len(self._lost)} damaged frame{'s' * (len(self._lost) > 1)}"
+        yield f"{self.piece.source}: {count} cannot be decoded; lost at (seconds) {named}"
+
+    def _name_run(self, run: list[int]) -> str:
+        first, last = (f"{float(pts * self.film.video.time_base):.3f}" for pts in (run[0], run[-1]))
+        return first if len(run) == 1 else f"{first} to {last} ({len(run)})"
 
 
 class ImageJob:
@@ -188,6 +207,10 @@ class ImageJob:
             )
         self._overwrite = options.overwrite
         check_place(piece.source, piece.output, overwrite=self._overwrite)
+
+    def restart(self) -> None:
+        """Forget the result."""
+        self._data = None
 
     @property
     def complete(self) -> bool:

@@ -70,6 +70,8 @@ class Ledger:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._lock is None:
+            return
         with contextlib.suppress(OSError):  # not empty: what is in it is for the next try
             self.folder.rmdir()
         self._unlock()

@@ -56,6 +56,7 @@ class Report:
             "chunks": sum(file.chunks for file in self.files),
             "chunks_reused": sum(file.chunks_reused for file in self.files),
             "frames_lost": sum(file.frames_lost for file in self.files),
+            "lost_at": [second for file in self.files for second in file.lost_at],
             "skipped": [str(file.output) for file in self.files if file.skipped],
             "warnings": list(self.warnings),
             "failures": [str(failure) for failure in self.failures],

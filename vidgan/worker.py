@@ -45,9 +45,14 @@ class FilmWorker:
         network = build_generator(recipe.generator)
         network.load_state_dict(load(recipe.weights))
         settings = recipe.translator
-        self._translator = Translator(
-            network, device=settings.device, precision=settings.precision, size=settings.size
-        )
+        try:
+            self._translator = Translator(
+                network, device=settings.device, precision=settings.precision, size=settings.size
+            )
+        except (RuntimeError, ValueError) as error:
+            raise WorkerError(
+                f"--device {settings.device}: a worker cannot use it ({error}); choose --device cpu"
+            ) from error
         # OpenMP keeps the number of threads for each calling thread by itself.
         self._lanes = ThreadPoolExecutor(
             recipe.lanes, "lane", initializer=torch.set_num_threads, initargs=(1,)

@@ -134,3 +134,29 @@ def test_two_conversions_of_one_output_do_not_mix(
     assert len(failures) == 1
     assert "another conversion" in failures[0]
     assert output.read_bytes() == undisturbed
+
+
+class KillAtStart(Silent):
+    """Kills workers as soon as they are ready, the first `number` of them."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+
+    def hear(self, event: Event) -> None:
+        if isinstance(event, WorkerStarted) and self.left:
+            self.left -= 1
+            os.kill(event.place.pid, signal.SIGKILL)
+
+
+def test_a_part_that_kills_its_workers_fails_its_own_film_alone(
+    make_film: MakeFilm, generator_file: Path, tmp_path: Path, ray_up: None
+) -> None:
+    films = [make_film(f"poison{number}.mp4", frames=12) for number in range(2)]
+    # Both films' tasks are lost with the first worker, then each is tried alone, in turns: the
+    # fourth death is the third of the first film's task.
+    options = Options(weights=generator_file, workers=1)
+    report = convert_all(films, tmp_path / "out", options, KillAtStart(4))
+    assert len(report.failures) == 1
+    assert "poison0.mp4: one part of it brought down its worker 3 times" in str(report.failures[0])
+    assert [file.output.name for file in report.files] == ["poison1.mp4"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["poison1.mp4"]

@@ -15,31 +15,31 @@ def _touch(*paths: Path) -> None:
 
 
 def test_without_output_the_result_lies_beside_the_input(tmp_path: Path) -> None:
-    (piece,) = plan([tmp_path / "clip.one.mp4"], None, "summer2winter")
+    ((piece,), _) = plan([tmp_path / "clip.one.mp4"], None, "summer2winter")
     assert piece.output == tmp_path / "clip.one.summer2winter.mp4"
 
 
 def test_output_is_a_file_for_one_input_unless_it_is_a_folder(tmp_path: Path) -> None:
     clip = tmp_path / "clip.mp4"
-    assert plan([clip], tmp_path / "out.mkv", "x")[0].output == tmp_path / "out.mkv"
+    assert plan([clip], tmp_path / "out.mkv", "x")[0][0].output == tmp_path / "out.mkv"
     (tmp_path / "out").mkdir()
-    assert plan([clip], tmp_path / "out", "x")[0].output == tmp_path / "out" / "clip.mp4"
+    assert plan([clip], tmp_path / "out", "x")[0][0].output == tmp_path / "out" / "clip.mp4"
 
 
 def test_folders_keep_their_structure_and_hold_films_and_images(tmp_path: Path) -> None:
     _touch(tmp_path / "in/a.mp4", tmp_path / "in/deep/er/b.JPG", tmp_path / "in/notes.txt")
-    pieces = plan([tmp_path / "in"], tmp_path / "out", "x")
+    pieces, _ = plan([tmp_path / "in"], tmp_path / "out", "x")
     assert [piece.output for piece in pieces] == [
         tmp_path / "out/a.mp4",
         tmp_path / "out/deep/er/b.JPG",
     ]
     assert [piece.is_image for piece in pieces] == [False, True]
-    beside = plan([tmp_path / "in"], None, "x")
+    beside, _ = plan([tmp_path / "in"], None, "x")
     assert beside[0].output == tmp_path / "in.x" / "a.mp4"
 
 
 def test_several_inputs_go_into_a_folder(tmp_path: Path) -> None:
-    pieces = plan([tmp_path / "a.mp4", tmp_path / "b.png"], tmp_path / "out", "x")
+    pieces, _ = plan([tmp_path / "a.mp4", tmp_path / "b.png"], tmp_path / "out", "x")
     assert [piece.output for piece in pieces] == [tmp_path / "out/a.mp4", tmp_path / "out/b.png"]
 
 
@@ -49,10 +49,12 @@ def test_two_inputs_for_one_output_are_refused(tmp_path: Path) -> None:
         plan(inputs, tmp_path / "out", "x")
 
 
-def test_a_folder_without_media_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_media_is_named_and_stops_no_other(tmp_path: Path) -> None:
     _touch(tmp_path / "in/notes.txt")
-    with pytest.raises(InputError, match="no films or images"):
-        plan([tmp_path / "in"], None, "x")
+    pieces, failures = plan([tmp_path / "in", tmp_path / "a.mp4"], tmp_path / "out", "x")
+    assert [piece.source.name for piece in pieces] == ["a.mp4"]
+    assert [type(failure) for failure in failures] == [InputError]
+    assert "no films or images" in str(failures[0])
 
 
 def test_results_that_lie_among_the_inputs_are_no_inputs(
@@ -61,9 +63,9 @@ def test_results_that_lie_among_the_inputs_are_no_inputs(
     _touch(tmp_path / "in/a.mp4", tmp_path / "in/out/a.mp4", tmp_path / "in/outer/b.mp4")
     monkeypatch.chdir(tmp_path / "in")
     for source, output in ((".", "out"), (tmp_path / "in", "out"), ("../in", tmp_path / "in/out")):
-        pieces = plan([Path(source)], Path(output), "x")
+        pieces, _ = plan([Path(source)], Path(output), "x")
         assert [piece.source.resolve().name for piece in pieces] == ["a.mp4", "b.mp4"]
-    (first, *_) = plan([Path()], None, "x")
+    ((first, *_), _) = plan([Path()], None, "x")
     assert first.output == tmp_path / "in.x/a.mp4"
 
 
@@ -84,5 +86,5 @@ def test_an_input_is_never_written_to(tmp_path: Path) -> None:
 def test_an_input_named_twice_is_converted_once(tmp_path: Path) -> None:
     _touch(tmp_path / "a.mp4")
     (tmp_path / "deep").mkdir()
-    pieces = plan([tmp_path / "a.mp4", tmp_path / "deep/../a.mp4"], None, "x")
+    pieces, _ = plan([tmp_path / "a.mp4", tmp_path / "deep/../a.mp4"], None, "x")
     assert [piece.source for piece in pieces] == [tmp_path / "a.mp4"]

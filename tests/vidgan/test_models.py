@@ -17,7 +17,7 @@ from cyclegan import Translator, load_generator
 from cyclegan.checkpoint import save_generator
 from cyclegan.config import DiscriminatorConfig, ResnetConfig
 from cyclegan.networks import PatchDiscriminator, build_generator, init_weights
-from vidgan.models import PACKAGE_MODELS, Card, find_model, run_size
+from vidgan.models import PACKAGE_MODELS, Card, find_model, list_models, run_size
 
 Command = Callable[..., Any]
 
@@ -279,3 +279,8 @@ def test_the_bundled_models_are_small() -> None:
     files = list(PACKAGE_MODELS.glob("*.safetensors"))
     assert sum(path.stat().st_size for path in files) < BUNDLED_BYTES
     assert {path.stem for path in files} == {path.stem for path in PACKAGE_MODELS.glob("*.json")}
+
+
+def test_the_package_brings_its_two_models() -> None:
+    bundled = {model.card.name for model in list_models() if model.bundled}
+    assert bundled >= {"summer2winter", "winter2summer"}

@@ -59,7 +59,7 @@ def join(
 ) -> JoinReport:
     """Write the film: the encoded pictures, and all else as it is in the source.
 
-    The file is written as `<output>.part` beside the output, brought to the disk, read back and
+    The file is written as `<output>.vidgan.part` beside the output, brought to the disk, read back and
     compared, and only then given its name; after a failure nothing is left behind.
 
     Args:
@@ -77,7 +77,7 @@ def join(
     check_place(film.path, output, overwrite=overwrite)
     timeline = survey(chunks())
     check_complete(timeline, expected)
-    part = output.with_name(output.name + ".part")
+    part = output.with_name(output.name + ".vidgan.part")  # nobody else's name
     with _whole_or_nothing(part, output):
         target = Target(film=film, settings=settings, output=output)
         report = _write(target, chunks(), timeline, part)

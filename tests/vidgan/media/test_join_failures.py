@@ -117,7 +117,7 @@ def test_interrupt_leaves_nothing(film: Any, tmp_path: Path) -> None:
         calls += 1
         yield film.chunks[0]
         if calls == 2:
-            assert (tmp_path / "out.mp4.part").exists()
+            assert (tmp_path / "out.mp4.vidgan.part").exists()
             raise KeyboardInterrupt
         yield from film.chunks[1:]
 
