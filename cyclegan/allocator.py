@@ -16,8 +16,8 @@ def keep_freed_memory() -> bool:
     By default glibc maps blocks of some MB anew for each use, and the system clears them page by
     page: 5,000 page faults a frame of 256x256 in our small generator, a fifth of its time on a
     CPU. All threads then share one heap: those that glibc gives to threads end at 64 MB, and what
-    one lane frees another could not use. The process then stays as large as its largest moment. True where it took effect; other C
-    libraries have no such switch.
+    one lane frees another could not use. The process then stays as large as its largest moment.
+    True where it took effect; other C libraries have no such switch.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

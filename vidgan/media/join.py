@@ -59,8 +59,8 @@ def join(
 ) -> JoinReport:
     """Write the film: the encoded pictures, and all else as it is in the source.
 
-    The file is written as `<output>.vidgan.part` beside the output, brought to the disk, read back and
-    compared, and only then given its name; after a failure nothing is left behind.
+    The file is written as `<output>.vidgan.part` beside the output, brought to the disk, read back
+    and compared, and only then given its name; after a failure nothing is left behind.
 
     Args:
         film: the source.
