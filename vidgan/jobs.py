@@ -61,6 +61,8 @@ class FilmJob:
         self.frames_expected = self.film.frames_declared or _estimated_frames(self.film)
         self._options = options
         self._ledger = Ledger(piece.output.with_name(piece.output.name + ".vidgan"))
+        with self._ledger:  # can it be made, and is nobody at it: better known before any work
+            pass
         self._clear_first = not options.resume
         self.restart()
 

@@ -12,7 +12,7 @@ if sys.argv[1] == "keep" and not keep_freed_memory():
     sys.exit("no such switch")
 def use():
     torch.empty(8 << 20, dtype=torch.uint8).fill_(1)
-for _ in range(5): use()
+for _ in range(15): use()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(20): use()
 print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 20)

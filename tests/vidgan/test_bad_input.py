@@ -440,7 +440,13 @@ def test_a_damaged_film_is_converted_and_each_lost_frame_counted(
         assert warning.endswith(f"missing (seconds) {spans}")
     else:
         times = {round(number / 24, 3) for number in range(FRAMES)}
-        named = {float(time) for time in warning.rpartition("(seconds) ")[2].split(", ")}
+        named: set[float] = set()
+        for run in warning.rpartition("(seconds) ")[2].split(", "):
+            first, _, rest = run.partition(" to ")
+            last, _, number = rest.partition(" ")
+            times_in_run = {t for t in times if float(first) <= t <= float(last or first)}
+            assert number in ("", f"({len(times_in_run)})")
+            named |= times_in_run
         assert len(named) == lost
         assert named == times - {round(time - out[0], 3) for time in out}
 
