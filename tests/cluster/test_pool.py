@@ -133,7 +133,7 @@ class Halfway(Meeting):
     """Its item is done once its status has been asked for again: the first answer is out then."""
 
     def __init__(self, shared: None) -> None:
-        self.times = 0
+        self.times = self.item = 0
         self.asked_again = threading.Event()
 
     def process(self, item: int) -> int:
@@ -142,7 +142,7 @@ class Halfway(Meeting):
         return item
 
     def status(self) -> object:
-        self.times += 1
+        self.times += self.item == 7  # it may be asked before the item is there
         if self.times == 2:
             self.asked_again.set()
         return f"half of {self.item}"
@@ -187,7 +187,7 @@ def test_a_busy_worker_is_heard_before_its_item_is_done() -> None:
         Halfway, [7], shared=None, workers=1, cpus_per_worker=1, on_event=heard.append
     )
     assert list(results) == [(0, 7)]
-    assert {e.status for e in heard if isinstance(e, WorkerStatus)} == {"half of 7"}
+    assert {e.status for e in heard if isinstance(e, WorkerStatus)} >= {"half of 7"}
 
 
 def test_more_workers_than_fit_share_what_there_is() -> None:
