@@ -75,7 +75,7 @@ def test_packages_import_to_the_left_alone(package: str, forbidden: set[str]) ->
 
 @pytest.mark.parametrize(
     ("library", "home"),
-    [("av", "vidgan.media."), ("click", "vidgan.cli"), ("ray", "nothing in vidgan")],
+    [("av", "vidgan.media."), ("click", "vidgan.cli."), ("ray", "nothing in vidgan")],
 )
 def test_one_place_in_vidgan_deals_with_each_library(library: str, home: str) -> None:
     users = [name for name, path in sources("vidgan").items() if library in imported_by(path)]
@@ -114,7 +114,7 @@ def test_naming_a_package_loads_nothing_heavy(package: str) -> None:
 
 def test_the_command_line_parses_without_anything_heavy() -> None:
     loaded = loaded_after(
-        "from vidgan.cli import cli\n"
+        "from vidgan.cli.commands import cli\n"
         "for arguments in (['--help'], ['convert', '--help'], ['--version']):\n"
         "    cli(arguments, standalone_mode=False)"
     )

@@ -409,7 +409,7 @@ def vidgan_command(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
 
     What is not an exit status, a traceback that is, fails the test.
     """
-    from vidgan.cli import cli
+    from vidgan.cli.commands import cli
 
     def run(*arguments: object) -> Outcome:
         capfd.readouterr()

@@ -399,7 +399,7 @@ def converted(
 ) -> Converted:
     from click.testing import CliRunner
 
-    from vidgan.cli import cli
+    from vidgan.cli.commands import cli
 
     folder = tmp_path_factory.mktemp("converted") / "out"
     command = ["convert", damaged(""), "-o", folder, "--weights", generator_file]

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 import vidgan
-from vidgan.cli import cli
+from vidgan.cli.commands import cli
 
 MakeFilm = Callable[..., Path]
 Command = Callable[..., Any]

@@ -1,0 +1,72 @@
+"""`vidgan convert`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vidgan.cli.errors import one_line_errors, say_error
+from vidgan.cli.options import COUNT, FILE, encoder_options, machine_options, model_options
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="INPUT...")
+@click.option("-o", "--output", type=FILE, help="A file for one input, else a folder.")
+@model_options
+@machine_options
+@click.option(
+    "--size",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Short side at which the generator sees a frame; 0 is native.  [default: the model's]",
+)
+@encoder_options
+@click.option(
+    "--chunk-frames",
+    type=COUNT,
+    default=64,
+    show_default=True,
+    metavar="N",
+    help="Frames in one piece of work.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+@click.option("--no-resume", is_flag=True, help="Do not use what an earlier try has finished.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object when done.")
+@click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
+def convert(
+    inputs: tuple[Path, ...],
+    output: Path | None,
+    *,
+    no_resume: bool,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Translate films, photographs, or folders of them.
+
+    Without -o, clip.mp4 becomes clip.NAME.mp4 beside it.
+    """
+    with one_line_errors(go_on=lambda: "run the same command again to go on from here"):
+        from vidgan.conversion import convert_all  # noqa: PLC0415 - brings in torch, Ray
+        from vidgan.options import Options  # noqa: PLC0415
+        from vidgan.progress import Bar, Silent  # noqa: PLC0415
+
+        report = convert_all(
+            inputs,
+            output,
+            Options(resume=not no_resume, **options),
+            Silent() if quiet else Bar(),
+        )
+        for warning in report.warnings:
+            click.echo(f"warning: {warning}", err=True)
+        for failure in report.failures:
+            say_error(failure)
+        if as_json:
+            click.echo(json.dumps(report.to_json()))
+        elif not quiet:
+            for line in report.lines():
+                click.echo(line, err=True)
+    if report.failures:
+        sys.exit(1)

@@ -1,0 +1,44 @@
+"""Named errors and interrupts as one line on standard error and an exit status."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from vidgan.errors import SettingsError, VidganError
+
+
+@contextmanager
+def one_line_errors(*, go_on: Callable[[], str] = str) -> Iterator[None]:
+    """Turn named errors into one line on standard error and the right exit status.
+
+    `go_on` says, after an interrupt, how to go on.
+    """
+    try:
+        yield
+    except SettingsError as error:
+        _fail(str(error), status=2)
+    except VidganError as error:
+        _fail(str(error), status=1)
+    except BrokenPipeError:  # whoever read our output has gone
+        sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:  # of the system's, such as a name too long or too many open files
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(
+            f"{where}{error.strerror or error}; check names, permissions and the room on the disk",
+            status=1,
+        )
+    except KeyboardInterrupt:
+        _fail("; ".join(filter(None, ("interrupted", go_on()))), status=130)
+
+
+def say_error(error: object) -> None:
+    """One line on standard error."""
+    click.echo(f"vidgan: {' '.join(str(error).split())}", err=True)
+
+
+def _fail(message: str, *, status: int) -> None:
+    say_error(message)
+    sys.exit(status)

@@ -1,0 +1,90 @@
+"""`vidgan models` and its subcommands."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vidgan.cli.errors import one_line_errors
+from vidgan.cli.options import DIRECTION, FILE
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def models(context: click.Context) -> None:
+    """List, show, import, export and fetch models."""
+    if context.invoked_subcommand is None:
+        context.invoke(models_list)
+
+
+@models.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+def models_list(*, as_json: bool) -> None:
+    """All models by name."""
+    with one_line_errors():
+        from vidgan.models import list_models  # noqa: PLC0415
+
+        found = list_models()
+        if as_json:
+            click.echo(json.dumps([model.to_json() for model in found]))
+            return
+        width = max((len(model.card.name) for model in found), default=0)
+        for model in found:
+            click.echo(f"{model.card.name:<{width}}  {model.card.summary}")
+
+
+@models.command("show")
+@click.argument("name")
+def models_show(name: str) -> None:
+    """A model's card: data, training, what it looks like, limits."""
+    with one_line_errors():
+        from vidgan.models import find_model  # noqa: PLC0415
+
+        for key, value in find_model(name).to_json().items():
+            click.echo(f"{key}: {value}")
+
+
+@models.command("import")
+@click.argument("source", type=FILE, metavar="FILE|RUN")
+@click.option("--name", required=True, help="What --pair will call it.")
+@click.option(
+    "--direction",
+    type=DIRECTION,
+    default="a2b",
+    show_default=True,
+    help="Which generator of a run.",
+)
+@click.option("--size", type=click.IntRange(min=0), help="Short side at which it sees frames.")
+@click.option("--overwrite", is_flag=True, help="Replace a model of this name.")
+def models_import(source: Path, **options: Any) -> None:
+    """Keep a generator under a name: any public CycleGAN .pth, our safetensors, or a run."""
+    with one_line_errors():
+        from vidgan.models import import_model  # noqa: PLC0415
+
+        model = import_model(source, **options)
+        click.echo(f"{model.card.name}: kept as {model.path}")
+
+
+@models.command("export")
+@click.argument("name")
+@click.argument("target", type=FILE, metavar="FILE")
+def models_export(name: str, target: Path) -> None:
+    """Copy a model to a file: .safetensors, or .pth for the public CycleGAN code."""
+    with one_line_errors():
+        from vidgan.models import export_model  # noqa: PLC0415
+
+        export_model(name, target)
+        click.echo(f"{target}: written")
+
+
+@models.command("pull")
+@click.argument("name")
+@click.option("--from", "url", required=True, metavar="URL", help="An https:// or file:// address.")
+def models_pull(name: str, url: str) -> None:
+    """Download a generator, check it, and keep it under a name."""
+    with one_line_errors():
+        from vidgan.download import pull_model  # noqa: PLC0415
+
+        model = pull_model(name, url)
+        click.echo(f"{model.card.name}: kept as {model.path}")

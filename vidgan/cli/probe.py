@@ -1,0 +1,25 @@
+"""`vidgan probe`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from vidgan.cli.errors import one_line_errors
+from vidgan.cli.options import FILE
+
+
+@click.command()
+@click.argument("source", type=FILE, metavar="INPUT")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def probe(source: Path, *, as_json: bool) -> None:
+    """Say what is in a film, and what a conversion would do with it."""
+    with one_line_errors():
+        from vidgan.description import film_to_json, film_to_lines  # noqa: PLC0415 - brings in av
+        from vidgan.media.probe import probe as probe_film  # noqa: PLC0415
+
+        film = probe_film(source)
+        if as_json:
+            click.echo(json.dumps(film_to_json(film)))
+        else:
+            click.echo("\n".join(film_to_lines(film)))
