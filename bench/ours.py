@@ -8,14 +8,14 @@ from pathlib import Path
 from cluster.actor import Event, WorkerStarted
 from cluster.session import session
 from vidgan.conversion import convert_all
-from vidgan.media.chunks import read_chunks
+from vidgan.media.chunks import CHUNK_FRAMES, read_chunks
 from vidgan.media.decode import decode_chunk
 from vidgan.media.encode import ChunkEncoder
 from vidgan.media.encoders import encoder_settings
 from vidgan.media.probe import probe
 from vidgan.media.types import RgbFrame
-from vidgan.options import CHUNK_FRAMES, Options
-from vidgan.progress import Silent
+from vidgan.options import Options
+from vidgan.progress import Progress
 
 SETTLING_SECONDS = 6.0
 """After Ray's start its waiting processes still import torch."""
@@ -47,7 +47,7 @@ class Timing:
         return self.frames / (self.working + self.joining)
 
 
-class _Stopwatch(Silent):
+class _Stopwatch(Progress):
     def __init__(self) -> None:
         self.workers: list[float] = []
         self.joined = 0.0

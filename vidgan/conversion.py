@@ -14,9 +14,10 @@ from vidgan.crew import Crew, share_out
 from vidgan.errors import SettingsError, VidganError, WorkerError
 from vidgan.inputs import Piece, plan
 from vidgan.jobs import FileReport, Job, open_job
+from vidgan.media.chunks import CHUNK_FRAMES
 from vidgan.models import Direction
-from vidgan.options import CHUNK_FRAMES, Options
-from vidgan.progress import Progress, Silent
+from vidgan.options import Options
+from vidgan.progress import Progress
 from vidgan.report import Report
 from vidgan.tasks import Recipe, Result, Task
 from vidgan.worker import FilmWorker
@@ -84,11 +85,12 @@ def convert_all(
         KeyboardInterrupt: interrupted; finished chunks are kept.
     """
     started = time.monotonic()
-    progress = progress or Silent()
+    progress = progress or Progress()
     choice = choose_model(options)
     pieces, failures = plan(inputs, output, choice.label)
     with contextlib.ExitStack() as held:
-        jobs, reports, refused = _open_jobs(pieces, options, held)
+        held.callback(progress.stop)
+        jobs, reports, refused = _open_jobs(pieces, options, progress, held)
         failures += refused
         crew = Crew.nobody()
         if jobs:
@@ -108,14 +110,16 @@ def convert_all(
 
 
 def _open_jobs(
-    pieces: Sequence[Piece], options: Options, held: contextlib.ExitStack
+    pieces: Sequence[Piece], options: Options, progress: Progress, held: contextlib.ExitStack
 ) -> tuple[list[Job], list[FileReport], list[VidganError]]:
+    """Look through all inputs, so that what cannot be converted is refused before any work."""
+    progress.looking(sum(_size(piece.source) for piece in pieces))
     jobs: list[Job] = []
     reports: list[FileReport] = []
     failures: list[VidganError] = []
     for piece in pieces:
         try:
-            job = open_job(len(jobs), piece, options)
+            job = open_job(len(jobs), piece, options, progress.looked)
         except SettingsError:
             raise
         except VidganError as error:
@@ -129,6 +133,13 @@ def _open_jobs(
     return jobs, reports, failures
 
 
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # whatever it is, the job says it better
+        return 0
+
+
 def _run(
     jobs: list[Job],
     choice: Choice,
@@ -137,8 +148,7 @@ def _run(
     held: contextlib.ExitStack,
 ) -> Crew:
     """Do all jobs; one whose part brings workers down fails, and the others go on without it."""
-    progress.start(sum(job.frames_expected for job in jobs))
-    held.callback(progress.stop)
+    progress.start(sum(job.count.frames for job in jobs), sum(job.count.chunks for job in jobs))
     try:
         cluster = held.enter_context(session(address=options.address, preload=("vidgan.worker",)))
     except ClusterError as error:

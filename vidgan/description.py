@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from vidgan.errors import OutputError
+from vidgan.media.count import Count
 from vidgan.media.encoders import encoder_settings, output_pixel_format
 from vidgan.media.types import Film, VideoStream
 
 MATRICES = {1: "BT.709", 4: "FCC", 5: "BT.601 (625 lines)", 6: "BT.601", 7: "SMPTE 240M"}
 
 
-def film_to_json(film: Film) -> dict[str, object]:
+def film_to_json(film: Film, count: Count) -> dict[str, object]:
     """Plain values by name; those of the output are None where its ending cannot be written."""
     video = film.video
     output_codec, output_pixels = _output(film.path, video)
@@ -20,7 +21,8 @@ def film_to_json(film: Film) -> dict[str, object]:
         "width": video.width,
         "height": video.height,
         "pixel_format": video.pixel_format,
-        "frames": film.frames_declared or None,
+        "frames": count.frames,
+        "frames_missing": count.missing_frames,
         "duration": None if film.duration is None else round(float(film.duration), 3),
         "average_rate": None if video.average_rate is None else str(video.average_rate),
         "time_base": str(video.time_base),
@@ -35,7 +37,7 @@ def film_to_json(film: Film) -> dict[str, object]:
         "chapters": film.chapters,
         "output_codec": output_codec,
         "output_pixel_format": output_pixels,
-        "warnings": list(film.warnings),
+        "warnings": [*film.warnings, *count.warnings],
     }
 
 
@@ -48,9 +50,9 @@ def _output(path: Path, video: VideoStream) -> tuple[str | None, str | None]:
     return settings.codec, output_pixel_format(video, settings)
 
 
-def film_to_lines(film: Film) -> list[str]:
+def film_to_lines(film: Film, count: Count) -> list[str]:
     """The same for people, one fact a line."""
-    facts = film_to_json(film)
+    facts = film_to_json(film, count)
     lines = [f"{name.replace('_', ' ')}: {value}" for name, value in facts.items() if value]
     return [line for line in lines if not line.startswith(("streams", "warnings"))] + [
         *(
@@ -59,5 +61,5 @@ def film_to_lines(film: Film) -> list[str]:
             + (", copied" if s.kind in ("audio", "subtitle") else "")
             for s in film.others
         ),
-        *(f"warning: {warning}" for warning in film.warnings),
+        *(f"warning: {warning}" for warning in (*film.warnings, *count.warnings)),
     ]

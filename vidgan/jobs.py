@@ -5,7 +5,6 @@ Films and photographs offer the same: `tasks`, `take`, `finish`, `close`.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 from cyclegan.checkpoint import write_atomically
@@ -13,6 +12,7 @@ from vidgan.errors import InputError, OutputError, VidganError
 from vidgan.inputs import Piece
 from vidgan.ledger import Ledger, chunk_key
 from vidgan.media.chunks import ChunkReader
+from vidgan.media.count import Count, count_film
 from vidgan.media.encoders import encoder_settings
 from vidgan.media.join import join
 from vidgan.media.preflight import check_output, check_place
@@ -20,6 +20,9 @@ from vidgan.media.probe import probe
 from vidgan.media.types import EncodedChunk, EncoderSettings, Film
 from vidgan.options import Options
 from vidgan.tasks import FilmTask, ImageTask, Result
+
+OnReuse = Callable[[tuple[int, int], int], object]
+"""Told of a (job, chunk) that is done already, and of how many frames it has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +45,15 @@ class FileReport:
 
 
 class FilmJob:
-    """A film: probed, its output checked, its ledger held.
+    """A film: probed, its output checked, read through once, its ledger held.
 
     Raises:
         VidganError: the film cannot be converted, or its output cannot be written.
     """
 
-    def __init__(self, number: int, piece: Piece, options: Options) -> None:
+    def __init__(
+        self, number: int, piece: Piece, options: Options, on_read: Callable[[int], object]
+    ) -> None:
         self.number = number
         self.piece = piece
         self.error: VidganError | None = None
@@ -58,11 +63,11 @@ class FilmJob:
             piece.output, codec=options.codec, crf=options.crf, preset=options.preset
         )
         check_output(self.film, piece.output, self.encoder, overwrite=options.overwrite)
-        self.frames_expected = self.film.frames_declared or _estimated_frames(self.film)
         self._options = options
         self._ledger = Ledger(piece.output.with_name(piece.output.name + ".vidgan"))
         with self._ledger:  # can it be made, and is nobody at it: better known before any work
             pass
+        self.count = count_film(self.film, frames_per_chunk=options.chunk_frames, on_read=on_read)
         self._clear_first = not options.resume
         self.restart()
 
@@ -82,11 +87,11 @@ class FilmJob:
         """All tasks have been handed out and all results taken."""
         return self._read and self._outstanding == 0
 
-    def tasks(self, settings: bytes, on_reuse: Callable[[int], None]) -> Iterator[FilmTask]:
+    def tasks(self, settings: bytes, on_reuse: OnReuse) -> Iterator[FilmTask]:
         """The chunks that are still to be done, as they are read.
 
         `settings` stands for the weights and for all else that decides the pixels; `on_reuse` is
-        told the frames of each chunk that is in the ledger already.
+        told of each chunk that is in the ledger already.
         """
         settings += repr(self.encoder).encode()
         self._ledger.__enter__()
@@ -99,7 +104,7 @@ class FilmJob:
             self._expected += chunk.owned
             if (done := self._ledger.read(key)) is not None:
                 self._reused += 1
-                on_reuse(len(done.packets))
+                on_reuse((self.number, chunk.index), len(done.packets))
                 self._lost += done.lost
                 continue
             self._outstanding += 1
@@ -123,8 +128,6 @@ class FilmJob:
 
     def finish(self) -> FileReport:
         """Join the chunks into the output, and forget them."""
-        if not self._keys:
-            raise InputError(f"{self.piece.source}: there is no picture in it")
         report = join(
             self.film,
             self._stored,
@@ -192,7 +195,7 @@ class ImageJob:
         VidganError: there is no such file, or its output cannot be written.
     """
 
-    frames_expected = 1
+    count = Count(frames=1, chunks=1, missing_frames=0, warnings=())
 
     def __init__(self, number: int, piece: Piece, options: Options) -> None:
         self.number = number
@@ -219,7 +222,7 @@ class ImageJob:
         """Its result has been taken."""
         return self._data is not None
 
-    def tasks(self, settings: bytes, on_reuse: Callable[[int], None]) -> Iterator[ImageTask]:
+    def tasks(self, settings: bytes, on_reuse: OnReuse) -> Iterator[ImageTask]:
         """The file's bytes."""
         try:
             data = self.piece.source.read_bytes()
@@ -258,13 +261,20 @@ class ImageJob:
 Job = FilmJob | ImageJob
 
 
-def open_job(number: int, piece: Piece, options: Options) -> Job | FileReport:
-    """Start on a piece; or, where it was found in a folder and is done already, report that."""
+def open_job(
+    number: int, piece: Piece, options: Options, on_read: Callable[[int], object]
+) -> Job | FileReport:
+    """Start on a piece; or, where it was found in a folder and is done already, report that.
+
+    `on_read` is told of bytes of the input looked through.
+    """
     if piece.found and piece.output.exists() and not options.overwrite:
         return FileReport(source=piece.source, output=piece.output, skipped=True)
     if piece.into_folder:
         _make_folder(piece.output.parent)
-    return (ImageJob if piece.is_image else FilmJob)(number, piece, options)
+    if piece.is_image:
+        return ImageJob(number, piece, options)
+    return FilmJob(number, piece, options, on_read)
 
 
 def _make_folder(folder: Path) -> None:
@@ -272,8 +282,3 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise OutputError(f"{folder}: the folder cannot be made ({exc.strerror})") from exc
-
-
-def _estimated_frames(film: Film) -> int:
-    rate = film.video.average_rate or Fraction(25)
-    return int((film.duration or 0) * rate)

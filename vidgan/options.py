@@ -6,9 +6,9 @@ from typing import get_args
 
 from cyclegan.precision import Precision
 from vidgan.errors import SettingsError
+from vidgan.media.chunks import CHUNK_FRAMES
 from vidgan.models import Direction
 
-CHUNK_FRAMES = 64
 DEVICES = ("auto", "cpu", "cuda")
 
 

@@ -2,22 +2,31 @@
 
 import sys
 from pathlib import Path
-from typing import Never, Protocol
+from typing import Any, Never
 
 from tqdm import tqdm
 
 from cluster.actor import Event, ItemRetried, Place, WorkerLost, WorkerStarted, WorkerStatus
 from vidgan.tasks import ChunksUnderWay
 
+_MOMENT = 1.0
+"""Seconds."""
 
-class Progress(Protocol):
-    """Who hears how a conversion goes; called in the driver's thread alone."""
 
-    def start(self, frames: int) -> None:
-        """Work begins; about `frames` frames are to be done."""
+class Progress:
+    """Hears how a conversion goes, in the driver's thread alone; this one says nothing of it."""
 
-    def reused(self, frames: int) -> None:
-        """These frames were done by an earlier try."""
+    def looking(self, size: int) -> None:
+        """Inputs of `size` bytes are looked through, before any work."""
+
+    def looked(self, size: int) -> None:
+        """So many bytes more have been looked through."""
+
+    def start(self, frames: int, chunks: int) -> None:
+        """Work begins on so many frames, in so many chunks."""
+
+    def reused(self, place: tuple[int, int], frames: int) -> None:
+        """The frames of a (job, chunk) were done by an earlier try."""
 
     def done(self, place: tuple[int, int], frames: int) -> None:
         """The frames of a (job, chunk) are finished and safe."""
@@ -30,28 +39,6 @@ class Progress(Protocol):
 
     def stop(self) -> None:
         """The work is over, however it ended."""
-
-
-class Silent:
-    """Says nothing."""
-
-    def start(self, frames: int) -> None:
-        """Nothing."""
-
-    def reused(self, frames: int) -> None:
-        """Nothing."""
-
-    def done(self, place: tuple[int, int], frames: int) -> None:
-        """Nothing."""
-
-    def joining(self, output: Path) -> None:
-        """Nothing."""
-
-    def hear(self, event: Event) -> None:
-        """Nothing."""
-
-    def stop(self) -> None:
-        """Nothing."""
 
 
 class Tally:
@@ -68,9 +55,10 @@ class Tally:
         self._under_way: dict[Place, ChunksUnderWay] = {}
 
     def done(self, place: tuple[int, int], frames: int) -> None:
-        """A chunk is safe."""
-        self._safe += frames
-        self._finished.add(place)
+        """A chunk is safe; said twice, as after work was begun again, it counts once."""
+        if place not in self._finished:
+            self._safe += frames
+            self._finished.add(place)
 
     def hear(self, worker: Place, chunks: ChunksUnderWay) -> None:
         """A worker says how far its chunks are."""
@@ -83,38 +71,52 @@ class Tally:
     @property
     def frames(self) -> int:
         """How many frames to show."""
-        begun = {
+        self._shown = max(self._shown, self._safe + sum(self._begun().values()))
+        return self._shown
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks are safe or under way."""
+        return len(self._finished) + len(self._begun())
+
+    def _begun(self) -> ChunksUnderWay:
+        return {
             place: frames
             for chunks in self._under_way.values()
             for place, frames in chunks.items()
             if place not in self._finished
         }
-        self._shown = max(self._shown, self._safe + sum(begun.values()))
-        return self._shown
-
-    @property
-    def newest_chunk(self) -> int | None:
-        """The number, from 1, of the last chunk begun."""
-        chunks = [place[1] + 1 for known in self._under_way.values() for place in known]
-        return max(chunks, default=None)
 
 
-class Bar:
+class Bar(Progress):
     """A tqdm bar on standard error: chunk, frames done, frames a second, time left."""
 
     def __init__(self) -> None:
         self._bar: tqdm[Never] | None = None
+        self._chunks = 0
         self._tally = Tally()
 
-    def start(self, frames: int) -> None:
-        """Show the bar; the workers need some seconds to start."""
-        self._bar = tqdm(total=frames, unit="frame", file=sys.stderr, desc="starting workers")
+    def looking(self, size: int) -> None:
+        """Show a bar of bytes, if it takes longer than a moment."""
+        self._show(total=size, unit="B", unit_scale=True, desc="looking through", delay=_MOMENT)
 
-    def reused(self, frames: int) -> None:
+    def looked(self, size: int) -> None:
+        """Move on."""
+        if self._bar is not None:
+            self._bar.update(size)
+
+    def start(self, frames: int, chunks: int) -> None:
+        """Show the bar; the workers need some seconds to start."""
+        self._chunks = chunks
+        self._show(total=frames, unit="frame", desc="starting workers")
+
+    def reused(self, place: tuple[int, int], frames: int) -> None:
         """Move on without counting it as speed."""
-        if self._bar is not None and frames:
-            self._bar.initial += frames
-            self._bar.update(frames)
+        before = self._tally.frames
+        self._tally.done(place, frames)
+        if self._bar is not None:
+            self._bar.initial += self._tally.frames - before
+        self._move()
 
     def done(self, place: tuple[int, int], frames: int) -> None:
         """Move on."""
@@ -148,12 +150,19 @@ class Bar:
     def stop(self) -> None:
         """Leave the bar as it stands; one that has not moved would only stand above an error."""
         if self._bar is not None:
-            self._bar.leave = self._bar.n > 0
+            self._bar.leave = self._tally.frames > 0
             self._bar.close()
+            self._bar = None
+
+    def _show(self, **settings: Any) -> None:
+        self.stop()
+        self._bar = tqdm(file=sys.stderr, **settings)
 
     def _move(self) -> None:
         if self._bar is None:
             return
-        if (chunk := self._tally.newest_chunk) is not None:
-            self._bar.set_description(f"translating, chunk {chunk}", refresh=False)
-        self._bar.update(self._bar.initial + self._tally.frames - self._bar.n)
+        if chunk := self._tally.chunks:
+            self._bar.set_description(
+                f"translating, chunk {chunk} of {self._chunks}", refresh=False
+            )
+        self._bar.update(self._tally.frames - self._bar.n)

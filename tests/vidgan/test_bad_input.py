@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,8 @@ def here(
     (tmp_path / "text.mp4").write_text("These are words, not pictures.\n" * 40)
     (tmp_path / "notes.txt").write_text("These are words, not pictures.\n" * 40)
     shutil.copy(make_film("sound.mp4", video_tracks=0), tmp_path)
+    times = [*(120 * i for i in range(47)), 46 * 120 + 1]  # Matroska holds milliseconds
+    shutil.copy(make_film("twice.mkv", pts=times, time_base=Fraction(1, 3000)), tmp_path)
     data = whole.read_bytes()
     (tmp_path / "cut.mp4").write_bytes(data[: len(data) // 2])
     (tmp_path / "precious.mp4").write_bytes(b"precious")
@@ -99,6 +102,11 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "text": (["notes.txt", *WEIGHTS], 1, r"notes\.txt: .* not supported; give an mp4"),
     "sound alone": (["sound.mp4", *WEIGHTS], 1, r"sound\.mp4 has no video stream.*; give a file"),
     "cut, index at the end": (["cut.mp4", *WEIGHTS], 1, rf"cut\.mp4 is cut off: .*; {AGAIN}"),
+    "two pictures at once, late": (
+        ["twice.mkv", *WEIGHTS],
+        1,
+        r"twice\.mkv has two pictures for the same time, 1\.840 s; repair it with `ffmpeg",
+    ),
     "no folder for the output": (
         ["clip.mp4", *WEIGHTS, "-o", "nowhere/out.mp4"],
         1,
@@ -166,6 +174,12 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "crf": (["clip.mp4", *TO, "--crf", "99"], 2, r"--crf 99: libx264 takes 0 .* to 51"),
     "preset": (["clip.mp4", *TO, "--preset", "warp"], 2, r"--preset warp: libx264 knows .*fast"),
 }
+
+
+def test_probe_refuses_what_shows_late_in_a_film(here: Path, vidgan_command: Command) -> None:
+    said = vidgan_command("probe", "twice.mkv")
+    assert re.match(rf"vidgan: {REFUSED['two pictures at once, late'][2]}", said.err)
+    assert (said.status, said.out) == (1, "")
 
 
 @pytest.mark.parametrize("case", REFUSED)

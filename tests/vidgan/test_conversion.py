@@ -19,7 +19,7 @@ from vidgan.conversion import convert_all
 from vidgan.crew import share_out
 from vidgan.errors import OutputError
 from vidgan.options import Options
-from vidgan.progress import Silent
+from vidgan.progress import Progress
 
 Pixels = NDArray[np.uint8]
 MakeFilm = Callable[..., Path]
@@ -43,7 +43,7 @@ def shown(path: Path, read_number: ReadNumber) -> list[tuple[Fraction, int]]:
         return frames
 
 
-class Heard(Silent):
+class Heard(Progress):
     """Which workers took part."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ import vidgan
 from cluster.actor import Event, WorkerLost, WorkerStarted
 from vidgan.conversion import convert_all
 from vidgan.options import Options
-from vidgan.progress import Silent
+from vidgan.progress import Progress
 
 MakeFilm = Callable[..., Path]
 
@@ -34,7 +34,7 @@ def undisturbed(
     return output.read_bytes()
 
 
-class Killer(Silent):
+class Killer(Progress):
     """Kills the first worker, once some frames are done."""
 
     def __init__(self) -> None:
@@ -132,7 +132,7 @@ def test_two_conversions_of_one_output_do_not_mix(
     assert output.read_bytes() == undisturbed
 
 
-class KillAtStart(Silent):
+class KillAtStart(Progress):
     """Kills workers as soon as they are ready, the first `number` of them."""
 
     def __init__(self, number: int) -> None:

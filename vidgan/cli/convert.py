@@ -51,13 +51,13 @@ def convert(
     with one_line_errors(go_on=lambda: "run the same command again to go on from here"):
         from vidgan.conversion import convert_all  # noqa: PLC0415 - brings in torch, Ray
         from vidgan.options import Options  # noqa: PLC0415
-        from vidgan.progress import Bar, Silent  # noqa: PLC0415
+        from vidgan.progress import Bar, Progress  # noqa: PLC0415
 
         report = convert_all(
             inputs,
             output,
             Options(resume=not no_resume, **options),
-            Silent() if quiet else Bar(),
+            Progress() if quiet else Bar(),
         )
         for warning in report.warnings:
             click.echo(f"warning: {warning}", err=True)

@@ -16,10 +16,12 @@ def probe(source: Path, *, as_json: bool) -> None:
     """Say what is in a film, and what a conversion would do with it."""
     with one_line_errors():
         from vidgan.description import film_to_json, film_to_lines  # noqa: PLC0415 - brings in av
+        from vidgan.media.count import count_film  # noqa: PLC0415
         from vidgan.media.probe import probe as probe_film  # noqa: PLC0415
 
         film = probe_film(source)
+        count = count_film(film)
         if as_json:
-            click.echo(json.dumps(film_to_json(film)))
+            click.echo(json.dumps(film_to_json(film, count)))
         else:
-            click.echo("\n".join(film_to_lines(film)))
+            click.echo("\n".join(film_to_lines(film, count)))

@@ -7,7 +7,7 @@ two; a film of a single keyframe is one GOP, and held whole. Borders depend on t
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NoReturn
@@ -23,6 +23,8 @@ from vidgan.media.random_access import may_start_at
 from vidgan.media.types import Chunk, Film, Packet
 
 _ENCODE_ANEW = "ffmpeg -i IN -fps_mode vfr -c:v libx264 -crf 12 -c:a copy OUT.mkv"
+CHUNK_FRAMES = 64
+"""The usual budget of a chunk."""
 MAX_PARTS = 8
 """Into how many chunks a GOP that is longer than the budget is cut at most. Each of its n parts is
 decoded from the GOP's start, which makes (n + 1) / 2 times the work of a plain pass: at most 4.5
@@ -48,20 +50,24 @@ class ChunkReader:
     that; every part of a long GOP brings the packets from the GOP's start.
 
     Iterating raises `InputError` where the stream cannot be cut: packets without presentation
-    times, times that occur twice, coding parameters that change.
+    times, times that occur twice, coding parameters that change. Without `data` all is checked and
+    counted alike, but the chunks' packets are empty (`count_film`).
     """
 
-    def __init__(self, film: Film, *, frames_per_chunk: int) -> None:
+    def __init__(self, film: Film, *, frames_per_chunk: int, data: bool = True) -> None:
         if frames_per_chunk < 1:
             raise ValueError(f"frames_per_chunk must be at least 1, not {frames_per_chunk}")
         self.film = film
         self.frames_per_chunk = frames_per_chunk
+        self.position = 0
+        """Bytes of the file read so far."""
         self.frames = 0
         """Frames owned by the chunks so far."""
         self.missing_frames = 0
         """Frames that the container's index promises, or a jump in time betrays, and that the
         file does not hold."""
         self.warnings: list[str] = []
+        self._data = data
         self._end = Fraction(0)
         self._holes = Holes(film)
 
@@ -149,26 +155,29 @@ class ChunkReader:
 
     def _gops(self, container: InputContainer) -> Iterator[list[Packet]]:
         """Runs of packets in decode order, each from a keyframe where decoding may start."""
-        video = self.film.video
         gop: list[Packet] = []
         for packet in self._packets(container):
-            starts = packet.is_keyframe and not packet.is_discard
-            if (
-                gop
-                and starts
-                and may_start_at(packet.data, codec=video.codec, extradata=video.extradata)
-            ):
+            if gop and self._may_start(packet):
                 yield gop
                 gop = []
-            gop.append(packet)
+            gop.append(packet if self._data or not packet.data else replace(packet, data=b""))
         if gop:
             yield gop
+
+    def _may_start(self, packet: Packet) -> bool:
+        video = self.film.video
+        return (
+            packet.is_keyframe
+            and not packet.is_discard
+            and may_start_at(packet.data, codec=video.codec, extradata=video.extradata)
+        )
 
     def _packets(self, container: InputContainer) -> Iterator[Packet]:
         """The video's packets as plain values, until the end or the first error of the demuxer."""
         try:
             for packet in container.demux():
                 self._end = max(self._end, _end_of(packet))
+                self.position = max(self.position, packet.pos or 0)
                 self._holes.see(packet)
                 if packet.stream_index == self.film.video.index and packet.size:
                     yield self._plain(packet)
@@ -192,7 +201,7 @@ class ChunkReader:
                     f"changes its coding parameters at {self._seconds(packet.pts)} s", _ENCODE_ANEW
                 )
         return Packet(
-            data=bytes(packet),
+            data=bytes(packet) if self._data or packet.is_keyframe else b"",
             pts=packet.pts,
             dts=packet.dts,
             duration=packet.duration or 0,

@@ -95,8 +95,8 @@ class Film:
     video: VideoStream
     others: tuple[OtherStream, ...]
     frames_declared: int
-    """What the container's index says, or a tag; 0 where neither does. A guess for the bar's sake:
-    see `frames_promised`."""
+    """What the container's index says, or a tag, which may be wrong; 0 where neither does. See
+    `frames_promised`, and `count_film` for how many there are."""
     duration: Fraction | None
     """Seconds, as the container says."""
     chapters: int

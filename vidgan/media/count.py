@@ -1,0 +1,46 @@
+"""A film's frames and chunks, counted by reading it once before any work is done on it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vidgan.errors import InputError
+from vidgan.media.chunks import CHUNK_FRAMES, ChunkReader
+from vidgan.media.types import Film
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """What is in a film that can be cut and joined."""
+
+    frames: int
+    chunks: int
+    missing_frames: int
+    """Frames that the file promises and does not hold."""
+    warnings: tuple[str, ...]
+
+
+def count_film(
+    film: Film,
+    *,
+    frames_per_chunk: int = CHUNK_FRAMES,
+    on_read: Callable[[int], object] = lambda size: None,
+) -> Count:
+    """Demux all of a film, keeping no data; `on_read` is told of bytes read, now and then.
+
+    Raises:
+        InputError: it cannot be cut into chunks (see `ChunkReader`), or has no picture.
+    """
+    reader = ChunkReader(film, frames_per_chunk=frames_per_chunk, data=False)
+    chunks = told = 0
+    for _ in reader:
+        chunks += 1
+        on_read(reader.position - told)
+        told = reader.position
+    if not reader.frames:
+        raise InputError(f"{film.path}: there is no picture in it; check that a player shows one")
+    return Count(
+        frames=reader.frames,
+        chunks=chunks,
+        missing_frames=reader.missing_frames,
+        warnings=tuple(reader.warnings),
+    )
