@@ -72,8 +72,13 @@ def save_checkpoint(state: dict[str, object], path: Path) -> None:
     """
 
     def write(part: Path) -> None:
-        with part.open("wb") as file:  # given a path, torch reports a full disk as RuntimeError
-            torch.save(state, file)
+        try:
+            with part.open("wb") as file:
+                torch.save(state, file)
+        except RuntimeError as error:  # torch's, while it gives up on what an OSError stopped
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
 
     write_atomically(path, write)
 

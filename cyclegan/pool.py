@@ -35,8 +35,11 @@ class ImagePool:
         return old.to(image.device)  # a pool read from a checkpoint is on the CPU
 
     def state_dict(self) -> dict[str, Tensor | list[Tensor]]:
-        """The images and the random state."""
-        return {"images": list(self.images), "random": self._random.get_state()}
+        """The images, on the CPU, and the random state."""
+        return {
+            "images": [image.cpu() for image in self.images],
+            "random": self._random.get_state(),
+        }
 
     def load_state_dict(self, state: dict[str, Tensor | list[Tensor]]) -> None:
         """Go on exactly where `state_dict` was taken."""

@@ -1,34 +1,23 @@
-"""A training on disk: a folder that holds all it takes to go on, and the generators so far.
+"""A run: a training that is written down, watched, stopped and taken up again."""
 
-RUN/config.json      the training, as `TrainConfig`; a resumed run must ask for the same
-RUN/checkpoint.pt    the last whole state
-RUN/a2b.safetensors  the averaged generators at that state
-RUN/b2a.safetensors
-RUN/log.jsonl        one line of losses and speed per interval
-"""
-
-import json
-import signal
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from enum import IntEnum
 from pathlib import Path
-from types import FrameType
+from typing import Protocol
 
 import torch
 
-from cyclegan.checkpoint import (
-    WeightsError,
-    load_checkpoint,
-    save_checkpoint,
-    save_generator,
-    write_atomically,
-)
-from cyclegan.data import UnpairedImages, is_held_out, list_images
-from cyclegan.step import StepLosses
-from cyclegan.training import Progress, TrainConfig, TrainState, batches_from, new_state, train
+from cyclegan.checkpoint import WeightsError, load_checkpoint
+from cyclegan.data import UnpairedImages
+from cyclegan.interrupt import interrupt_held
+from cyclegan.recorder import Recorder
+from cyclegan.run_folder import RunFolder
+from cyclegan.state import Adjustments, State, TrainState, new_state, restore
+from cyclegan.team import Alone, Team
+from cyclegan.train_config import TrainConfig
+from cyclegan.training import Progress, batches_from, train
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,192 +26,277 @@ class RunOptions:
 
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     checkpoint_seconds: float = 300.0
+    keep_images: int = 0
+    """Both generators are kept for good each time so many images were seen; 0: never."""
     log_steps: int = 50
     loaders: int = 0
     resume: bool = False
 
 
-def config_to_json(config: TrainConfig) -> str:
-    """The configuration as it stands in a run's folder."""
-    return json.dumps(asdict(config), indent=2, sort_keys=True) + "\n"
+class Watcher(Protocol):
+    """Looks on as rank 0 trains: pictures, charts, metrics. What it raises ends the training."""
+
+    def hear(self, progress: Progress, state: TrainState) -> None:
+        """After each step."""
+
+    def close(self) -> None:
+        """When the training ends, however it ends."""
 
 
-def training_paths(folder: Path) -> list[Path]:
-    """The pictures of a domain that are trained on: all but the held-out ones.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intervention:
+    """What to do about a training that fails: go back to the last healthy state and change this."""
 
-    A folder so small that the rule would leave fewer than two is used whole.
-    """
-    paths = list_images(folder)
-    kept = [path for path in paths if not is_held_out(path)]
-    return kept if len(kept) >= 2 else paths
+    adjustments: Adjustments
+
+
+class Guard(Protocol):
+    """Watches for what makes trainings fail; see `cyclegan.guard`."""
+
+    def look(self, progress: Progress, state: TrainState) -> Intervention | None:
+        """After each step, in rank 0: what to do, if anything.
+
+        Raises:
+            TrainingError: it has tried all it knows.
+        """
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether it sees nothing wrong at present."""
+
+    def state_dict(self) -> State:
+        """What it must remember over a stop; plain values."""
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on where `state_dict` was taken."""
+
+    def went_back(self, state: TrainState) -> None:
+        """The training stands at an earlier step again."""
+
+
+class Unguarded:
+    """Nobody watches."""
+
+    is_healthy = True
+
+    def look(self, progress: Progress, state: TrainState) -> Intervention | None:
+        """Nothing to say."""
+
+    def state_dict(self) -> State:
+        """Nothing to remember."""
+        return {}
+
+    def load_state_dict(self, state: State) -> None:
+        """Nothing was remembered."""
+
+    def went_back(self, state: TrainState) -> None:
+        """Nothing to forget."""
+
+
+class Stopped(KeyboardInterrupt):
+    """Somebody asked the training to stop; its last state is saved."""
+
+
+class _GoBack(Exception):
+    def __init__(self, intervention: Intervention) -> None:
+        super().__init__()
+        self.intervention = intervention
+
+
+class _Verdict(IntEnum):
+    """What all workers do after a step; rank 0 decides."""
+
+    GO_ON = 0
+    SAVE = 1
+    STOP = 2
+    GO_BACK = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listeners:
+    """Who is told, and who is asked, while rank 0 trains."""
+
+    report: Callable[[Progress], None] = lambda progress: None
+    """Hears each step; in a single process what it raises ends the training."""
+    warn: Callable[[str], None] = lambda warning: None
+    """Hears what went wrong without ending the training, in one line."""
+    should_stop: Callable[[], bool] = lambda: False
+    """Is asked after each step."""
+    watchers: Sequence[Watcher] = ()
+    guard: Guard = field(default_factory=Unguarded)
 
 
 def run_training(
     config: TrainConfig,
-    a: Path,
-    b: Path,
+    dataset: UnpairedImages,
     out: Path,
     *,
     options: RunOptions,
-    report: Callable[[Progress], None] = lambda progress: None,
+    listeners: Listeners | None = None,
+    team: Team | None = None,
 ) -> None:
-    """Train on two folders of images and keep everything in `out`.
+    """Train on `dataset` and keep everything in `out`; each worker of a team calls this.
 
-    Ctrl-C ends it after the step in progress, and any exception of `report` at once, with a last
-    checkpoint. A failure within a step, which leaves no whole state, keeps the checkpoint before,
-    and so does a training that has diverged.
+    Rank 0 alone writes, and has listeners. Ctrl-C, or `should_stop`, ends the training after the
+    step in progress with a last checkpoint. A failure within a step, which leaves no whole state,
+    keeps the checkpoint before, and so does a training that has diverged.
 
     Raises:
-        DataError: a folder cannot be used.
         WeightsError: `out` holds another run, or `resume` finds none that fits.
-        TrainingError: losses or weights are no longer finite.
+        TrainingError: losses or weights are no longer finite, or the guard has given up.
+        Stopped: it was asked to stop.
     """
-    dataset = UnpairedImages(
-        training_paths(a),
-        training_paths(b),
-        preprocess=config.preprocess,
-        seed=config.seed,
-        images=config.images,
+    listeners = listeners or Listeners()
+    run = _Run(
+        config, dataset, RunFolder(out), options=options, listeners=listeners, team=team or Alone()
     )
-    state = _open_run(config, out, options)
-    recorder = _Recorder(config, state, out, options, report)
-    batches = batches_from(
-        dataset, batch=config.batch, start_step=state.step, loaders=options.loaders
-    )
-    try:
-        with _interrupt_held() as check:
-
-            def heard(progress: Progress) -> None:
-                recorder(progress)
-                check()
-
-            train(config, state, batches, report=heard, device=options.device)
-    finally:
-        if state.is_whole and state.step > 0:
-            recorder.save()
+    with ExitStack() as stack:
+        for watcher in listeners.watchers:
+            stack.callback(watcher.close)
+        run.open()
+        with interrupt_held() as pressed:
+            run.train(pressed)
 
 
-def _open_run(config: TrainConfig, out: Path, options: RunOptions) -> TrainState:
-    config_file, checkpoint = out / "config.json", out / "checkpoint.pt"
-    text = config_to_json(config)
-    state = new_state(config, options.device)
-    if options.resume:
-        if _is_other(config_file, text):
-            raise WeightsError(
-                f"{out} was trained with other settings (see {config_file}): "
-                "resume with the same ones, or choose another --out"
-            )
-        _restore(state, checkpoint)
-        return state
-    if checkpoint.exists():
-        raise WeightsError(f"{out} holds a run already: add --resume, or choose another --out")
-    if _is_other(config_file, text):
-        raise WeightsError(
-            f"{config_file} is of a training with other settings: remove it, "
-            "or choose another --out"
-        )
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        write_atomically(config_file, lambda part: part.write_bytes(text.encode()))
-    except OSError as exc:
-        raise WeightsError(
-            f"{out} cannot be written ({exc.strerror}): choose another --out"
-        ) from exc
-    return state
-
-
-def _is_other(config_file: Path, text: str) -> bool:
-    """Whether a configuration is there, and is another; JSON of ours is ASCII."""
-    return config_file.is_file() and config_file.read_bytes() != text.encode()
-
-
-def _restore(state: TrainState, checkpoint: Path) -> None:
-    content = load_checkpoint(checkpoint)
-    try:
-        state.load_state_dict(content)
-    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as exc:
-        raise WeightsError(
-            f"{checkpoint} is not of a training with these settings: "
-            "resume with the same ones, or choose another --out"
-        ) from exc
-
-
-@contextmanager
-def _interrupt_held() -> Iterator[Callable[[], None]]:
-    """Hold Ctrl-C back until the callable this yields is called, so that it never splits a step.
-
-    A second Ctrl-C does what it always does. Outside the main thread nothing changes.
-    """
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or before is None:
-        yield lambda: None
-        return
-    pressed: list[int] = []
-
-    def hold(number: int, frame: FrameType | None) -> None:
-        pressed.append(number)
-        signal.signal(signal.SIGINT, before)
-
-    def check() -> None:
-        if pressed:
-            raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, hold)
-    try:
-        yield check
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-class _Recorder:
-    """Hears each step; logs now and then, saves now and then, and passes the word on."""
+class _Run:
+    """One worker's part of a run."""
 
     def __init__(
         self,
         config: TrainConfig,
-        state: TrainState,
-        out: Path,
+        dataset: UnpairedImages,
+        folder: RunFolder,
+        *,
         options: RunOptions,
-        report: Callable[[Progress], None],
+        listeners: Listeners,
+        team: Team,
     ) -> None:
-        self._config, self._state, self._out = config, state, out
-        self._options, self._report = options, report
-        self._saved_at = self._logged_at = time.monotonic()
+        self._config, self._dataset, self._folder = config, dataset, folder
+        self._options, self._listeners, self._team = options, listeners, team
+        self._guard = listeners.guard
+        self._state = new_state(config, options.device, rank=team.rank)
+        self._recorder = Recorder(
+            folder,
+            config,
+            self._state,
+            team,
+            log_steps=options.log_steps,
+            checkpoint_seconds=options.checkpoint_seconds,
+            keep_images=options.keep_images,
+            warn=listeners.warn,
+        )
 
-    def __call__(self, progress: Progress) -> None:
-        if progress.step % self._options.log_steps == 0:
-            self._log(progress)
-        if time.monotonic() - self._saved_at >= self._options.checkpoint_seconds:
-            self.save()
-        self._report(progress)
+    def open(self) -> None:
+        """Begin a new run, or take up the one that is there."""
+        content: State | None = None
+        problem: str | None = None
+        if self._team.rank == 0:
+            try:
+                content = self._find()
+            except WeightsError as error:
+                problem = str(error)
+        if problem := self._team.share(problem):
+            raise WeightsError(problem)
+        if self._team.agree(content is not None):
+            self._restore(content, self._folder.checkpoint)
+            self._guard.load_state_dict(self._state.guard)
+        if self._team.rank == 0:
+            self._folder.cut_log(self._state.step)
 
-    def save(self) -> None:
-        """Write the state and both averaged generators.
+    def _find(self) -> State | None:
+        if self._options.resume:
+            return self._folder.state_to_resume(self._config)
+        self._folder.begin(self._config)
+        return None
 
-        Raises:
-            TrainingError: they are not finite; the files stay as they were.
-        """
-        self._state.require_finite()
-        learner = self._state.learner
-        save_checkpoint(self._state.state_dict(), self._out / "checkpoint.pt")
-        for name, ema in (("a2b", learner.ema_ab), ("b2a", learner.ema_ba)):
-            save_generator(ema.network, self._config.generator, self._out / f"{name}.safetensors")
-        self._saved_at = time.monotonic()
+    def train(self, pressed: Callable[[], bool]) -> None:
+        """To the end of the images, with every detour on which the guard sends it."""
+        while True:
+            try:
+                self._train_on(pressed)
+            except _GoBack as back:
+                self._go_back(back.intervention)
+                continue
+            except BaseException as error:
+                # If one worker of several fails, no state of all of them can be had.
+                in_step = self._team.size == 1 or isinstance(error, Stopped)
+                if in_step and self._state.is_whole and self._state.step > 0:
+                    self._recorder.save(healthy=False)
+                raise
+            break
+        self._recorder.save(healthy=self._guard.is_healthy)
 
-    def _log(self, progress: Progress) -> None:
-        now = time.monotonic()
-        line = {
-            "step": progress.step,
-            "images": progress.images,
-            "lr_scale": round(progress.lr_scale, 6),
-            "seconds_per_step": round((now - self._logged_at) / self._options.log_steps, 4),
-            **loss_values(progress.losses),
-        }
-        self._logged_at = now
-        with (self._out / "log.jsonl").open("a") as log:
-            log.write(json.dumps(line) + "\n")
+    def _train_on(self, pressed: Callable[[], bool]) -> None:
+        def heard(progress: Progress) -> None:
+            judged = self._judge(progress, pressed) if self._team.rank == 0 else _Verdict.GO_ON
+            self._obey(judged)
 
+        batches = batches_from(
+            self._dataset,
+            self._config,
+            start_step=self._state.step,
+            rank=self._team.rank,
+            loaders=self._options.loaders,
+        )
+        train(
+            self._config,
+            self._state,
+            batches,
+            report=heard,
+            device=self._options.device,
+            team=self._team,
+        )
 
-def loss_values(losses: StepLosses) -> dict[str, float]:
-    """The losses as plain numbers, by name."""
-    return {spec.name: round(float(getattr(losses, spec.name)), 5) for spec in fields(losses)}
+    def _judge(self, progress: Progress, pressed: Callable[[], bool]) -> Intervention | _Verdict:
+        """What is to be done after a step; rank 0's word."""
+        listeners = self._listeners
+        self._recorder.hear(progress)
+        for watcher in listeners.watchers:
+            watcher.hear(progress, self._state)
+        intervention = self._guard.look(progress, self._state)
+        self._state.guard = self._guard.state_dict()
+        listeners.report(progress)
+        if intervention is not None:
+            return intervention
+        if pressed() or listeners.should_stop():
+            return _Verdict.STOP
+        return _Verdict.SAVE if self._recorder.is_due() else _Verdict.GO_ON
+
+    def _obey(self, judged: Intervention | _Verdict) -> None:
+        """What rank 0 has judged, done by all."""
+        wanted = judged if isinstance(judged, _Verdict) else _Verdict.GO_BACK
+        match _Verdict(self._team.agree(wanted)):
+            case _Verdict.GO_ON:
+                pass
+            case _Verdict.SAVE:
+                self._recorder.save(healthy=self._guard.is_healthy)
+            case _Verdict.STOP:
+                raise Stopped
+            case _Verdict.GO_BACK:
+                intervention = self._team.share(judged)
+                assert isinstance(intervention, Intervention)
+                raise _GoBack(intervention)
+
+    def _go_back(self, intervention: Intervention) -> None:
+        """To the last healthy state, or to the very beginning, with one thing changed."""
+        healthy = self._folder.healthy
+        content = None
+        if self._team.rank == 0 and healthy.exists():
+            content = load_checkpoint(healthy)
+        if self._team.agree(content is not None):
+            self._restore(content, healthy)
+        else:
+            fresh = new_state(self._config, self._options.device, rank=self._team.rank)
+            self._state.load(fresh.shared(), fresh.own())
+        self._state.adjustments = intervention.adjustments
+        self._state.guard = self._guard.state_dict()
+        self._guard.went_back(self._state)
+
+    def _restore(self, content: State | None, source: Path) -> None:
+        try:
+            restore(self._state, content, self._team)
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as exc:
+            raise WeightsError(
+                f"{source} is not of a training with these settings: "
+                "resume with the same ones, or choose another --out"
+            ) from exc

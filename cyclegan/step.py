@@ -9,26 +9,20 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
+from torch.utils.checkpoint import checkpoint
 
 from cyclegan import losses
-from cyclegan.config import GanMode
 from cyclegan.ema import Ema
 from cyclegan.pool import ImagePool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LossWeights:
-    """What the generators are asked for; `identity` is relative to `cycle`, as in the paper."""
-
-    gan_mode: GanMode = "lsgan"
-    cycle: float = 10.0
-    identity: float = 0.5
+from cyclegan.train_config import LossWeights
 
 
 @dataclass(slots=True, kw_only=True)
 class Networks:
-    """The four networks, and what belongs to each."""
+    """The four networks, bare or wrapped for DDP."""
 
     g_ab: nn.Module
     g_ba: nn.Module
@@ -52,6 +46,8 @@ class Learner:
 
     optimizer_g: Optimizer
     optimizer_d: Optimizer
+    scaler_g: GradScaler
+    scaler_d: GradScaler
     pool_a: ImagePool
     pool_b: ImagePool
     ema_ab: Ema
@@ -73,9 +69,48 @@ class StepLosses:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Fakes:
+class StepImages:
+    """What went through the generators, each (N, C, H, W), about [-1, 1], without gradients."""
+
     a: Tensor
     b: Tensor
+    fake_a: Tensor
+    fake_b: Tensor
+    cycled_a: Tensor
+    cycled_b: Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepScores:
+    """What the discriminators said, as raw scores; of fakes that came out of the pools."""
+
+    real_a: Tensor
+    real_b: Tensor
+    fake_a: Tensor
+    fake_b: Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """What a step saw; this worker's part of it."""
+
+    losses: StepLosses
+    images: StepImages
+    scores: StepScores | None
+    """None where the generators' part was skipped: then there is nothing to judge."""
+    skipped: bool
+    """A gradient was not a finite number, and its weights were left as they were."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSettings:
+    """What may differ from step to step."""
+
+    weights: LossWeights
+    dtype: torch.dtype
+    """What convolutions compute in: autocast when it is not float32."""
+    instance_noise: float = 0.0
+    """Standard deviation of noise added to all that discriminators see (Sonderby et al. 2017)."""
 
 
 def train_step(
@@ -84,57 +119,121 @@ def train_step(
     a: Tensor,
     b: Tensor,
     *,
-    weights: LossWeights,
-    dtype: torch.dtype,
+    settings: StepSettings,
     steps: int,
-) -> StepLosses:
-    """Change all weights once for one batch of each domain.
+) -> StepResult:
+    """Change all weights once for one batch of each domain; `steps` were taken before.
 
-    `dtype` is what convolutions compute in (autocast when it is not float32); `steps` counts the
-    steps taken before this one.
+    A non-finite gradient changes nothing: of the generators, then neither do the
+    discriminators, which would learn from what no longer are pictures. DDP averages gradients
+    before they are looked at, so all workers skip the same steps.
     """
-    autocast = torch.autocast(a.device.type, dtype, enabled=dtype != torch.float32)
+    autocast = torch.autocast(
+        a.device.type, settings.dtype, enabled=settings.dtype != torch.float32
+    )
 
     # Generators, against discriminators that hold still.
     for parameter in networks.discriminators():
         parameter.requires_grad_(False)
     learner.optimizer_g.zero_grad(set_to_none=True)
     with autocast:
-        total, fakes, parts = _generator_losses(networks, a, b, weights)
-    total.backward()  # type: ignore[no-untyped-call]
-    learner.optimizer_g.step()
+        total, images, parts = _generator_losses(networks, a, b, settings)
+    learner.scaler_g.scale(total).backward()  # type: ignore[no-untyped-call]
+    moved = _update(learner.optimizer_g, learner.scaler_g)
     for parameter in networks.discriminators():
         parameter.requires_grad_(True)
+    if not moved:
+        nothing = a.new_full((), torch.nan)
+        step_losses = StepLosses(**parts, discriminator_a=nothing, discriminator_b=nothing)
+        return StepResult(losses=step_losses, images=images, scores=None, skipped=True)
 
     # Discriminators, on what the generators drew now or a while ago.
     learner.optimizer_d.zero_grad(set_to_none=True)
-    old_a, old_b = learner.pool_a.exchange(fakes.a), learner.pool_b.exchange(fakes.b)
+    old_a = learner.pool_a.exchange(images.fake_a.float())
+    old_b = learner.pool_b.exchange(images.fake_b.float())
     with autocast:
-        loss_d_a = _discriminator_loss(networks.d_a, a, old_a, weights.gan_mode)
-        loss_d_b = _discriminator_loss(networks.d_b, b, old_b, weights.gan_mode)
-    (loss_d_a + loss_d_b).backward()  # type: ignore[no-untyped-call]
-    learner.optimizer_d.step()
+        scores = StepScores(
+            real_a=networks.d_a(_noisy(a, settings)),
+            fake_a=networks.d_a(_noisy(old_a, settings)),
+            real_b=networks.d_b(_noisy(b, settings)),
+            fake_b=networks.d_b(_noisy(old_b, settings)),
+        )
+        mode = settings.weights.gan_mode
+        loss_a = losses.discriminator_loss(scores.real_a, scores.fake_a, mode=mode)
+        loss_b = losses.discriminator_loss(scores.real_b, scores.fake_b, mode=mode)
+    learner.scaler_d.scale(loss_a + loss_b).backward()  # type: ignore[no-untyped-call]
+    judged = _update(learner.optimizer_d, learner.scaler_d)
 
     # Averages.
-    learner.ema_ab.update(networks.g_ab, steps=steps)
-    learner.ema_ba.update(networks.g_ba, steps=steps)
+    learner.ema_ab.update(bare(networks.g_ab), steps=steps)
+    learner.ema_ba.update(bare(networks.g_ba), steps=steps)
 
-    return StepLosses(
-        **{name: loss.detach() for name, loss in parts.items()},
-        discriminator_a=loss_d_a.detach(),
-        discriminator_b=loss_d_b.detach(),
+    return StepResult(
+        losses=StepLosses(
+            **parts, discriminator_a=loss_a.detach(), discriminator_b=loss_b.detach()
+        ),
+        images=images,
+        scores=scores,
+        skipped=not judged,
     )
 
 
+def bare(network: nn.Module) -> nn.Module:
+    """The network itself, out of what DDP wraps it in."""
+    if isinstance(network, DistributedDataParallel):
+        return bare(network.module)
+    return network.network if isinstance(network, Checkpointed) else network
+
+
+class Checkpointed(nn.Module):
+    """A network whose inner activations are computed again in the backward pass, not kept."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As the network's."""
+        out: Tensor = checkpoint(self.network, x, use_reentrant=False)
+        return out
+
+
+def _update(optimizer: Optimizer, scaler: GradScaler) -> bool:
+    """Take the optimiser's step, unless a gradient is not finite; whether it was taken."""
+    scaler.unscale_(optimizer)
+    gradients = [p.grad for group in optimizer.param_groups for p in group["params"]]
+    norm = nn.utils.get_total_norm([each for each in gradients if each is not None])
+    finite = bool(norm.isfinite())
+    if finite:
+        scaler.step(optimizer)
+    scaler.update()
+    return finite
+
+
+def _noisy(images: Tensor, settings: StepSettings) -> Tensor:
+    if settings.instance_noise == 0:
+        return images
+    return images + settings.instance_noise * torch.randn_like(images)
+
+
 def _generator_losses(
-    networks: Networks, a: Tensor, b: Tensor, weights: LossWeights
-) -> tuple[Tensor, _Fakes, dict[str, Tensor]]:
+    networks: Networks, a: Tensor, b: Tensor, settings: StepSettings
+) -> tuple[Tensor, StepImages, dict[str, Tensor]]:
+    """The weighted sum to minimise, what was drawn, and the parts by their names.
+
+    The discriminators are called bare: their gradients are not wanted here, and DDP would wait
+    for them.
+    """
+    weights = settings.weights
     fake_b, fake_a = networks.g_ab(a), networks.g_ba(b)
+    cycled_a, cycled_b = networks.g_ba(fake_b), networks.g_ab(fake_a)
+    judged_b = bare(networks.d_b)(_noisy(fake_b, settings))
+    judged_a = bare(networks.d_a)(_noisy(fake_a, settings))
     parts = {
-        "adversarial_ab": losses.generator_loss(networks.d_b(fake_b), mode=weights.gan_mode),
-        "adversarial_ba": losses.generator_loss(networks.d_a(fake_a), mode=weights.gan_mode),
-        "cycle_a": losses.cycle_loss(a, networks.g_ba(fake_b)),
-        "cycle_b": losses.cycle_loss(b, networks.g_ab(fake_a)),
+        "adversarial_ab": losses.generator_loss(judged_b, mode=weights.gan_mode),
+        "adversarial_ba": losses.generator_loss(judged_a, mode=weights.gan_mode),
+        "cycle_a": losses.cycle_loss(a, cycled_a),
+        "cycle_b": losses.cycle_loss(b, cycled_b),
         "identity_a": a.new_zeros(()),
         "identity_b": b.new_zeros(()),
     }
@@ -147,10 +246,12 @@ def _generator_losses(
         + weights.cycle * (parts["cycle_a"] + parts["cycle_b"])
         + weights.cycle * weights.identity * (parts["identity_a"] + parts["identity_b"])
     )
-    return total, _Fakes(a=fake_a.detach().float(), b=fake_b.detach().float()), parts
-
-
-def _discriminator_loss(
-    discriminator: nn.Module, real: Tensor, fake: Tensor, mode: GanMode
-) -> Tensor:
-    return losses.discriminator_loss(discriminator(real), discriminator(fake), mode=mode)
+    drawn = StepImages(
+        a=a,
+        b=b,
+        fake_a=fake_a.detach(),
+        fake_b=fake_b.detach(),
+        cycled_a=cycled_a.detach(),
+        cycled_b=cycled_b.detach(),
+    )
+    return total, drawn, {name: part.detach() for name, part in parts.items()}

@@ -10,7 +10,7 @@ from PIL import Image
 
 from cyclegan.config import DiscriminatorConfig, FastConfig
 from cyclegan.data import Preprocess
-from cyclegan.training import TrainConfig
+from cyclegan.train_config import TrainConfig
 
 Color = tuple[int, int, int]
 DARK: Color = (30, 40, 90)

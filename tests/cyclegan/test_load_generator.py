@@ -24,7 +24,8 @@ from cyclegan.config import (
 )
 from cyclegan.networks import PatchDiscriminator, build_generator
 from cyclegan.reference import infer_config
-from cyclegan.training import TrainConfig, new_state
+from cyclegan.state import new_state
+from cyclegan.train_config import TrainConfig
 from cyclegan.weights import load_generator, read_generator
 
 SMALL = ResnetConfig(blocks=1, filters=4)

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import resource
 import shutil
 import signal
 import threading
@@ -25,10 +26,13 @@ from cyclegan.checkpoint import (
     write_atomically,
 )
 from cyclegan.config import FastConfig, ResnetConfig
-from cyclegan.data import DataError
+from cyclegan.data import DataError, UnpairedImages, list_images
 from cyclegan.networks import build_generator
-from cyclegan.run import RunOptions, run_training
-from cyclegan.training import Progress, TrainConfig, TrainingError
+from cyclegan.run import Listeners, RunOptions, Stopped, run_training
+from cyclegan.run_folder import RunFolder
+from cyclegan.state import TrainingError
+from cyclegan.train_config import TrainConfig
+from cyclegan.training import Progress
 from cyclegan.weights import read_generator
 
 Domains = tuple[Path, Path]
@@ -45,7 +49,15 @@ def run(
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> None:
     options = RunOptions(resume=resume, log_steps=5, checkpoint_seconds=checkpoint_seconds)
-    run_training(config, *domains, out, options=options, report=report)
+    run_training(
+        config, dataset(config, domains), out, options=options, listeners=Listeners(report=report)
+    )
+
+
+def dataset(config: TrainConfig, domains: Domains) -> UnpairedImages:
+    a, b = map(list_images, domains)
+    images = config.steps * config.images_per_step
+    return UnpairedImages(a, b, preprocess=config.preprocess, seed=config.seed, images=images)
 
 
 def assert_same_run(one: Path, other: Path) -> None:
@@ -148,7 +160,7 @@ def test_a_run_works_outside_the_main_thread(
 def test_what_a_run_leaves_behind(tmp_path: Path, domains: Domains, tiny: TrainConfig) -> None:
     out = tmp_path / "deep" / "run"
     run(replace(tiny, images=20), domains, out)
-    assert sorted(p.name for p in out.iterdir()) == sorted([*RESULTS, "log.jsonl"])
+    assert sorted(p.name for p in out.iterdir()) == sorted([*RESULTS, "healthy.pt", "log.jsonl"])
     assert read_generator(out / "a2b.safetensors").config == tiny.generator
     lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [5, 10]
@@ -240,30 +252,123 @@ def test_a_training_that_diverges_keeps_what_it_had(
 def test_a_checkpoint_of_other_networks_is_refused(
     tmp_path: Path, domains: Domains, tiny: TrainConfig
 ) -> None:
-    run(replace(tiny, images=2), domains, tmp_path / "run")
-    (tmp_path / "run/config.json").unlink()
-    other = replace(tiny, images=2, generator=FastConfig(blocks=1, filters=5))
+    config = replace(tiny, images=2)
+    run(config, domains, tmp_path / "run")
+    other = replace(config, generator=FastConfig(blocks=1, filters=5))
+    run(other, domains, tmp_path / "other")
+    shutil.copy(tmp_path / "run/checkpoint.pt", tmp_path / "other/checkpoint.pt")
     with pytest.raises(WeightsError, match="not of a training with these settings"):
-        run(other, domains, tmp_path / "run", resume=True)
+        run(other, domains, tmp_path / "other", resume=True)
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (None, "checkpoint.pt is not there: train without --resume first"),
-        (b"", "is not a readable checkpoint"),
-        (b"garbage", "is not a readable checkpoint"),
-    ],
-)
-def test_resuming_from_nothing(
-    tmp_path: Path, domains: Domains, tiny: TrainConfig, content: bytes | None, words: str
+@pytest.mark.parametrize("content", [b"", b"garbage"])
+def test_resuming_from_a_broken_checkpoint(
+    tmp_path: Path, domains: Domains, tiny: TrainConfig, content: bytes
 ) -> None:
-    if content is not None:
-        (tmp_path / "run").mkdir()
-        (tmp_path / "run/checkpoint.pt").write_bytes(content)
-    with pytest.raises(WeightsError, match=words) as caught:
-        run(tiny, domains, tmp_path / "run", resume=True)
+    config = replace(tiny, images=2)
+    run(config, domains, tmp_path / "run")
+    (tmp_path / "run/checkpoint.pt").write_bytes(content)
+    with pytest.raises(WeightsError, match="is not a readable checkpoint") as caught:
+        run(config, domains, tmp_path / "run", resume=True)
     assert "\n" not in str(caught.value)
+
+
+def test_resuming_where_there_is_no_run(
+    tmp_path: Path, domains: Domains, tiny: TrainConfig
+) -> None:
+    with pytest.raises(WeightsError, match="run holds no run: train without --resume first"):
+        run(tiny, domains, tmp_path / "run", resume=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_killed_before_its_first_checkpoint_resumes_from_the_start(
+    tmp_path: Path, domains: Domains, tiny: TrainConfig
+) -> None:
+    config = replace(tiny, images=8)
+    run(config, domains, tmp_path / "whole")
+    (tmp_path / "parts").mkdir()
+    shutil.copy(tmp_path / "whole/config.json", tmp_path / "parts")
+    run(config, domains, tmp_path / "parts", resume=True)
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_a_stop_that_is_asked_for_ends_with_a_checkpoint(
+    tmp_path: Path, domains: Domains, tiny: TrainConfig
+) -> None:
+    asked = iter([False, False, True])
+    listeners = Listeners(should_stop=lambda: next(asked))
+    data = dataset(tiny, domains)
+    with pytest.raises(Stopped):
+        run_training(tiny, data, tmp_path / "run", options=RunOptions(), listeners=listeners)
+    assert load_checkpoint(tmp_path / "run/checkpoint.pt")["step"] == 3
+
+
+def test_generators_are_kept_every_so_many_images(
+    tmp_path: Path, domains: Domains, tiny: TrainConfig
+) -> None:
+    config = replace(tiny, images=10)
+    data = dataset(config, domains)
+    run_training(config, data, tmp_path / "run", options=RunOptions(keep_images=4))
+    assert sorted(p.name for p in (tmp_path / "run/every").iterdir()) == ["00000004", "00000008"]
+    assert read_generator(tmp_path / "run/every/00000004/b2a.safetensors").config == tiny.generator
+
+
+def test_a_full_disk_costs_a_warning_and_no_training(
+    tmp_path: Path, domains: Domains, tiny: TrainConfig
+) -> None:
+    """A limit on the size of files stands in for the disk: writing fails just the same."""
+    out = tmp_path / "run"
+    config = replace(tiny, images=8)
+    warnings: list[str] = []
+    heard: list[int] = []
+
+    def report(progress: Progress) -> None:
+        heard.append(progress.step)
+        if progress.step == 2:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        run_training(
+            config,
+            dataset(config, domains),
+            out,
+            options=RunOptions(checkpoint_seconds=0),
+            listeners=Listeners(report=report, warn=warnings.append),
+        )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert heard == [1, 2, 3, 4]
+    assert any("checkpoint.pt" in w and "make room" in w for w in warnings)
+    assert load_checkpoint(out / "checkpoint.pt")["step"] == 1
+    assert not list(out.glob("*.part"))
+    run(config, domains, out, resume=True)
+    assert load_checkpoint(out / "checkpoint.pt")["step"] == 4
+
+
+def test_a_resumed_log_holds_each_step_once(
+    tmp_path: Path, domains: Domains, tiny: TrainConfig
+) -> None:
+    out = tmp_path / "run"
+    config = replace(tiny, images=40)
+    run(config, domains, out)
+    log = out / "log.jsonl"
+    log.write_text(log.read_text() + '{"step": 999}\n{"st')
+    run(config, domains, out, resume=True)
+    assert [json.loads(x)["step"] for x in log.read_text().splitlines()] == [5, 10, 15, 20]
+
+
+def test_a_run_in_use_is_refused(tmp_path: Path) -> None:
+    with (
+        RunFolder(tmp_path / "run").locked(),
+        pytest.raises(WeightsError, match="in use by another training"),
+        RunFolder(tmp_path / "run").locked(),
+    ):
+        pass
+    with RunFolder(tmp_path / "run").locked():
+        pass
 
 
 def test_a_file_that_is_not_of_a_training_is_no_checkpoint(tmp_path: Path) -> None:

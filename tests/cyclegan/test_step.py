@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from cyclegan.config import GanMode, ResnetConfig
-from cyclegan.step import LossWeights, StepLosses, train_step
-from cyclegan.training import TrainConfig, TrainState, new_state
+from cyclegan.state import TrainState, new_state
+from cyclegan.step import Checkpointed, StepLosses, StepResult, StepSettings, train_step
+from cyclegan.train_config import LossWeights, TrainConfig
 
 CPU = torch.device("cpu")
 
@@ -29,18 +30,22 @@ def crops(seed: int) -> Tensor:
     return torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
+def take(
+    state: TrainState,
+    weights: LossWeights | None = None,
+    dtype: torch.dtype = torch.float32,
+    instance_noise: float = 0.0,
+) -> StepResult:
+    settings = StepSettings(
+        weights=weights or LossWeights(), dtype=dtype, instance_noise=instance_noise
+    )
+    return train_step(state.networks, state.learner, crops(1), crops(2), settings=settings, steps=0)
+
+
 def step(
     state: TrainState, weights: LossWeights | None = None, dtype: torch.dtype = torch.float32
 ) -> StepLosses:
-    return train_step(
-        state.networks,
-        state.learner,
-        crops(1),
-        crops(2),
-        weights=weights or LossWeights(),
-        dtype=dtype,
-        steps=0,
-    )
+    return take(state, weights, dtype).losses
 
 
 def copies(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
@@ -161,3 +166,56 @@ def test_generators_with_batch_norm_and_dropout_train(tiny: TrainConfig) -> None
     generator = ResnetConfig(blocks=1, filters=4, norm="batch", dropout=True)
     losses = step(new_state(replace(tiny, generator=generator), CPU))
     assert losses.cycle_a.isfinite()
+
+
+def test_what_a_step_saw(state: TrainState, untouched: TrainState) -> None:
+    result = take(state)
+    images, scores = result.images, result.scores
+    g_ab, g_ba = untouched.networks.g_ab, untouched.networks.g_ba
+    with torch.no_grad():
+        fake_b = g_ab(crops(1))
+        torch.testing.assert_close(images.fake_b, fake_b)
+        torch.testing.assert_close(images.cycled_a, g_ba(fake_b))
+        assert scores is not None
+        torch.testing.assert_close(scores.real_b, untouched.networks.d_b(crops(2)))
+        torch.testing.assert_close(scores.fake_b, untouched.networks.d_b(fake_b))
+    assert not result.skipped
+    assert not any(getattr(images, spec.name).requires_grad for spec in fields(images))
+
+
+def test_a_gradient_that_is_not_finite_changes_nothing(state: TrainState) -> None:
+    networks = state.networks
+    with torch.no_grad():
+        next(networks.d_b.parameters()).fill_(torch.inf)
+    before = copies(networks.generators()), copies(networks.discriminators())
+    averages = copies(state.learner.ema_ab.network.parameters())
+    result = take(state)
+    assert result.skipped
+    assert result.scores is None
+    assert not any(changed(before[0], networks.generators()))
+    assert not any(changed(before[1], networks.discriminators()))
+    assert not any(changed(averages, state.learner.ema_ab.network.parameters()))
+    assert state.learner.pool_a.images == []
+    assert all(p.requires_grad for p in networks.discriminators())
+
+
+def test_noise_on_what_discriminators_see_blurs_their_scores_alone(
+    state: TrainState, untouched: TrainState
+) -> None:
+    plain, noisy = take(untouched), take(state, instance_noise=0.5)
+    torch.testing.assert_close(plain.images.fake_b, noisy.images.fake_b)
+    assert plain.scores is not None
+    assert noisy.scores is not None
+    assert not torch.equal(plain.scores.real_a, noisy.scores.real_a)
+    assert not torch.equal(plain.scores.fake_a, noisy.scores.fake_a)
+
+
+def test_recomputed_activations_give_the_same_gradients(
+    state: TrainState, untouched: TrainState
+) -> None:
+    take(untouched)
+    state.networks.g_ab = Checkpointed(state.networks.g_ab)
+    state.networks.g_ba = Checkpointed(state.networks.g_ba)
+    take(state)
+    assert_same_gradients(state.networks.g_ab, untouched.networks.g_ab)
+    assert_same_gradients(state.networks.g_ba, untouched.networks.g_ba)

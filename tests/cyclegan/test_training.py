@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -11,16 +12,15 @@ from torch import Tensor, nn
 
 from cyclegan.config import FastConfig
 from cyclegan.data import Preprocess
-from cyclegan.step import LossWeights
-from cyclegan.training import (
-    Progress,
+from cyclegan.state import TrainingError, TrainState, new_state
+from cyclegan.train_config import (
+    LossWeights,
     TrainConfig,
-    TrainingError,
-    TrainState,
+    config_from_json,
+    config_to_json,
     lr_scale,
-    new_state,
-    train,
 )
+from cyclegan.training import MOST_SKIPPED, Progress, train
 
 CPU = torch.device("cpu")
 DARK, BRIGHT = (30.0, 40.0, 90.0), (220.0, 170.0, 60.0)
@@ -94,7 +94,8 @@ def test_same_seed_same_weights(tiny: TrainConfig) -> None:
     config = replace(tiny, images=16)
     first, second = trained(config)[0], trained(config)[0]
     assert first.step == 8
-    assert_same(first.state_dict(), second.state_dict())
+    assert_same(first.shared(), second.shared())
+    assert_same(first.own(), second.own())
 
 
 def test_other_seed_other_weights(tiny: TrainConfig) -> None:
@@ -198,11 +199,53 @@ def test_the_smallest_crop_and_the_largest_seed_train(tiny: TrainConfig) -> None
     assert state.step == 1
 
 
-def test_a_training_that_diverges_ends_with_a_word(tiny: TrainConfig) -> None:
-    bad = ((a * math.nan if i == 13 else a, b) for i, (a, b) in enumerate(batches()))
+def with_nan(steps: set[int]) -> Iterator[tuple[Tensor, Tensor]]:
+    for step, (a, b) in enumerate(batches()):
+        yield (a * math.nan if step in steps else a), b
+
+
+def test_steps_that_are_not_finite_are_skipped_and_counted(tiny: TrainConfig) -> None:
     state = new_state(tiny, CPU)
-    with pytest.raises(TrainingError, match=r"at step 20 its losses are not finite .*--lr-g"):
+    heard: list[Progress] = []
+    train(tiny, state, with_nan({2, 3, 7}), report=heard.append, device=CPU)
+    assert [p.step for p in heard if p.result.skipped] == [3, 4, 8]
+    assert heard[-1].skipped == state.skipped == 3
+    state.require_finite()
+    assert all(image.isfinite().all() for image in state.learner.pool_b.images)
+
+
+def test_a_training_that_diverges_ends_with_a_word(tiny: TrainConfig) -> None:
+    state = new_state(tiny, CPU)
+    bad = with_nan(set(range(5, 100)))
+    with pytest.raises(TrainingError, match=rf"gradients .* for {MOST_SKIPPED} steps;.*--lr-g"):
         train(tiny, state, bad, report=lambda progress: None, device=CPU)
-    assert not state.is_whole
-    with pytest.raises(TrainingError, match="at step 20 its weights are not finite"):
-        state.require_finite()
+    assert state.step == 5 + MOST_SKIPPED
+    state.require_finite()
+
+
+def test_a_configuration_survives_json(tiny: TrainConfig) -> None:
+    for config in (TrainConfig(), tiny, replace(tiny, workers=3, checkpointing=True)):
+        assert config_from_json(config_to_json(config)) == config
+    for text in ("", "[]", "{}", '{"images": 3}', config_to_json(tiny)[:-9] + ', "new": 1}'):
+        with pytest.raises(ValueError, match=r"."):
+            config_from_json(text)
+
+
+def test_time_spent_waiting_for_data_is_told(tiny: TrainConfig) -> None:
+    def slow() -> Iterator[tuple[Tensor, Tensor]]:
+        for pair in batches():
+            time.sleep(0.05)
+            yield pair
+
+    heard: list[Progress] = []
+    train(replace(tiny, images=6), new_state(tiny, CPU), slow(), report=heard.append, device=CPU)
+    assert all(0.05 <= p.waiting < p.seconds for p in heard)
+
+
+def test_all_ways_to_compute_train(tiny: TrainConfig) -> None:
+    """Each knob that changes how, not what, gives a training much like the plain one."""
+    config = replace(tiny, images=4)
+    plain = trained(config)[1][-1].result.losses.cycle_a
+    for knob in ({"checkpointing": True}, {"channels_last": False}, {"precision": "bf16"}):
+        other = trained(replace(config, **knob))[1][-1].result.losses.cycle_a
+        assert float(other) == pytest.approx(float(plain), rel=0.05)

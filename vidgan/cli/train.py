@@ -4,16 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from vidgan.cli.errors import one_line_errors
 from vidgan.cli.options import COUNT, DEVICE, FILE, family
 
 data_options = family(
-    click.option("--a", "a", type=FILE, required=True, help="Folder of images of domain A."),
-    click.option("--b", "b", type=FILE, required=True, help="Folder of images of domain B."),
-    click.option(
-        "--out", type=FILE, required=True, metavar="RUN", help="Folder to keep the run in."
-    ),
+    click.option("--a", "a", type=FILE, metavar="SRC", help="Folder of images of domain A."),
+    click.option("--b", "b", type=FILE, metavar="SRC", help="Folder of images of domain B."),
     click.option(
         "--images",
         type=COUNT,
@@ -26,7 +24,7 @@ data_options = family(
         type=COUNT,
         default=1,
         show_default=True,
-        help="Pairs of images in one step.",
+        help="Pairs of images in one step of one worker.",
     ),
     click.option(
         "--load",
@@ -40,8 +38,11 @@ data_options = family(
         show_default=True,
         help="Side of the square that is cut out of an image.",
     ),
+    click.option(
+        "--flip/--no-flip", default=True, show_default=True, help="Mirror half of the images."
+    ),
 )
-"""What to train on, and where to keep what comes of it."""
+"""What to train on."""
 
 network_options = family(
     click.option(
@@ -50,6 +51,11 @@ network_options = family(
         show_default=True,
         metavar="NAME",
         help="Architecture: fast, resnet_6blocks, resnet_9blocks, unet_128, unet_256.",
+    ),
+    click.option(
+        "--generator-filters",
+        type=COUNT,
+        help="Width of the generators.  [default: the architecture's]",
     ),
     click.option(
         "--discriminator-filters",
@@ -97,16 +103,75 @@ loss_options = family(
         show_default=True,
         help="The adversarial loss.",
     ),
+    click.option(
+        "--flat-share",
+        type=click.FloatRange(0, 1),
+        default=0.5,
+        show_default=True,
+        help="Share of the images at full rate; then it falls to zero.",
+    ),
+    click.option(
+        "--pool",
+        type=click.IntRange(min=0),
+        default=50,
+        show_default=True,
+        help="Generated images that each worker keeps to show discriminators again; 0: none.",
+    ),
+    click.option(
+        "--ema-decay",
+        type=float,
+        default=0.999,
+        show_default=True,
+        help="Of the average of the weights, which is what comes out.",
+    ),
+    click.option(
+        "--guard",
+        type=click.Choice(["warn", "act", "off"]),
+        default="warn",
+        show_default=True,
+        help="What to do when the training fails: say so, or go back and change one thing.",
+    ),
 )
 """What is minimised, and how fast."""
 
-process_options = family(
+speed_options = family(
     click.option(
-        "--device",
-        type=DEVICE,
+        "--precision",
+        type=click.Choice(["auto", "fp32", "bf16", "fp16"]),
         default="auto",
         show_default=True,
-        help="Where to train.",
+        help="What networks compute in; weights are fp32.",
+    ),
+    click.option(
+        "--channels-last/--no-channels-last",
+        default=True,
+        show_default=True,
+        help="Memory layout of pictures and weights.",
+    ),
+    click.option(
+        "--checkpointing",
+        is_flag=True,
+        help="Compute activations again instead of keeping them: less memory, more time.",
+    ),
+    click.option(
+        "--compile", is_flag=True, help="Let torch.compile build the networks; takes a compiler."
+    ),
+)
+"""How networks are computed."""
+
+process_options = family(
+    click.option(
+        "--workers",
+        type=COUNT,
+        metavar="N",
+        help="Processes that train together on Ray, one for each GPU.  "
+        "[default: all GPUs, else this process]",
+    ),
+    click.option("--device", type=DEVICE, default="auto", show_default=True, help="What to use."),
+    click.option(
+        "--address",
+        metavar="RAY",
+        help="A Ray cluster's HOST:PORT.  [default: this machine alone]",
     ),
     click.option(
         "--seed",
@@ -115,28 +180,74 @@ process_options = family(
         show_default=True,
         help="Same seed, same images, same weights.",
     ),
-    click.option("--threads", type=COUNT, help="Torch's threads.  [default: all cores]"),
-    click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint."),
-    click.option("--dry-run", is_flag=True, help="Print the resolved configuration and stop."),
-    click.option("--quiet", is_flag=True, help="No progress bar."),
+    click.option(
+        "--threads", type=COUNT, help="Torch's threads without --workers.  [default: all cores]"
+    ),
+    click.option(
+        "--checkpoint-minutes",
+        type=click.FloatRange(min=0),
+        default=5.0,
+        show_default=True,
+        help="How often the state is saved.",
+    ),
+    click.option(
+        "--keep",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        metavar="N",
+        help="Keep the generators for good every N images; 0: only the last and the best.",
+    ),
+    click.option(
+        "--samples",
+        type=click.IntRange(min=0),
+        default=1000,
+        show_default=True,
+        metavar="N",
+        help="Draw sample pictures every N images; 0: never.",
+    ),
 )
-"""How this process goes about it."""
+"""Who trains, and what is kept."""
 
 
 @click.command()
+@click.option("--out", type=FILE, required=True, metavar="RUN", help="Folder to keep the run in.")
 @data_options
 @network_options
 @loss_options
+@speed_options
 @process_options
-def train(a: Path, b: Path, out: Path, **options: Any) -> None:
-    """Train a pair of generators on two folders of images, in this process."""
+@click.option(
+    "--resume", is_flag=True, help="Go on from the run's last checkpoint, with its own options."
+)
+@click.option("--dry-run", is_flag=True, help="Print the resolved configuration and stop.")
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+@click.pass_context
+def train(
+    context: click.Context,
+    /,
+    out: Path,
+    *,
+    resume: bool,
+    dry_run: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Train a pair of generators on pictures of two domains."""
 
     def go_on() -> str:
         kept = (out / "checkpoint.pt").exists()
-        return "run the same command with --resume to go on from here" if kept else ""
+        return f"`vidgan train --out {out} --resume` goes on from here" if kept else ""
 
     with one_line_errors(go_on=go_on):
-        from vidgan.train import train_pair  # noqa: PLC0415 - brings in torch
+        from vidgan.training.start import train_pair  # noqa: PLC0415 - brings in torch
 
-        for line in train_pair(a, b, out, **options):
+        given = {
+            name
+            for name in options
+            if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+        }
+        for line in train_pair(
+            out, options=options, given=given, resume=resume, dry_run=dry_run, quiet=quiet
+        ):
             click.echo(line)

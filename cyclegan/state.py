@@ -1,0 +1,189 @@
+"""All that changes while training, as one value that a checkpoint holds."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.amp.grad_scaler import GradScaler
+
+from cyclegan.ema import Ema
+from cyclegan.networks import PatchDiscriminator, build_generator, init_weights
+from cyclegan.pool import ImagePool
+from cyclegan.precision import resolve_dtype
+from cyclegan.step import Learner, Networks
+from cyclegan.team import Team
+from cyclegan.train_config import TrainConfig
+
+State = dict[str, Any]
+"""Tensors and plain values alone, fit for `torch.load(weights_only=True)`."""
+
+
+class TrainingError(ValueError):
+    """The training has diverged: losses or weights are no longer finite numbers."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Adjustments:
+    """What the guard has changed since the training began; factors on what the settings say."""
+
+    lr_d: float = 1.0
+    cycle: float = 1.0
+    instance_noise: float = 0.0
+    """Standard deviation of the noise on what discriminators see."""
+
+
+class _Stateful(Protocol):
+    def load_state_dict(self, state: Any, /) -> Any: ...
+
+    def state_dict(self) -> Any: ...
+
+
+@dataclass(slots=True, kw_only=True)
+class TrainState:
+    """All that changes while training; but for pools and random numbers the same in each worker."""
+
+    networks: Networks
+    learner: Learner
+    adjustments: Adjustments = field(default_factory=Adjustments)
+    guard: State = field(default_factory=dict)
+    """What the guard must remember over a stop."""
+    step: int = 0
+    skipped: int = 0
+    """Steps that changed nothing, or not everything, for a gradient that was not finite."""
+    is_whole: bool = True
+    """False in the middle of a step, when some weights have changed and others not yet."""
+
+    def require_finite(self) -> None:
+        """Look at all weights, averages included.
+
+        Raises:
+            TrainingError: one of them is infinite or not a number.
+        """
+        networks = self.networks
+        averages = self.learner.ema_ab.network, self.learner.ema_ba.network
+        weights = itertools.chain(
+            networks.generators(), networks.discriminators(), *(a.parameters() for a in averages)
+        )
+        if not all(bool(weight.isfinite().all()) for weight in weights):
+            raise TrainingError(diverged(self.step, "weights are not finite numbers"))
+
+    def shared(self) -> State:
+        """What is the same in every worker."""
+        return {
+            "step": self.step,
+            "skipped": self.skipped,
+            "adjustments": asdict(self.adjustments),
+            "guard": self.guard,
+            **{name: part.state_dict() for name, part in self._parts().items()},
+        }
+
+    def own(self) -> State:
+        """What is this worker's alone."""
+        return {
+            "pool_a": self.learner.pool_a.state_dict(),
+            "pool_b": self.learner.pool_b.state_dict(),
+            "torch_random": torch.get_rng_state(),
+            "cuda_random": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
+        }
+
+    def load(self, shared: State, own: State) -> None:
+        """Go on exactly where `shared` and `own` were taken."""
+        for name, part in self._parts().items():
+            part.load_state_dict(shared[name])
+        self.learner.pool_a.load_state_dict(own["pool_a"])
+        self.learner.pool_b.load_state_dict(own["pool_b"])
+        random, step, skipped = own["torch_random"], shared["step"], shared["skipped"]
+        if not (isinstance(random, Tensor) and isinstance(step, int) and isinstance(skipped, int)):
+            raise ValueError("not the state of a training")
+        torch.set_rng_state(random)
+        if own["cuda_random"] is not None and torch.cuda.is_available():
+            torch.cuda.set_rng_state(own["cuda_random"])
+        self.step, self.skipped, self.guard = step, skipped, shared["guard"]
+        self.adjustments = Adjustments(**shared["adjustments"])
+        self.is_whole = True
+
+    def _parts(self) -> dict[str, _Stateful]:
+        learner = self.learner
+        return {
+            **{spec.name: getattr(self.networks, spec.name) for spec in fields(self.networks)},
+            "optimizer_g": learner.optimizer_g,
+            "optimizer_d": learner.optimizer_d,
+            "scaler_g": learner.scaler_g,
+            "scaler_d": learner.scaler_d,
+            "ema_ab": learner.ema_ab.network,
+            "ema_ba": learner.ema_ba.network,
+        }
+
+
+def diverged(step: int, what: str) -> str:
+    """One line on a training that cannot go on."""
+    return (
+        f"the training has diverged: at step {step} its {what}; the last checkpoint, if any, is "
+        "kept; train anew in another --out with a lower --lr-g and --lr-d, or with "
+        "--precision fp32"
+    )
+
+
+def collect(state: TrainState, team: Team) -> State | None:
+    """The whole training as one value, in rank 0; every worker must call it at the same step."""
+    own = team.gather(state.own())
+    return {**state.shared(), "workers": own} if team.rank == 0 else None
+
+
+def restore(state: TrainState, content: State | None, team: Team) -> None:
+    """Go on, in every worker, where `collect` was called; rank 0 brings what it gave.
+
+    Raises:
+        ValueError, KeyError, TypeError, RuntimeError, AttributeError: it is of other networks, of
+            another number of workers, or no state at all.
+    """
+    told = team.share(content)
+    if told is None:
+        raise ValueError("no state to go on from")
+    own: Sequence[State] = told["workers"]
+    if len(own) != team.size:
+        raise ValueError(f"it is of {len(own)} workers, not {team.size}")
+    state.load(told, own[team.rank])
+
+
+def new_state(config: TrainConfig, device: torch.device, *, rank: int = 0) -> TrainState:
+    """Fresh networks with CycleGAN's initial weights, drawn from the configuration's seed.
+
+    They are the same in each worker; `rank` decides its pools and its random numbers.
+    """
+    networks = Networks(
+        g_ab=build_generator(config.generator),
+        g_ba=build_generator(config.generator),
+        d_a=PatchDiscriminator(config.discriminator),
+        d_b=PatchDiscriminator(config.discriminator),
+    )
+    layout = torch.channels_last if config.channels_last else torch.contiguous_format
+    for place, spec in enumerate(fields(networks)):
+        network = getattr(networks, spec.name)
+        init_weights(network, seed=config.seed * 4 + place)
+        network.to(device, memory_format=layout)
+    # Seeds of a rank are far from those of the next training's.
+    torch.manual_seed(config.seed + (rank << 32))
+    return TrainState(networks=networks, learner=_learner(config, networks, device, rank))
+
+
+def _learner(config: TrainConfig, networks: Networks, device: torch.device, rank: int) -> Learner:
+    dtype = resolve_dtype(config.precision, device, training=True)
+    pools = [ImagePool(config.pool, seed=2 * config.seed + d + (rank << 32)) for d in (0, 1)]
+    scalers = [GradScaler(device.type, enabled=dtype == torch.float16) for _ in range(2)]
+    betas = (0.5, 0.999)
+    return Learner(
+        optimizer_g=torch.optim.Adam(networks.generators(), config.lr_g, betas=betas, fused=True),
+        optimizer_d=torch.optim.Adam(
+            networks.discriminators(), config.lr_d, betas=betas, fused=True
+        ),
+        scaler_g=scalers[0],
+        scaler_d=scalers[1],
+        pool_a=pools[0],
+        pool_b=pools[1],
+        ema_ab=Ema(networks.g_ab, decay=config.ema_decay),
+        ema_ba=Ema(networks.g_ba, decay=config.ema_decay),
+    )

@@ -1,0 +1,1 @@
+"""`vidgan train`: what to train on, where, and who looks on."""

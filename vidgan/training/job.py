@@ -1,0 +1,70 @@
+"""What one training is, for this process or for the workers of a cluster, and what they tell."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cyclegan.data import UnpairedImages
+from cyclegan.train_config import TrainConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """All that a worker needs; paths are absolute, and must be there on each machine."""
+
+    config: TrainConfig
+    out: Path
+    train_a: tuple[Path, ...]
+    train_b: tuple[Path, ...]
+    held_out_a: tuple[Path, ...]
+    held_out_b: tuple[Path, ...]
+    resume: bool
+    checkpoint_seconds: float
+    keep_images: int
+    sample_images: int
+    """Pictures of the training are drawn each time so many images were seen; 0: never."""
+
+    def dataset(self) -> UnpairedImages:
+        """The training's own stream of pictures, whole steps of it."""
+        config = self.config
+        return UnpairedImages(
+            list(self.train_a),
+            list(self.train_b),
+            preprocess=config.preprocess,
+            seed=config.seed,
+            images=config.steps * config.images_per_step,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """How far a training is."""
+
+    step: int
+    steps: int
+    images: int
+    waiting: float
+    """The share of the last steps' time that was spent waiting for data."""
+    skipped: int
+    losses: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something went wrong that did not end the training."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The training has ended, and why; `error` is one that users are told as it stands."""
+
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class HasStopped:
+    """The training was asked to stop, and has saved its state."""
+
+
+Message = Told | Warned | Failed | HasStopped

@@ -1,0 +1,18 @@
+"""Who looks on while rank 0 trains: pictures, charts, metrics, and the guard."""
+
+from collections.abc import Callable, Sequence
+
+from cyclegan.run import Guard, Unguarded, Watcher
+from vidgan.training.job import Job
+
+Warn = Callable[[str], None]
+
+
+def watchers_for(job: Job, warn: Warn) -> Sequence[Watcher]:
+    """All that look on at a training."""
+    return ()
+
+
+def guard_for(job: Job | None, warn: Warn) -> Guard:
+    """The guard that a training wants; None: of a worker that is not the first."""
+    return Unguarded()
