@@ -112,7 +112,7 @@ def wrapped(networks: Networks, config: TrainConfig, team: Team) -> Networks:
         for network in (networks.g_ab, networks.g_ba)
     ]
     g_ab, g_ba, d_a, d_b = (
-        DistributedDataParallel(network, broadcast_buffers=False) if team.size > 1 else network
+        DistributedDataParallel(network, forward_sync_buffers=False) if team.size > 1 else network
         for network in (*generators, networks.d_a, networks.d_b)
     )
     return Networks(g_ab=g_ab, g_ba=g_ba, d_a=d_a, d_b=d_b)

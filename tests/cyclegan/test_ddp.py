@@ -1,0 +1,225 @@
+"""Several processes that train one pair of generators: they agree, and they add up to one."""
+
+import multiprocessing
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+from PIL import Image
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
+
+from cyclegan.checkpoint import load_checkpoint
+from cyclegan.config import DiscriminatorConfig, FastConfig
+from cyclegan.data import Preprocess, UnpairedImages, list_images
+from cyclegan.run import Listeners, RunOptions, Stopped, run_training
+from cyclegan.state import new_state, restore
+from cyclegan.team import Alone, Distributed
+from cyclegan.train_config import TrainConfig
+from cyclegan.training import Progress, batches_from, train, wrapped
+
+CPU = torch.device("cpu")
+RANKS = 2
+CONFIG = TrainConfig(
+    images=12,
+    batch=1,
+    workers=RANKS,
+    preprocess=Preprocess(load=36, crop=32),
+    pool=0,
+    generator=FastConfig(blocks=1, filters=4),
+    discriminator=DiscriminatorConfig(filters=4),
+    precision="fp32",
+    seed=7,
+)
+
+
+def dataset(config: TrainConfig, domains: tuple[Path, Path]) -> UnpairedImages:
+    a, b = map(list_images, domains)
+    images = config.steps * config.images_per_step
+    return UnpairedImages(a, b, preprocess=config.preprocess, seed=config.seed, images=images)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one rank has to tell."""
+
+    shared: dict[str, Any]
+    own: dict[str, Any]
+    fakes: list[Tensor]
+    stopped_at: int
+    searches: list[bool]
+
+
+def member(rank: int, folder: Path, domains: tuple[Path, Path]) -> None:
+    """One rank: a training without a pool, and a run with one, stopped and taken up again."""
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        "gloo", init_method=f"file://{folder / 'rendezvous'}", rank=rank, world_size=RANKS
+    )
+    team = Distributed()
+    state = new_state(CONFIG, CPU, rank=rank)
+    fakes: list[Tensor] = []
+    train(
+        CONFIG,
+        state,
+        batches_from(dataset(CONFIG, domains), CONFIG, start_step=0, rank=rank),
+        report=lambda progress: fakes.append(progress.result.images.fake_b),
+        device=CPU,
+        team=team,
+    )
+    networks = wrapped(state.networks, CONFIG, team)
+    parts = networks.g_ab, networks.g_ba, networks.d_a, networks.d_b
+    searches = [
+        part.find_unused_parameters for part in parts if isinstance(part, DistributedDataParallel)
+    ]
+    whole = replace(CONFIG, pool=2)
+    run(whole, domains, folder / "whole", team)
+    stopped_at = run(whole, domains, folder / "parts", team, stop_at=3)
+    run(whole, domains, folder / "parts", team, resume=True)
+    seen = Seen(state.shared(), state.own(), fakes, stopped_at, searches)
+    torch.save(vars(seen), folder / f"seen-{rank}.pt")
+    dist.destroy_process_group()
+
+
+def run(
+    config: TrainConfig,
+    domains: tuple[Path, Path],
+    out: Path,
+    team: Distributed | Alone,
+    *,
+    stop_at: int | None = None,
+    resume: bool = False,
+) -> int:
+    """Train in a folder; only rank 0 knows when to stop. The step at which this rank stopped."""
+    steps = [0]
+
+    def report(progress: Progress) -> None:
+        steps.append(progress.step)
+
+    try:
+        run_training(
+            config,
+            dataset(config, domains),
+            out,
+            options=RunOptions(resume=resume, log_steps=2),
+            listeners=Listeners(report=report, should_stop=lambda: steps[-1] == stop_at),
+            team=team,
+        )
+    except Stopped:
+        return -1
+    return steps[-1]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("ddp")
+
+
+@pytest.fixture(scope="module")
+def pictures(folder: Path) -> tuple[Path, Path]:
+    """Five pictures of one domain and eight of the other."""
+
+    random = torch.Generator().manual_seed(3)
+    for name, level, count in (("a", 60, 5), ("b", 190, 8)):
+        (folder / name).mkdir()
+        for number in range(count):
+            noise = torch.randint(-30, 30, (40, 44, 3), generator=random)
+            pixels = (level + noise).clamp(0, 255).to(torch.uint8).numpy()
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    return folder / "a", folder / "b"
+
+
+@pytest.fixture(scope="module")
+def seen(folder: Path, pictures: tuple[Path, Path]) -> list[Seen]:
+    # The new processes import this very module, by the name that pytest gave it.
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    context = multiprocessing.get_context("spawn")
+    ranks = [context.Process(target=member, args=(r, folder, pictures)) for r in range(RANKS)]
+    for rank in ranks:
+        rank.start()
+    for rank in ranks:
+        rank.join(120)
+        assert rank.exitcode == 0
+    sys.path.pop(0)
+    return [Seen(**torch.load(folder / f"seen-{r}.pt", weights_only=True)) for r in range(RANKS)]
+
+
+def tensors(value: object) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from tensors(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from tensors(item)
+
+
+def test_all_ranks_hold_equal_weights(seen: list[Seen]) -> None:
+    first, second = (list(tensors(each.shared)) for each in seen)
+    assert len(first) > 50
+    assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+
+
+def test_ranks_see_different_pictures_and_draw_from_their_own_chance(seen: list[Seen]) -> None:
+    for one, other in zip(seen[0].fakes, seen[1].fakes, strict=True):
+        assert not torch.equal(one, other)
+    assert not torch.equal(seen[0].own["torch_random"], seen[1].own["torch_random"])
+
+
+def test_two_ranks_of_batch_1_are_one_process_of_batch_2(
+    seen: list[Seen], pictures: tuple[Path, Path]
+) -> None:
+    config = replace(CONFIG, batch=2, workers=1)
+    state = new_state(config, CPU)
+    fakes: list[Tensor] = []
+    train(
+        config,
+        state,
+        batches_from(dataset(config, pictures), config, start_step=0),
+        report=lambda progress: fakes.append(progress.result.images.fake_b),
+        device=CPU,
+    )
+    for alone, first, second in zip(fakes, seen[0].fakes, seen[1].fakes, strict=True):
+        torch.testing.assert_close(torch.cat([first, second]), alone, rtol=1e-3, atol=1e-4)
+    fresh = new_state(config, CPU).shared()
+    for name in ("g_ab", "d_b"):
+        # Not the biases: before a norm they have no gradient but rounding, which Adam enlarges.
+        for key in (key for key in fresh[name] if key.endswith("weight")):
+            before = fresh[name][key]
+            alone, together = state.shared()[name][key], seen[0].shared[name][key]
+            assert distance(alone, together) <= 0.02 * distance(alone, before) + 1e-6, key
+
+
+def distance(one: Tensor, other: Tensor) -> float:
+    return float((one.float() - other.float()).norm())
+
+
+def test_ddp_never_searches_for_unused_parameters(seen: list[Seen]) -> None:
+    assert seen[0].searches == [False] * 4
+
+
+def test_a_run_of_two_stops_together_and_goes_on_the_same(seen: list[Seen], folder: Path) -> None:
+    assert [each.stopped_at for each in seen] == [-1, -1]
+    whole, parts = (load_checkpoint(folder / name / "checkpoint.pt") for name in ("whole", "parts"))
+    assert whole["step"] == parts["step"] == 6
+    one, other = list(tensors(whole)), list(tensors(parts))
+    assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+    assert len(whole["workers"]) == RANKS  # type: ignore[arg-type]
+
+
+def test_a_run_of_two_is_not_one_of_one(
+    seen: list[Seen], folder: Path, pictures: tuple[Path, Path]
+) -> None:
+    """A checkpoint of another number of workers is refused, not half used."""
+    state = new_state(CONFIG, CPU)
+    assert seen
+
+    content = load_checkpoint(folder / "whole/checkpoint.pt")
+    with pytest.raises(ValueError, match="of 2 workers, not 1"):
+        restore(state, content, Alone())
