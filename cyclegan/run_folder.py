@@ -9,6 +9,7 @@ RUN/every/00012000/      the same two, every so many images
 RUN/log.jsonl            one line of losses and speed per interval
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -145,8 +146,14 @@ class RunFolder:
         Raises:
             WeightsError: another process is training in this folder.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("a") as lock:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = (self.path / ".lock").open("a")
+        except OSError as exc:
+            raise WeightsError(
+                f"{self.path} cannot be written ({exc.strerror}): choose another --out"
+            ) from exc
+        with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as exc:
@@ -154,7 +161,17 @@ class RunFolder:
                     f"{self.path} is in use by another training: wait for it, stop it, or choose "
                     "another --out"
                 ) from exc
-            yield
+            try:
+                yield
+            finally:
+                self._forget_if_empty()
+
+    def _forget_if_empty(self) -> None:
+        """Leave nothing of a run that never began."""
+        if not self.config.exists():
+            (self.path / ".lock").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self.path.rmdir()
 
 
 def _write(content: bytes, path: Path) -> int:

@@ -78,7 +78,7 @@ def test_a_dry_run_says_the_whole_configuration_and_makes_nothing(
     assert (said.status, said.err) == (0, "")
     config = json.loads(said.out)
     assert (config["images"], config["lr_d"], config["seed"]) == (8, 1e-4, 9)
-    assert config["preprocess"] == {"crop": 32, "load": 36}
+    assert config["preprocess"] == {"crop": 32, "load": 36, "flip": True}
     assert config["loss"] == {"cycle": 4.0, "gan_mode": "hinge", "identity": 0.0}
     assert set(here.rglob("*")) == before
 
@@ -95,9 +95,11 @@ def test_quiet_shows_no_bar_and_a_finished_run_resumed_stays_what_it_is(
     said = vidgan_command(*train("--resume"))
     assert said.status == 0
     said = vidgan_command(*train("--resume", "--seed", "1"))
-    assert said.status == 1
-    assert "run was trained with other settings" in said.lines[-1]
+    assert said.status == 2
+    assert said.lines[-1].startswith("vidgan: --seed 1: run was begun with 0; leave it out")
     assert "another --out" in said.lines[-1]
+    said = vidgan_command("train", "--out", "run", "--resume")
+    assert (said.status, said.out[:40]) == (0, "run: trained on 8 images; try it: vidgan")
     for name in RUN - {"checkpoint.pt"}:
         assert (here / "run" / name).read_bytes() == before[name]
 
@@ -106,7 +108,7 @@ REFUSED: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
     "no folder": (train(a="gone"), 1, ("gone is not a folder", "give one with images")),
     "a file": (train(b="photo.png"), 1, ("photo.png is not a folder", "give one with images")),
     "no images": (train(b="empty"), 1, ("empty holds 0 images", ".jpg", "at least 2")),
-    "nothing to resume": (train("--resume"), 1, ("checkpoint.pt is not there", "without --resume")),
+    "nothing to resume": (train("--resume"), 1, ("run holds no run", "without --resume")),
     "generator": (
         train("--generator", "resnet"),
         2,

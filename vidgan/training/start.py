@@ -1,6 +1,6 @@
 """`vidgan train`: from options to a finished run."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ from vidgan.training.bar import TrainingBar
 from vidgan.training.job import Failed, HasStopped, Job, Message, Told, Warned
 from vidgan.training.settings import FREE, options_to_resume, save_options, train_config
 from vidgan.training.work import train_as_member, train_job
+
+Pictures = tuple[tuple[Path, ...], tuple[Path, ...]]
+"""Of one domain: those to train on, and those held out."""
 
 DATA = ("a", "b")
 """Options that say what to train on; all others that are not free are the configuration's."""
@@ -56,12 +59,11 @@ def train_pair(
         yield config_to_json(_config(options, workers=options["workers"] or 1)).rstrip()
         return
     _config(options, workers=1)  # what is wrong with the settings is said before anything starts
+    start = _train_on_cluster if _takes_a_cluster(options) else _train_here
     try:
+        pictures = [_pictures(Path(options[name])) for name in DATA]
         with RunFolder(out).locked():
-            if _takes_a_cluster(options):
-                yield from _train_on_cluster(out, options, resume=resume, quiet=quiet)
-            else:
-                yield from _train_here(out, options, resume=resume, quiet=quiet)
+            yield from start(out, options, pictures, resume=resume, quiet=quiet)
     except DataError as exc:
         raise InputError(str(exc)) from exc
     except (WeightsError, TrainingError) as exc:
@@ -77,28 +79,30 @@ def _takes_a_cluster(options: dict[str, Any]) -> bool:
     return options["device"] != "cpu" and torch.cuda.device_count() > 1
 
 
-def _train_here(out: Path, options: dict[str, Any], *, resume: bool, quiet: bool) -> Iterator[str]:
+def _train_here(
+    out: Path, options: dict[str, Any], pictures: Sequence[Pictures], *, resume: bool, quiet: bool
+) -> Iterator[str]:
     try:
         device = resolve_device(options["device"])
     except ValueError as exc:
         raise SettingsError(f"--device {options['device']}: {exc}") from exc
     if options["threads"] is not None:
         torch.set_num_threads(options["threads"])
-    job = _prepare(out, options, _config(options, workers=1), resume=resume)
+    job = _prepare(out, options, pictures, workers=1, resume=resume)
     with TrainingBar(job, quiet=quiet) as bar:
         train_job(job, device, Alone(), tell=lambda message: _hear(message, bar))
     yield _farewell(job, out)
 
 
 def _train_on_cluster(
-    out: Path, options: dict[str, Any], *, resume: bool, quiet: bool
+    out: Path, options: dict[str, Any], pictures: Sequence[Pictures], *, resume: bool, quiet: bool
 ) -> Iterator[str]:
     preload = ("vidgan.training.work",)
     with session(address=options["address"], preload=preload) as cluster:
         resources = share_of_each(cluster, workers=options["workers"], device=options["device"])
         options = options | {"workers": resources.workers}
-        config = _config(options, workers=resources.workers)
-        job = _prepare(out, options, config, resume=resume)
+        workers = resources.workers
+        job = _prepare(out, options, pictures, workers=workers, resume=resume)
         with TrainingBar(job, quiet=quiet) as bar, interrupt_held() as pressed:
             for message in run_workers(
                 train_as_member, job, resources, storage=job.out, should_stop=pressed
@@ -120,11 +124,18 @@ def _hear(message: Message, bar: TrainingBar) -> None:
             raise KeyboardInterrupt
 
 
-def _prepare(out: Path, options: dict[str, Any], config: TrainConfig, *, resume: bool) -> Job:
+def _prepare(
+    out: Path,
+    options: dict[str, Any],
+    pictures: Sequence[Pictures],
+    *,
+    workers: int,
+    resume: bool,
+) -> Job:
     """Make the run's folder, or find the run that is there; from then on every start resumes."""
-    train_a, held_out_a = _pictures(Path(options["a"]))
-    train_b, held_out_b = _pictures(Path(options["b"]))
-    folder = RunFolder(out.absolute())
+    (train_a, held_out_a), (train_b, held_out_b) = pictures
+    config = _config(options, workers=workers)
+    folder = RunFolder(out)
     if resume:
         folder.state_to_resume(config)
     else:
@@ -132,7 +143,7 @@ def _prepare(out: Path, options: dict[str, Any], config: TrainConfig, *, resume:
         save_options(folder.path, options)
     return Job(
         config=config,
-        out=folder.path,
+        out=out.absolute(),
         train_a=train_a,
         train_b=train_b,
         held_out_a=held_out_a,
@@ -144,7 +155,7 @@ def _prepare(out: Path, options: dict[str, Any], config: TrainConfig, *, resume:
     )
 
 
-def _pictures(folder: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+def _pictures(folder: Path) -> Pictures:
     paths = [path.absolute() for path in list_images(folder)]
     held_out = [path for path in paths if is_held_out(path)]
     kept = [path for path in paths if not is_held_out(path)]
