@@ -1,25 +1,32 @@
 """Two folders of photographs as one endless, unpaired, exactly repeatable stream of crops."""
 
-import warnings
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional as tvf
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
-_FORMATS = ("JPEG", "PNG", "WEBP")
+from cyclegan.folders import is_held_out, list_images, training_paths
+from cyclegan.photographs import IMAGE_SUFFIXES, DataError, read_image
+from cyclegan.scaled import Room, ScaledPictures
 
-
-class DataError(ValueError):
-    """A folder of training images cannot be used; the text names it and says what to do."""
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "DataError",
+    "Preprocess",
+    "UnpairedImages",
+    "is_held_out",
+    "list_images",
+    "read_image",
+    "to_signed",
+    "training_paths",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +39,8 @@ class Preprocess:
 
     load: int = 286
     crop: int = 256
+    flip: bool = True
+    """Whether any crop is mirrored; where it is cut out does not depend on it."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.crop <= self.load:
@@ -39,18 +48,20 @@ class Preprocess:
 
     def __call__(self, image: Tensor, random: torch.Generator) -> Tensor:
         """Uint8 (3, H, W) of any size -> float (3, crop, crop) in [-1, 1]."""
-        image = _resize(image, self.load)
-        top = int(torch.randint(image.shape[1] - self.crop + 1, (), generator=random))
-        left = int(torch.randint(image.shape[2] - self.crop + 1, (), generator=random))
-        image = image[:, top : top + self.crop, left : left + self.crop]
-        if torch.rand((), generator=random) < 0.5:
-            image = image.flip(-1)
-        return to_signed(image)
+        return self.cut(self.scale(image), random)
 
+    def scale(self, image: Tensor) -> Tensor:
+        """Uint8 (3, H, W) of any size -> uint8 (3, H, W) whose short side is `load`."""
+        resized: Tensor = tvf.resize(image, [self.load], antialias=True)
+        return resized
 
-def _resize(image: Tensor, short_side: int) -> Tensor:
-    resized: Tensor = tvf.resize(image, [short_side], antialias=True)
-    return resized
+    def cut(self, scaled: Tensor, random: torch.Generator) -> Tensor:
+        """Uint8 (3, H, W) from `scale` -> float (3, crop, crop) in [-1, 1]."""
+        top = int(torch.randint(scaled.shape[1] - self.crop + 1, (), generator=random))
+        left = int(torch.randint(scaled.shape[2] - self.crop + 1, (), generator=random))
+        crop = scaled[:, top : top + self.crop, left : left + self.crop]
+        mirrored = bool(torch.rand((), generator=random) < 0.5)
+        return _to_signed_alone(crop, step=-1 if mirrored and self.flip else 1)
 
 
 def to_signed(image: Tensor) -> Tensor:
@@ -59,69 +70,44 @@ def to_signed(image: Tensor) -> Tensor:
     return signed
 
 
-def read_image(path: Path) -> Tensor:
-    """An image file as uint8 (3, H, W) RGB, upright (EXIF rotation applied), without alpha.
+def _to_signed_alone(image: Tensor, *, step: int) -> Tensor:
+    """The numbers of `to_signed`, columns in steps of `step`, on the calling thread alone.
 
-    Raises:
-        DataError: the file is not an image that can be read.
+    Torch's own would start a pool of threads for each loader thread, beside those that train.
     """
-    try:
-        with (
-            warnings.catch_warnings(action="ignore"),
-            Image.open(path, formats=_FORMATS) as file,
-        ):
-            pixels = _rgb_pixels(ImageOps.exif_transpose(file))
-    except UnidentifiedImageError as exc:
-        raise DataError(f"{path} is not a JPEG, PNG or WebP image: remove it") from exc
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as exc:
-        reason = str(exc).partition("\n")[0]
-        raise DataError(f"{path} cannot be read as an image ({reason}): repair or remove it") from (
-            exc
-        )
-    return torch.from_numpy(pixels).permute(2, 0, 1)
-
-
-def _rgb_pixels(image: Image.Image) -> NDArray[np.uint8]:
-    """Uint8 (H, W, 3). Pillow itself would clip grey levels of 16 bits instead of scaling them."""
-    if image.mode.startswith("I"):
-        levels = np.asarray(image, dtype=np.float32) / 257  # 65535 = 257 * 255
-        image = Image.fromarray(levels.round().clip(0, 255).astype(np.uint8))
-    return np.array(image.convert("RGB"))
-
-
-def list_images(folder: Path) -> list[Path]:
-    """All images below `folder`, sorted by their path.
-
-    Raises:
-        DataError: `folder` is not a folder, or holds fewer than two images.
-    """
-    if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder: give one with images of one domain")
-    paths = sorted(
-        p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()
-    )
-    if len(paths) < 2:
-        kinds = ", ".join(sorted(IMAGE_SUFFIXES))
-        raise DataError(f"{folder} holds {len(paths)} images ({kinds}): at least 2 are needed")
-    return paths
-
-
-def is_held_out(path: Path, *, one_in: int = 20) -> bool:
-    """Whether a picture belongs to the validation set: a fixed rule on its file name alone."""
-    return zlib.crc32(path.name.encode()) % one_in == 0
+    levels = image.numpy()[..., ::step]
+    signed = np.divide(levels, np.float32(127.5), dtype=np.float32, order="C")
+    signed -= np.float32(1.0)
+    return torch.from_numpy(signed)
 
 
 class UnpairedImages(Dataset[tuple[Tensor, Tensor]]):
     """Item i is one crop of domain A and one of domain B: the i-th of a training, for ever.
 
     Each domain is shuffled anew each time it has been seen whole. What item i shows depends on
-    (seed, i) alone, so a resumed run, or one with loader processes, sees the very same pictures.
+    (seed, i) alone, so a resumed run, or one with several loaders, sees the very same pictures.
+
+    Args:
+        a, b: the pictures of each domain.
+        preprocess: how they become crops.
+        seed: same seed, same stream.
+        images: the length of the stream.
+        memory: bytes in which scaled pictures are kept, so that each is read but once; the crops
+            are the same with and without. Threads share it, a loader process has its own.
     """
 
     def __init__(
-        self, a: list[Path], b: list[Path], *, preprocess: Preprocess, seed: int, images: int
+        self,
+        a: Sequence[Path],
+        b: Sequence[Path],
+        *,
+        preprocess: Preprocess,
+        seed: int,
+        images: int,
+        memory: int = 0,
     ) -> None:
-        self.domains = (a, b)
+        room = Room(memory)
+        self.domains = tuple(ScaledPictures(paths, preprocess.scale, room) for paths in (a, b))
         self.preprocess = preprocess
         self.seed = seed
         self.images = images
@@ -137,11 +123,11 @@ class UnpairedImages(Dataset[tuple[Tensor, Tensor]]):
         return self._draw(0, item), self._draw(1, item)
 
     def _draw(self, domain: int, item: int) -> Tensor:
-        paths = self.domains[domain]
-        round_, place = divmod(item, len(paths))
-        order = _permutation(len(paths), _seed(self.seed, domain, round_))
+        pictures = self.domains[domain]
+        round_, place = divmod(item, len(pictures))
+        order = _permutation(len(pictures), _seed(self.seed, domain, round_))
         random = torch.Generator().manual_seed(_seed(self.seed, 2 + domain, item))
-        return self.preprocess(read_image(paths[order[place]]), random)
+        return self.preprocess.cut(pictures[order[place]], random)
 
 
 def _seed(*parts: int) -> int:
