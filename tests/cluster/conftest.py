@@ -1,6 +1,7 @@
 """One real local Ray for all tests of the pool, and subprocesses whose leftovers are found."""
 
 import contextlib
+import functools
 import os
 import subprocess
 import sys
@@ -27,9 +28,9 @@ def mark() -> str:
     return uuid.uuid4().hex
 
 
-@pytest.fixture
-def python(mark: str) -> Python:
-    """Start a Python script in a process group of its own, with the `mark` in its environment."""
+@pytest.fixture(scope="session")
+def launch() -> Python:
+    """Start a Python script in a process group of its own, without settings of Ray's."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
 
     def start(script: str, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
@@ -39,11 +40,17 @@ def python(mark: str) -> Python:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**inherited, **environment, "TEST_MARK": mark},
+            env={**inherited, **environment},
             start_new_session=True,
         )
 
     return start
+
+
+@pytest.fixture
+def python(launch: Python, mark: str) -> Python:
+    """`launch` with the `mark` in the environment."""
+    return functools.partial(launch, TEST_MARK=mark)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from cluster.session import Session, session
 
 Python = Callable[..., "subprocess.Popen[str]"]
 GENEROUS = 60.0
+LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
+"""As /proc/net/tcp and tcp6 write it."""
 
 WORK = """
 import itertools, os, signal, sys
@@ -43,20 +46,14 @@ options = dict(shared=None, workers=2, cpus_per_worker=1)
 try:
     with session(num_cpus=2) as running:
         assert running.started_here and running.node_cpus == (2,)
-        done = sorted(map_unordered(Echo, range(8), on_event=kill_first, **options))
-        assert done == [(i, i) for i in range(8)], done
-        for position, _ in map_unordered(Echo, itertools.count(), **options):
-            if position == 0:
+        for position, item in map_unordered(
+            Echo, itertools.count(), on_event=kill_first, **options
+        ):
+            assert item == position
+            if killed and position == 100:
                 print("working", flush=True)
 except KeyboardInterrupt:
     print("stopped")
-"""
-
-OPEN_CLUSTER = """
-import logging, sys, ray
-ray.init(address="local", num_cpus=2, include_dashboard=False, logging_level=logging.CRITICAL)
-print(ray.get_runtime_context().gcs_address, flush=True)
-sys.stdin.readline()
 """
 
 REFUSALS = """
@@ -75,6 +72,13 @@ for address in sys.argv[1:]:
 print(json.dumps(report))
 """
 
+OPEN_CLUSTER = """
+import logging, sys, ray
+ray.init(address="local", num_cpus=2, include_dashboard=False, logging_level=logging.CRITICAL)
+print(ray.get_runtime_context().gcs_address, flush=True)
+sys.stdin.readline()
+"""
+
 JOIN = """
 import sys
 from cluster.session import session
@@ -84,52 +88,101 @@ with session(address=sys.argv[1]) as running:
 """
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def mute() -> Iterator[str]:
     """The address of something that accepts connections and is not Ray."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"127.0.0.1:{server.getsockname()[1]}"
 
 
-def test_ray_is_silent_and_ctrl_c_leaves_nothing_running(
-    python: Python, leftovers: Callable[[], list[str]]
+@contextlib.contextmanager
+def deaf() -> Iterator[str]:
+    """The address of a queue that is full: connecting gets no answer, as from a dead machine."""
+    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for client in (first, second):
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """A process that tries addresses one by one, and what it should say of each."""
+
+    process: "subprocess.Popen[str]"
+    expected: dict[str, str]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def refusals(launch: Python) -> Iterator[Refusals]:
+    """Begun before the first test of this file: it mostly waits, which it can do beside them."""
+    with mute() as silent, deaf() as dead:
+        expected = {
+            "127.0.0.1:1": "no Ray cluster answers at 127.0.0.1:1",
+            "somewhere": "give HOST:PORT",
+            "http://127.0.0.1:8265": "give HOST:PORT",
+            "localhost:99999": "Port out of range",
+            silent: f"no Ray cluster answers at {silent} within 9 s",
+            dead: f"no Ray cluster answers at {dead} (timed out); start one with `ray start",
+            "": "no Ray cluster answers at 127.0.0.1:2",  # from RAY_ADDRESS
+        }
+        with launch(REFUSALS, *expected, RAY_ADDRESS="127.0.0.1:2") as process:
+            yield Refusals(process, expected)
+            process.kill()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def open_cluster(launch: Python) -> Iterator["subprocess.Popen[str]"]:
+    """A Ray that others may join; begun before the first test of this file, as `refusals` are."""
+    with launch(OPEN_CLUSTER) as cluster:
+        yield cluster
+        cluster.communicate("\n", timeout=GENEROUS)
+
+
+def _listening_addresses(pids: set[int]) -> set[str]:
+    """Local addresses, as /proc/net/tcp writes them, on which these processes accept."""
+    sockets = set()
+    for pid in pids:
+        for link in Path(f"/proc/{pid}/fd").glob("*"):
+            with contextlib.suppress(OSError):
+                sockets.add(os.readlink(link))
+    addresses = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
+                addresses.add(fields[1].partition(":")[0])
+    return addresses
+
+
+def test_a_local_ray_is_silent_and_private_and_ctrl_c_leaves_nothing_running(
+    python: Python, marked_pids: Callable[[], set[int]], leftovers: Callable[[], list[str]]
 ) -> None:
     process = python(WORK)
     assert process.stdout is not None
     said = process.stdout.readline()
+    addresses = _listening_addresses(marked_pids())
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the group
     out, err = process.communicate(timeout=GENEROUS)
     assert (process.returncode, said + out, err) == (0, "working\nstopped\n", "")
     assert leftovers() == []
+    assert addresses, "a local Ray has servers"
+    assert addresses <= LOOPBACK
 
 
-def test_clusters_that_are_not_there_are_refused_in_time(python: Python, mute: str) -> None:
-    expected = {
-        "127.0.0.1:1": "no Ray cluster answers at 127.0.0.1:1",
-        "somewhere": "give HOST:PORT",
-        "http://127.0.0.1:8265": "give HOST:PORT",
-        "localhost:99999": "Port out of range",
-        mute: "no Ray cluster answers",
-        "": "no Ray cluster answers at 127.0.0.1:2",  # from RAY_ADDRESS
-    }
-    process = python(REFUSALS, *expected, RAY_ADDRESS="127.0.0.1:2")
+def test_another_process_can_join_by_address(
+    python: Python, open_cluster: "subprocess.Popen[str]"
+) -> None:
+    assert open_cluster.stdout is not None
+    process = python(JOIN, open_cluster.stdout.readline().strip())
     out, err = process.communicate(timeout=GENEROUS)
-    assert err == ""
-    report = json.loads(out)
-    for address, words in expected.items():
-        message, seconds = report[address]
-        assert words in message
-        assert "\n" not in message
-        assert seconds < 15
-
-
-def test_another_process_can_join_by_address(python: Python) -> None:
-    with python(OPEN_CLUSTER) as cluster:
-        assert cluster.stdout is not None
-        process = python(JOIN, cluster.stdout.readline().strip())
-        out, err = process.communicate(timeout=GENEROUS)
-        cluster.communicate("\n", timeout=GENEROUS)
     assert (out, err) == ("2 False\n", "")
+    assert open_cluster.poll() is None, "who leaves takes nothing along"
+    assert open_cluster.stdin is not None
+    open_cluster.stdin.write("\n")  # it may end beside the next tests
+    open_cluster.stdin.flush()
 
 
 def test_a_running_ray_is_reused_and_left_up(ray_session: Session) -> None:
@@ -149,34 +202,13 @@ def test_a_second_cluster_in_one_process_is_refused(ray_session: Session) -> Non
     assert time.monotonic() - began < 15
 
 
-def _listening_addresses(pids: set[int]) -> set[str]:
-    """Local addresses, as /proc/net/tcp writes them, on which these processes accept."""
-    sockets = set()
-    for pid in pids:
-        for link in Path(f"/proc/{pid}/fd").glob("*"):
-            with contextlib.suppress(OSError):
-                sockets.add(os.readlink(link))
-    addresses = set()
-    for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
-                addresses.add(fields[1].partition(":")[0])
-    return addresses
-
-
-def test_a_local_ray_listens_on_loopback_alone(
-    python: Python, marked_pids: Callable[[], set[int]]
-) -> None:
-    script = (
-        "import sys; from cluster.session import session\n"
-        "with session(num_cpus=1): print('up', flush=True); sys.stdin.readline()"
-    )
-    with python(script) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "up\n"
-        addresses = _listening_addresses(marked_pids())
-        process.communicate("\n", timeout=GENEROUS)
-    loopback = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
-    assert addresses, "a local Ray has servers"
-    assert addresses <= loopback
+def test_clusters_that_are_not_there_are_refused_in_time(refusals: Refusals) -> None:
+    """The last of this file, see `refusals`."""
+    out, err = refusals.process.communicate(timeout=GENEROUS)
+    assert err == ""
+    report = json.loads(out)
+    for address, words in refusals.expected.items():
+        message, seconds = report[address]
+        assert words in message
+        assert "\n" not in message
+        assert seconds < 15
