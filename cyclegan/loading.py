@@ -6,7 +6,7 @@ lock, they share the pictures kept in memory, start at once, and pass errors on 
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +58,7 @@ def _free_memory() -> int:
 
 def load_batches(
     dataset: UnpairedImages, batches: Iterable[Sequence[int]], *, threads: int = 0
-) -> Iterator[_Pair]:
+) -> Generator[_Pair, None, None]:
     """The items of each batch, float (len(batch), 3, crop, crop) of A and of B, in order.
 
     With `threads`, two batches and as many items as there are threads are on their way. Closing

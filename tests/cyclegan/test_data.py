@@ -1,6 +1,6 @@
 """The stream of unpaired crops: repeatable, fair to each picture, the same for both domains."""
 
-import struct
+import pickle
 import zlib
 from collections import Counter
 from pathlib import Path
@@ -10,23 +10,24 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
+from torchvision.transforms.v2 import functional as tvf
 
-from cyclegan.data import (
-    DataError,
-    Preprocess,
-    UnpairedImages,
-    is_held_out,
-    list_images,
-    read_image,
-    to_signed,
-)
-from cyclegan.run import training_paths
-from cyclegan.training import batches_from
+from cyclegan.data import DataError, Preprocess, UnpairedImages, list_images, to_signed
+
+PREPROCESS = Preprocess(load=36, crop=32)
 
 
-def dataset(domains: tuple[Path, Path], *, images: int = 40, seed: int = 0) -> UnpairedImages:
+def dataset(
+    domains: tuple[Path, Path], *, images: int = 40, seed: int = 0, memory: int = 0
+) -> UnpairedImages:
     a, b = (list_images(folder) for folder in domains)
-    return UnpairedImages(a, b, preprocess=Preprocess(load=36, crop=32), seed=seed, images=images)
+    return UnpairedImages(a, b, preprocess=PREPROCESS, seed=seed, images=images, memory=memory)
+
+
+def draw(data: UnpairedImages) -> None:
+    """Each picture of a domain of five once."""
+    for item in range(5):
+        data[item]
 
 
 def test_items_are_crops_in_range(domains: tuple[Path, Path]) -> None:
@@ -119,127 +120,113 @@ def test_a_crop_larger_than_the_picture_is_refused() -> None:
         Preprocess(crop=300)
 
 
-@pytest.mark.parametrize(
-    ("mode", "color", "suffix", "expected"),
-    [
-        ("RGB", (200, 100, 50), "png", (200, 100, 50)),
-        ("RGBA", (200, 100, 50, 255), "png", (200, 100, 50)),
-        ("RGBA", (200, 100, 50, 255), "webp", (200, 100, 50)),
-        ("L", 77, "png", (77, 77, 77)),
-        ("L", 77, "jpg", (77, 77, 77)),
-        ("LA", (77, 255), "png", (77, 77, 77)),
-        ("P", 0, "png", (0, 0, 0)),
-        ("1", 1, "png", (255, 255, 255)),
-        ("I;16", 257 * 77, "png", (77, 77, 77)),
-        ("CMYK", (0, 0, 0, 0), "jpg", (255, 255, 255)),
-    ],
-)
-def test_pictures_of_all_kinds_become_rgb(
-    tmp_path: Path, mode: str, color: int | tuple[int, ...], suffix: str, expected: tuple[int, ...]
+def test_without_flips_crops_lie_where_they_lay() -> None:
+    """The random numbers that follow do not depend on it."""
+    ramp = torch.arange(36, dtype=torch.uint8).expand(3, 36, 36).contiguous()
+    flips, straight = PREPROCESS, Preprocess(load=36, crop=32, flip=False)
+    draws = [
+        (flips, torch.Generator().manual_seed(3)),
+        (straight, torch.Generator().manual_seed(3)),
+    ]
+    mirrored = 0
+    for _ in range(40):
+        one, other = (preprocess(ramp, random) for preprocess, random in draws)
+        assert other[0, 0, 0] < other[0, 0, -1]
+        mirrored += torch.equal(one.flip(-1), other)
+        assert torch.equal(one, other) or torch.equal(one.flip(-1), other)
+    assert 8 < mirrored < 32
+
+
+def first_release(paths: list[Path], domain: int, item: int, seed: int) -> Tensor:
+    """Item `item` of a domain as the first release drew it."""
+
+    def mixed(*parts: int) -> torch.Generator:
+        return torch.Generator().manual_seed(zlib.crc32(repr(parts).encode()))
+
+    round_, place = divmod(item, len(paths))
+    order = torch.randperm(len(paths), generator=mixed(seed, domain, round_)).tolist()
+    with Image.open(paths[order[place]]) as file:
+        image = torch.from_numpy(np.array(file.convert("RGB"))).permute(2, 0, 1)
+    image = tvf.resize(image, [36], antialias=True)
+    random = mixed(seed, 2 + domain, item)
+    top = int(torch.randint(image.shape[1] - 32 + 1, (), generator=random))
+    left = int(torch.randint(image.shape[2] - 32 + 1, (), generator=random))
+    image = image[:, top : top + 32, left : left + 32]
+    if torch.rand((), generator=random) < 0.5:
+        image = image.flip(-1)
+    crop: Tensor = image.float() / 127.5 - 1.0
+    return crop
+
+
+@pytest.mark.parametrize("memory", [0, 20_000, 1_000_000], ids=["none", "a few", "all"])
+def test_runs_begun_with_the_first_release_go_on_with_the_same_pictures(
+    domains: tuple[Path, Path], memory: int
 ) -> None:
-    Image.new(mode, (10, 8), color).save(tmp_path / f"p.{suffix}", lossless=True)
-    image = read_image(tmp_path / f"p.{suffix}")
-    assert image.dtype == torch.uint8
-    assert image.shape == (3, 8, 10)
-    assert tuple(image[:, 4, 5].tolist()) == expected
+    """Whatever is kept in memory: nothing, some pictures, all."""
+    data = dataset(domains, seed=5, memory=memory)
+    elsewhere: UnpairedImages = pickle.loads(pickle.dumps(data))  # noqa: S301 - our own
+    paths = [list_images(folder) for folder in domains]
+    for item in (0, 1, 2, 3, 4, 5, 12, 39, 12):
+        expected = [first_release(paths[domain], domain, item, 5) for domain in (0, 1)]
+        for stream in (data, elsewhere):
+            for crop, wanted in zip(stream[item], expected, strict=True):
+                assert torch.equal(crop, wanted)
 
 
-def png_chunk(kind: bytes, content: bytes) -> bytes:
-    body = kind + content
-    return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+def test_a_picture_kept_in_memory_is_read_but_once(domains: tuple[Path, Path]) -> None:
+    size = 3 * 36 * 48  # bytes of a picture of 40 to 44 times 48 pixels, scaled to 36
+    kept, some = dataset(domains, memory=10 * size), dataset(domains, memory=3 * size)
+    first = [(kept[item], some[item]) for item in range(5)]
+    for folder in domains:
+        for path in list_images(folder):
+            path.unlink()
+    for item in range(5):
+        for crop, again in zip(first[item][0], kept[item], strict=True):
+            assert torch.equal(crop, again)
+    with pytest.raises(DataError, match=r"\.png cannot be read \(No such file"):
+        draw(some)
 
 
-def test_a_png_of_sixteen_bits_a_channel(tmp_path: Path) -> None:
-    row = b"\0" + struct.pack(">3H", 257 * 200, 257 * 100 + 100, 65535) * 10
-    (tmp_path / "deep.png").write_bytes(
-        b"\x89PNG\r\n\x1a\n"
-        + png_chunk(b"IHDR", struct.pack(">2I5B", 10, 8, 16, 2, 0, 0, 0))
-        + png_chunk(b"IDAT", zlib.compress(row * 8))
-        + png_chunk(b"IEND", b"")
-    )
-    image = read_image(tmp_path / "deep.png")
-    assert image.dtype == torch.uint8
-    assert image[:, 4, 5].tolist() == [200, 100, 255]
-
-
-def test_a_photograph_held_sideways_is_turned_upright(tmp_path: Path) -> None:
-    image = Image.new("RGB", (40, 20))
-    image.paste((255, 255, 255), (0, 0, 20, 20))  # the left half is white
-    exif = image.getexif()
-    exif[0x0112] = 6  # turn clockwise by 90 degrees to see it upright
-    image.save(tmp_path / "p.jpg", exif=exif, quality=95)
-    upright = read_image(tmp_path / "p.jpg").float()
-    assert upright.shape == (3, 40, 20)
-    assert upright[:, :18].mean() > 250  # left becomes top
-    assert upright[:, 22:].mean() < 5
-
-
-@pytest.mark.parametrize("content", [b"", b"not a picture"])
-def test_a_file_that_is_no_picture_is_named(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "p.jpg").write_bytes(content)
-    with pytest.raises(DataError, match=r"p\.jpg is not a JPEG, PNG or WebP image: remove it"):
-        read_image(tmp_path / "p.jpg")
-
-
-def test_a_picture_cut_off_is_named(tmp_path: Path, domains: tuple[Path, Path]) -> None:
+def test_a_picture_cut_off_is_named(domains: tuple[Path, Path]) -> None:
+    """One of five is more than one in twenty."""
     whole = (domains[0] / "000.png").read_bytes()
     (domains[0] / "000.png").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match=r"000\.png cannot be read"):
-        list(batches_from(dataset(domains), batch=4, start_step=0))
+    data = dataset(domains)
+    with pytest.raises(DataError, match=r"000\.png cannot be read as an image"):
+        draw(data)
 
 
-def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is not a folder"):
-        list_images(tmp_path / "none")
-    (tmp_path / "notes.txt").touch()
-    (tmp_path / "folder.jpg").mkdir()
-    (tmp_path / "one.JPG").touch()
-    with pytest.raises(DataError, match=r"holds 1 images \(.*\): at least 2 are needed"):
-        list_images(tmp_path)
+def test_for_a_broken_picture_another_is_taken(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One of twenty-one; the next by its place, whoever asks and whenever."""
+    folders = flat_folder(tmp_path / "a", list(range(0, 210, 10))), flat_folder(tmp_path / "b", [7])
+    Image.new("L", (40, 40), 9).save(folders[1] / "009.png")
+    damage(folders[0] / "050.png")
+    levels = [level_of(dataset(folders, images=42)[item][0]) for item in range(42)]
+    assert 50 not in levels
+    assert Counter(levels)[60] == 4
+    data = dataset(folders, images=42)
+    caplog.clear()
+    assert [level_of(data[item][0]) for item in reversed(range(42))] == levels[::-1]
+    [said] = caplog.messages
+    assert "050.png cannot be read as an image" in said
+    assert "another picture is taken in its place" in said
 
 
-def test_pictures_in_subfolders_are_found_in_order(tmp_path: Path) -> None:
-    for name in ("b.png", "a/z.jpeg", "a/c.WEBP"):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.touch()
-    assert [p.name for p in list_images(tmp_path)] == ["c.WEBP", "z.jpeg", "b.png"]
+def damage(path: Path) -> None:
+    """Overwrite the middle of a file, so that its head and its end are whole."""
+    content = bytearray(path.read_bytes())
+    middle = content.index(b"IDAT") + 4
+    content[middle : middle + 12] = b"\xff" * 12
+    path.write_bytes(content)
 
 
-def test_held_out_pictures_are_not_trained_on(tmp_path: Path) -> None:
-    for number in range(200):
-        (tmp_path / f"{number}.jpg").touch()
-    kept = training_paths(tmp_path)
-    assert not any(is_held_out(path) for path in kept)
-    assert 180 <= len(kept) < 200
-    held = next(p for p in list_images(tmp_path) if is_held_out(p))
-    assert is_held_out(Path("/elsewhere") / held.name), "the rule goes by the name alone"
-
-
-def test_a_folder_of_held_out_pictures_alone_is_used_whole(tmp_path: Path) -> None:
-    names = [f"{n}.jpg" for n in range(200) if is_held_out(Path(f"{n}.jpg"))][:3]
-    for name in names:
-        (tmp_path / name).touch()
-    assert len(training_paths(tmp_path)) == 3
-
-
-def test_batches_go_on_where_a_training_stopped(domains: tuple[Path, Path]) -> None:
-    data = dataset(domains, images=11)
-    batches = list(batches_from(data, batch=4, start_step=0))
-    assert [len(a) for a, _ in batches] == [4, 4, 3]
-    rest = list(batches_from(data, batch=4, start_step=1))
-    assert len(rest) == 2
-    for (a, b), (again_a, again_b) in zip(batches[1:], rest, strict=True):
-        assert torch.equal(a, again_a)
-        assert torch.equal(b, again_b)
-    assert list(batches_from(data, batch=4, start_step=3)) == []
-
-
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_loader_processes_change_nothing(domains: tuple[Path, Path]) -> None:
-    data = dataset(domains, images=8)
-    alone = list(batches_from(data, batch=2, start_step=1))
-    helped = list(batches_from(data, batch=2, start_step=1, loaders=2))
-    for (a, b), (again_a, again_b) in zip(alone, helped, strict=True):
-        assert torch.equal(a, again_a)
-        assert torch.equal(b, again_b)
+def test_what_the_system_does_not_give_ends_the_training(domains: tuple[Path, Path]) -> None:
+    """A folder that is gone for a while is no reason to go on with other pictures."""
+    data = dataset(domains)
+    (domains[0] / "003.png").unlink()
+    with pytest.raises(
+        DataError, match=r"003\.png cannot be read \(No such file.*check that it is"
+    ):
+        draw(data)
