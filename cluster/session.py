@@ -3,10 +3,12 @@
 import logging
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -116,7 +118,7 @@ def _local_ray(num_cpus: int | None, preload: Sequence[str]) -> Iterator[None]:
     """
     directory = tempfile.mkdtemp(prefix="ray-", dir=_short_directory())
     try:
-        with _importable_by_workers(), _on_loopback_alone():
+        with _importable_by_workers(), _on_loopback_alone(), _sigterm_as_before():
             _start(directory, num_cpus, preload)
         yield
     finally:
@@ -160,6 +162,27 @@ def _on_loopback_alone() -> Iterator[None]:
         ray_constants.ENABLE_RAY_CLUSTER = before
 
 
+@contextmanager
+def _sigterm_as_before() -> Iterator[None]:
+    """Give SIGTERM back to its handler, if it had one, from whom `ray.init` takes it.
+
+    Ray's handler exits at once with status 15; one that came meanwhile is passed on. Where there
+    was none Ray's stays: the default would leave its processes running.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    try:
+        yield
+    except SystemExit as end:
+        if end.code == signal.SIGTERM:
+            before(signal.SIGTERM, None)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _short_directory() -> str | None:
     chosen = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
     return chosen if len(chosen) <= _SOCKET_PATH_ROOM else "/tmp"
@@ -190,7 +213,8 @@ def _connect(address: str) -> None:
         _check_listens(address)
     _check_answers(address)
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
+        with _sigterm_as_before():
+            ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
     except Exception as error:  # ConnectionError, RuntimeError (versions), AuthenticationError...
         raise ClusterError(f"no Ray cluster at {address}: {_first_line(str(error))}") from error
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import click
 
+from vidgan.cli.signals import stop_status
 from vidgan.errors import SettingsError, VidganError
 
 
@@ -31,7 +32,7 @@ def one_line_errors(*, go_on: Callable[[], str] = str) -> Iterator[None]:
             status=1,
         )
     except KeyboardInterrupt:
-        _fail("; ".join(filter(None, ("interrupted", go_on()))), status=130)
+        _fail("; ".join(filter(None, ("interrupted", go_on()))), status=stop_status())
 
 
 def say_error(error: object) -> None:
