@@ -8,12 +8,12 @@ keyframe before.
 
 from bisect import insort
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from operator import itemgetter
 from typing import Any
 
 import av
-from av.codec.context import ThreadType
 from av.packet import Packet as AvPacket
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
@@ -25,7 +25,7 @@ from vidgan.media.types import Chunk, Packet, RgbFrame, VideoStream
 _LATE_BY_AT_MOST = 4  # frames
 
 
-def decode_chunk(chunk: Chunk, video: VideoStream, *, threads: int = 1) -> Iterator[RgbFrame]:
+def decode_chunk(chunk: Chunk, video: VideoStream) -> Iterator[RgbFrame]:
     """The owned pictures of a chunk in order of presentation, each once, as stored (not rotated).
 
     What cannot be decoded is missing from the result, without an error.
@@ -34,7 +34,7 @@ def decode_chunk(chunk: Chunk, video: VideoStream, *, threads: int = 1) -> Itera
         InputError: the pictures change their size in the middle of the film.
     """
     odd_size: tuple[int, int] | None = None
-    for pts, frame in _in_order(_decode(_repaired(chunk, video), video, threads=threads), chunk):
+    for pts, frame in _in_order(_decode(_repaired(chunk, video), video), chunk):
         size = frame.width, frame.height
         if size == (video.width, video.height):
             yield RgbFrame(pts=pts, rgb=to_rgb(frame, video.color))
@@ -69,29 +69,25 @@ def _size_changes(size: tuple[int, int], pts: int, video: VideoStream) -> str:
 
 def _repaired(chunk: Chunk, video: VideoStream) -> Sequence[Packet]:
     """The chunk's packets, after the keyframe before if their own first gives no picture."""
-    if chunk.fallback is None or any(_decode(chunk.packets[:1], video, threads=1)):
+    if chunk.fallback is None or any(_decode(chunk.packets[:1], video)):
         return chunk.packets
     return [chunk.fallback, *chunk.packets]
 
 
-def _decode(packets: Sequence[Packet], video: VideoStream, *, threads: int) -> Iterator[VideoFrame]:
-    """All that a decoder gives; frames that an error had in flight on other threads come again."""
-    context = _open_decoder(video, threads)
+def _decode(packets: Sequence[Packet], video: VideoStream) -> Iterator[VideoFrame]:
+    """All that a decoder gives."""
+    context = _open_decoder(video)
     for packet in (*packets, None):
-        try:
+        with suppress(av.FFmpegError):  # this packet's picture is lost, the next ones may not be
             yield from context.decode(_with_times(packet, video.time_base) if packet else None)
-        except av.FFmpegError:  # this packet's picture is lost, the next ones may not be
-            if threads > 1:
-                yield from _decode(packets, video, threads=1)
-                return
 
 
-def _open_decoder(video: VideoStream, threads: int) -> VideoCodecContext:
+def _open_decoder(video: VideoStream) -> VideoCodecContext:
+    """In one thread: an error would lose what is in flight on others."""
     context = av.CodecContext.create(video.codec, "r")
     assert isinstance(context, VideoCodecContext)
     context.extradata = video.extradata or None
-    context.thread_count = threads
-    context.thread_type = ThreadType.AUTO
+    context.thread_count = 1
     return context
 
 

@@ -19,7 +19,7 @@ from vidgan.media.carry import last_frame_duration, read_carried
 from vidgan.media.containers import Container
 from vidgan.media.header import Head, Target, muxer_options, start_times, write_head
 from vidgan.media.opening import open_film
-from vidgan.media.preflight import check_output, check_place
+from vidgan.media.preflight import check_place
 from vidgan.media.timeline import (
     Timeline,
     check_complete,
@@ -29,8 +29,6 @@ from vidgan.media.timeline import (
 )
 from vidgan.media.types import EncodedChunk, EncoderSettings, Film, Packet
 from vidgan.media.verify import verify
-
-__all__ = ["JoinReport", "check_output", "join"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
