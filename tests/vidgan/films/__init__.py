@@ -1,0 +1,1 @@
+"""Small real films, made with PyAV, whose frames carry their own number."""

@@ -1,0 +1,120 @@
+"""Outputs that cannot be written where they should go: one line, and no work is lost."""
+
+import json
+import os
+import re
+import resource
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MakeFilm = Callable[..., Path]
+Command = Callable[..., Any]
+
+
+@pytest.fixture
+def closed_folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder that cannot be written to; permission bits alone do not stop root."""
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    if os.getuid():
+        folder.chmod(0o555)
+        yield folder
+        folder.chmod(0o755)
+        return
+    with mounted(folder, "ro"):
+        yield folder
+
+
+@contextmanager
+def mounted(folder: Path, options: str) -> Iterator[None]:
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here, and permission bits do not stop root")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.png"])
+def test_a_folder_closed_to_writing(
+    closed_folder: Path,
+    vidgan_command: Command,
+    make_film: MakeFilm,
+    generator_file: Path,
+    name: str,
+) -> None:
+    source = closed_folder.with_name(
+        f"in{Path(name).suffix}"
+    )  # found out before anybody looks into it
+    shutil.copy(make_film("clip.mp4", frames=24), source)
+    weights = ["--weights", generator_file]
+    said = vidgan_command("convert", source, *weights, "-o", closed_folder / name)
+    assert re.fullmatch(
+        rf"vidgan: .*closed/{name}: no permission to write in .*; choose another with -o\n",
+        said.err,
+    )
+    assert said.status == 1
+    assert list(closed_folder.iterdir()) == []
+
+
+@dataclass(frozen=True)
+class LittleRoom:
+    """A folder where 100 kB fit, or files of 100 kB; `clear` lifts that."""
+
+    folder: Path
+    clear: Callable[[], object]
+    words: str
+
+
+@pytest.fixture
+def little_room(tmp_path: Path) -> Iterator[LittleRoom]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.getuid():
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+        def lift() -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+        yield LittleRoom(folder, lift, "too large for this disk")
+        lift()
+        return
+    with mounted(folder, "size=100k"):
+        larger = ["mount", "-o", "remount,size=9m", str(folder)]
+        yield LittleRoom(
+            folder, lambda: subprocess.run(larger, check=True), "the disk is full; free some space"
+        )
+
+
+@pytest.mark.usefixtures("ray_up")
+def test_a_disk_full_while_joining_costs_no_work(
+    little_room: LittleRoom, vidgan_command: Command, make_film: MakeFilm, generator_file: Path
+) -> None:
+    """The sound is what does not fit: it is copied when all pictures are done."""
+    film = make_film("slow.mp4", frames=48, rate=4)
+    output = little_room.folder / "out.mp4"
+    command = ["convert", film, "--weights", generator_file, "-o", output, "--crf", 40, "--json"]
+    said = vidgan_command(*command)
+    assert said.status == 1
+    assert said.lines[-1].startswith(f"vidgan: {output}: {little_room.words}")
+    assert len(said.lines) == 2  # after the bar
+    assert [path.name for path in little_room.folder.iterdir()] == ["out.mp4.vidgan"]
+    kept = list((little_room.folder / "out.mp4.vidgan").iterdir())
+    assert kept
+    assert {path.suffix for path in kept} == {".chunk"}
+
+    little_room.clear()
+    said = vidgan_command(*command)
+    assert said.status == 0
+    report = json.loads(said.out)
+    assert (report["frames"], report["chunks_reused"]) == (48, report["chunks"])
+    assert [path.name for path in little_room.folder.iterdir()] == ["out.mp4"]
