@@ -22,6 +22,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from cyclegan.allocator import keep_freed_memory
 from cyclegan.data import Preprocess, UnpairedImages
 from cyclegan.folders import list_images
 from cyclegan.loading import load_batches
@@ -40,6 +41,7 @@ def main() -> None:
     print_machine(machine())
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     torch.set_num_threads(1)
+    keep_freed_memory()  # as trainings do
     busy = _busy()
     found: dict[str, dict[str, list[float]]] = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -139,7 +139,7 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
         image = image.convert("RGB")
     transform = _transform_to_srgb(profile, image.mode) if profile else None
     if transform is None:
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     converted = ImageCms.applyTransform(image, transform)
     assert converted is not None  # it is None where the picture itself is changed
     return converted
