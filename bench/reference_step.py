@@ -101,7 +101,7 @@ class ReferenceTraining:
         loss = self._gan(discriminator(real), real=True) + self._gan(
             discriminator(fake), real=False
         )
-        (0.5 * loss).backward()
+        (0.5 * loss).backward()  # type: ignore[no-untyped-call]
 
     def _freeze(self, *, frozen: bool) -> None:
         for parameter in itertools.chain(self.d_a.parameters(), self.d_b.parameters()):

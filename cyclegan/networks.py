@@ -34,7 +34,7 @@ class InstanceNorm(nn.Module):
         """(N, C, H, W) -> the same."""
         has_gradient = x.requires_grad and torch.is_grad_enabled()
         if has_gradient and x.device.type == "cpu" and x.shape[2] * x.shape[3] > 1:
-            parts = [F.batch_norm(each, None, None, training=True) for each in x.split(1)]
+            parts = [F.batch_norm(each, None, None, training=True) for each in torch.split(x, 1)]
             return torch.cat(parts) if len(parts) > 1 else parts[0]
         return F.group_norm(x, x.shape[1])
 

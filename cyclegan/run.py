@@ -1,5 +1,6 @@
 """A run: a training that is written down, watched, stopped and taken up again."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -29,7 +30,8 @@ class RunOptions:
     keep_images: int = 0
     """Both generators are kept for good each time so many images were seen; 0: never."""
     log_steps: int = 50
-    loaders: int = 0
+    loader_threads: int = 0
+    """Load pictures ahead; 0 loads them when asked."""
     resume: bool = False
 
 
@@ -236,16 +238,17 @@ class _Run:
             self._config,
             start_step=self._state.step,
             rank=self._team.rank,
-            loaders=self._options.loaders,
+            threads=self._options.loader_threads,
         )
-        train(
-            self._config,
-            self._state,
-            batches,
-            report=heard,
-            device=self._options.device,
-            team=self._team,
-        )
+        with contextlib.closing(batches):
+            train(
+                self._config,
+                self._state,
+                batches,
+                report=heard,
+                device=self._options.device,
+                team=self._team,
+            )
 
     def _judge(self, progress: Progress, pressed: Callable[[], bool]) -> Intervention | _Verdict:
         """What is to be done after a step; rank 0's word."""

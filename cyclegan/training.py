@@ -1,17 +1,16 @@
 """The training loop: plain, resumable, and without any knowledge of how it was launched."""
 
 import itertools
-import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import DataLoader, Sampler
 
 from cyclegan.data import UnpairedImages
+from cyclegan.loading import load_batches
 from cyclegan.precision import resolve_dtype
 from cyclegan.state import TrainingError, TrainState, diverged
 from cyclegan.step import Checkpointed, Networks, StepResult, StepSettings, train_step
@@ -149,41 +148,18 @@ def batches_from(
     *,
     start_step: int,
     rank: int = 0,
-    loaders: int = 0,
-) -> Iterator[tuple[Tensor, Tensor]]:
+    threads: int = 0,
+) -> Generator[tuple[Tensor, Tensor], None, None]:
     """One worker's batches of a training from step `start_step` on, out of the one common stream.
 
     Step s of all workers takes the next `images_per_step` items; worker r the r-th part of them:
-    whole batches for each, each item for one. `loaders` is the number of loader processes; 0
-    loads in this one.
+    whole batches for each, each item for one. `threads` load ahead; 0 loads when asked.
     """
-    loader = DataLoader(
-        dataset,
-        batch_sampler=_Share(config, start_step=start_step, rank=rank),
-        num_workers=loaders,
-        worker_init_fn=_ignore_interrupt,
-        generator=torch.Generator(),  # else it draws from torch's own, which dropout goes by
-        pin_memory=torch.cuda.is_available(),
-    )
-    yield from loader
+    return load_batches(dataset, _shares(config, start_step, rank), threads=threads)
 
 
-class _Share(Sampler[list[int]]):
-    """The items of one worker, a list for each step."""
-
-    def __init__(self, config: TrainConfig, *, start_step: int, rank: int) -> None:
-        self._config, self._start_step, self._rank = config, start_step, rank
-
-    def __len__(self) -> int:
-        return self._config.steps - self._start_step
-
-    def __iter__(self) -> Iterator[list[int]]:
-        config = self._config
-        for step in range(self._start_step, config.steps):
-            first = step * config.images_per_step + self._rank * config.batch
-            yield list(range(first, first + config.batch))
-
-
-def _ignore_interrupt(worker: int) -> None:
-    """Ctrl-C reaches loader processes too; it is the training's own process that must answer."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _shares(config: TrainConfig, start_step: int, rank: int) -> Iterator[range]:
+    """The items of one worker, step by step."""
+    for step in range(start_step, config.steps):
+        first = step * config.images_per_step + rank * config.batch
+        yield range(first, first + config.batch)

@@ -10,8 +10,22 @@ from vidgan.cli.errors import one_line_errors
 from vidgan.cli.options import COUNT, DEVICE, FILE, family
 
 data_options = family(
-    click.option("--a", "a", type=FILE, metavar="SRC", help="Folder of images of domain A."),
-    click.option("--b", "b", type=FILE, metavar="SRC", help="Folder of images of domain B."),
+    click.option(
+        "--a", "a", type=FILE, metavar="SRC", help="Pictures or films of domain A: folder or film."
+    ),
+    click.option("--b", "b", type=FILE, metavar="SRC", help="The same of domain B."),
+    click.option(
+        "--data", type=FILE, metavar="DIR", help="A folder with trainA and trainB, for both."
+    ),
+    click.option(
+        "--frames",
+        type=COUNT,
+        default=1000,
+        show_default=True,
+        metavar="N",
+        help="Frames taken out of all films of a domain together.",
+    ),
+    click.option("--upscale", is_flag=True, help="Scale up pictures that are smaller than --crop."),
     click.option(
         "--images",
         type=COUNT,

@@ -1,6 +1,8 @@
 """The training's progress on the screen: images seen, with the losses beside them."""
 
+import sys
 from types import TracebackType
+from typing import NoReturn
 
 from tqdm import tqdm
 
@@ -43,4 +45,33 @@ class TrainingBar:
 
     def say(self, text: str) -> None:
         """A line above the bar."""
-        self._bar.write(f"warning: {text}")
+        self._bar.write(f"warning: {text}", file=sys.stderr)
+
+
+class FramesBar:
+    """Counts frames looked at while they are taken out of films; nothing is shown without films."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._bars: dict[str, tqdm[NoReturn]] = {}
+
+    def __enter__(self) -> "FramesBar":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        for bar in self._bars.values():
+            bar.close()
+
+    def show(self, domain: str, done: int, total: int) -> None:
+        """Move a domain's bar on."""
+        if domain not in self._bars:
+            self._bars[domain] = tqdm(
+                total=total, unit="frame", disable=self._quiet, desc=f"frames of {domain}"
+            )
+        bar = self._bars[domain]
+        bar.total = total
+        bar.update(done - bar.n)
+
+    def say(self, text: str) -> None:
+        """A line of its own."""
+        tqdm.write(f"warning: {text}", file=sys.stderr)

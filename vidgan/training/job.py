@@ -23,8 +23,8 @@ class Job:
     sample_images: int
     """Pictures of the training are drawn each time so many images were seen; 0: never."""
 
-    def dataset(self) -> UnpairedImages:
-        """The training's own stream of pictures, whole steps of it."""
+    def dataset(self, *, memory: int) -> UnpairedImages:
+        """The training's own stream of pictures, whole steps of it; `memory` keeps some, bytes."""
         config = self.config
         return UnpairedImages(
             list(self.train_a),
@@ -32,6 +32,7 @@ class Job:
             preprocess=config.preprocess,
             seed=config.seed,
             images=config.steps * config.images_per_step,
+            memory=memory,
         )
 
 

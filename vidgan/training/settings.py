@@ -20,6 +20,8 @@ from vidgan.errors import ModelError, SettingsError
 LOAD_TO_CROP = 286 / 256
 FREE = frozenset({"device", "threads", "address", "checkpoint_minutes", "keep", "samples"})
 """Options that may differ from one part of a run to the next: none of them decides weights."""
+DATA = frozenset({"a", "b", "data", "frames", "upscale"})
+"""Options that say what to train on; all others that are not free are the configuration's."""
 
 Options = dict[str, Any]
 

@@ -1,6 +1,6 @@
 """`vidgan train`: from options to a finished run."""
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from cluster.errors import ClusterError
 from cluster.session import session
 from cluster.trainer import run_workers, share_of_each
 from cyclegan.checkpoint import WeightsError
-from cyclegan.data import DataError, is_held_out, list_images
+from cyclegan.data import DataError
 from cyclegan.interrupt import interrupt_held
 from cyclegan.run_folder import RunFolder
 from cyclegan.state import TrainingError
@@ -18,16 +18,11 @@ from cyclegan.team import Alone
 from cyclegan.train_config import TrainConfig, config_to_json
 from cyclegan.translator import resolve_device
 from vidgan.errors import InputError, ModelError, SettingsError, WorkerError
-from vidgan.training.bar import TrainingBar
+from vidgan.training.bar import FramesBar, TrainingBar
 from vidgan.training.job import Failed, HasStopped, Job, Message, Told, Warned
-from vidgan.training.settings import FREE, options_to_resume, save_options, train_config
+from vidgan.training.settings import DATA, FREE, options_to_resume, save_options, train_config
+from vidgan.training.sources import Domains, resolve_sources
 from vidgan.training.work import train_as_member, train_job
-
-Pictures = tuple[tuple[Path, ...], tuple[Path, ...]]
-"""Of one domain: those to train on, and those held out."""
-
-DATA = ("a", "b")
-"""Options that say what to train on; all others that are not free are the configuration's."""
 
 
 def train_pair(
@@ -53,17 +48,15 @@ def train_pair(
     """
     if resume:
         options = options_to_resume(out, options, given)
-    elif options["a"] is None or options["b"] is None:
-        raise SettingsError("--a and --b: say where the pictures of both domains are")
     if dry_run:
         yield config_to_json(_config(options, workers=options["workers"] or 1)).rstrip()
         return
     _config(options, workers=1)  # what is wrong with the settings is said before anything starts
     start = _train_on_cluster if _takes_a_cluster(options) else _train_here
     try:
-        pictures = [_pictures(Path(options[name])) for name in DATA]
         with RunFolder(out).locked():
-            yield from start(out, options, pictures, resume=resume, quiet=quiet)
+            domains = _domains(out, options, quiet=quiet)
+            yield from start(out, options, domains, resume=resume, quiet=quiet)
     except DataError as exc:
         raise InputError(str(exc)) from exc
     except (WeightsError, TrainingError) as exc:
@@ -80,7 +73,7 @@ def _takes_a_cluster(options: dict[str, Any]) -> bool:
 
 
 def _train_here(
-    out: Path, options: dict[str, Any], pictures: Sequence[Pictures], *, resume: bool, quiet: bool
+    out: Path, options: dict[str, Any], domains: Domains, *, resume: bool, quiet: bool
 ) -> Iterator[str]:
     try:
         device = resolve_device(options["device"])
@@ -88,21 +81,21 @@ def _train_here(
         raise SettingsError(f"--device {options['device']}: {exc}") from exc
     if options["threads"] is not None:
         torch.set_num_threads(options["threads"])
-    job = _prepare(out, options, pictures, workers=1, resume=resume)
+    job = _prepare(out, options, domains, workers=1, resume=resume)
     with TrainingBar(job, quiet=quiet) as bar:
         train_job(job, device, Alone(), tell=lambda message: _hear(message, bar))
     yield _farewell(job, out)
 
 
 def _train_on_cluster(
-    out: Path, options: dict[str, Any], pictures: Sequence[Pictures], *, resume: bool, quiet: bool
+    out: Path, options: dict[str, Any], domains: Domains, *, resume: bool, quiet: bool
 ) -> Iterator[str]:
     preload = ("vidgan.training.work",)
     with session(address=options["address"], preload=preload) as cluster:
         resources = share_of_each(cluster, workers=options["workers"], device=options["device"])
         options = options | {"workers": resources.workers}
         workers = resources.workers
-        job = _prepare(out, options, pictures, workers=workers, resume=resume)
+        job = _prepare(out, options, domains, workers=workers, resume=resume)
         with TrainingBar(job, quiet=quiet) as bar, interrupt_held() as pressed:
             for message in run_workers(
                 train_as_member, job, resources, storage=job.out, should_stop=pressed
@@ -127,13 +120,12 @@ def _hear(message: Message, bar: TrainingBar) -> None:
 def _prepare(
     out: Path,
     options: dict[str, Any],
-    pictures: Sequence[Pictures],
+    domains: Domains,
     *,
     workers: int,
     resume: bool,
 ) -> Job:
     """Make the run's folder, or find the run that is there; from then on every start resumes."""
-    (train_a, held_out_a), (train_b, held_out_b) = pictures
     config = _config(options, workers=workers)
     folder = RunFolder(out)
     if resume:
@@ -144,10 +136,10 @@ def _prepare(
     return Job(
         config=config,
         out=out.absolute(),
-        train_a=train_a,
-        train_b=train_b,
-        held_out_a=held_out_a,
-        held_out_b=held_out_b,
+        train_a=domains.train_a,
+        train_b=domains.train_b,
+        held_out_a=domains.held_out_a,
+        held_out_b=domains.held_out_b,
         resume=True,
         checkpoint_seconds=60 * options["checkpoint_minutes"],
         keep_images=options["keep"],
@@ -155,15 +147,27 @@ def _prepare(
     )
 
 
-def _pictures(folder: Path) -> Pictures:
-    paths = [path.absolute() for path in list_images(folder)]
-    held_out = [path for path in paths if is_held_out(path)]
-    kept = [path for path in paths if not is_held_out(path)]
-    return (tuple(kept), tuple(held_out)) if len(kept) >= 2 else (tuple(paths), ())
+def _domains(out: Path, options: dict[str, Any], *, quiet: bool) -> Domains:
+    """The pictures of both domains, with a bar while frames are taken out of films."""
+    a, b, data = (options[name] and Path(options[name]) for name in ("a", "b", "data"))
+    with FramesBar(quiet=quiet) as bar:
+        domains = resolve_sources(
+            a,
+            b,
+            data,
+            out=out,
+            preprocess=_config(options, workers=1).preprocess,
+            frames=options["frames"],
+            upscale=options["upscale"],
+            report=bar.show,
+        )
+    for warning in domains.warnings:
+        bar.say(warning)
+    return domains
 
 
 def _config(options: dict[str, Any], *, workers: int) -> TrainConfig:
-    settings = {name: options[name] for name in options.keys() - FREE - set(DATA) - {"workers"}}
+    settings = {name: options[name] for name in options.keys() - FREE - DATA - {"workers"}}
     try:
         return train_config(workers=workers, **settings)
     except ValueError as exc:

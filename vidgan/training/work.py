@@ -9,6 +9,7 @@ from cluster.trainer import Member
 from cyclegan.allocator import keep_freed_memory
 from cyclegan.checkpoint import WeightsError
 from cyclegan.data import DataError
+from cyclegan.loading import choose_loading
 from cyclegan.recorder import loss_values
 from cyclegan.run import Listeners, RunOptions, Stopped, run_training
 from cyclegan.state import TrainingError
@@ -55,14 +56,16 @@ def train_job(
         tell(Warned(text))
 
     is_first = team.rank == 0
+    loading = choose_loading(ranks_here=team.size, on_gpu=device.type == "cuda")
     run_training(
         job.config,
-        job.dataset(),
+        job.dataset(memory=loading.memory),
         job.out,
         options=RunOptions(
             device=device,
             checkpoint_seconds=job.checkpoint_seconds,
             keep_images=job.keep_images,
+            loader_threads=loading.threads,
             resume=job.resume,
         ),
         listeners=Listeners(
