@@ -99,9 +99,16 @@ def weights_file(path: Path, direction: Direction) -> Path:
 
 
 def run_size(run: Path) -> int:
-    """The short side, in pixels, at which a training saw pictures; 0 where that cannot be read."""
+    """The short side, in pixels, at which a training saw pictures; 0 where that cannot be read.
+
+    What a run keeps on the way (`RUN/every/00012000`) is of the same training.
+    """
+    inside = (run, *run.resolve().parents[:2])
+    settings = next((f for folder in inside if (f := folder / "config.json").is_file()), None)
+    if settings is None:
+        return 0
     try:
-        config = json.loads((run / "config.json").read_text(encoding="utf-8"))
+        config = json.loads(settings.read_text(encoding="utf-8"))
         size = config["preprocess"]["load"]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return 0

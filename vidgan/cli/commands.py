@@ -4,6 +4,7 @@ import click
 
 from vidgan import __version__
 from vidgan.cli.convert import convert
+from vidgan.cli.evaluate import evaluate
 from vidgan.cli.models import models
 from vidgan.cli.probe import probe
 from vidgan.cli.train import train
@@ -15,5 +16,5 @@ def cli() -> None:
     """Translate films and photographs from one domain to another."""
 
 
-for command in (convert, models, probe, train):
+for command in (convert, evaluate, models, probe, train):
     cli.add_command(command)
