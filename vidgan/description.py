@@ -1,8 +1,9 @@
-"""A film in words and as JSON, for `vidgan probe`."""
+"""A film or photograph in words and as JSON, for `vidgan probe`."""
 
 from pathlib import Path
 
 from vidgan.errors import OutputError
+from vidgan.images import open_image, read_image
 from vidgan.media.count import Count
 from vidgan.media.encoders import encoder_settings, output_pixel_format
 from vidgan.media.types import Film, VideoStream
@@ -39,6 +40,28 @@ def film_to_json(film: Film, count: Count) -> dict[str, object]:
         "output_pixel_format": output_pixels,
         "warnings": [*film.warnings, *count.warnings],
     }
+
+
+def photograph_to_json(path: Path) -> dict[str, object]:
+    """Plain values by name, of a photograph.
+
+    Raises:
+        InputError: it is none, or of a kind that is not supported.
+    """
+    kind, picture = open_image(read_image(path), str(path))
+    return {
+        "input": str(path),
+        "kind": "photograph",
+        "format": kind,
+        "width": picture.width,
+        "height": picture.height,
+    }
+
+
+def photograph_to_lines(path: Path) -> list[str]:
+    """The same for people, and what to do with it."""
+    lines = [f"{name}: {value}" for name, value in photograph_to_json(path).items()]
+    return [*lines, "`vidgan convert` takes it as it takes films"]
 
 
 def _output(path: Path, video: VideoStream) -> tuple[str | None, str | None]:

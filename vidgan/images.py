@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,17 @@ def translate_image(data: bytes, name: str, translate: Translate) -> bytes:
     Raises:
         InputError: not an image, damaged, animated, or of a kind that would lose depth.
     """
+    kind, picture = open_image(data, name)
+    alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
+    rgb = np.asarray(picture.convert("RGB"))[np.newaxis]
+    result = Image.fromarray(translate(rgb)[0])
+    if alpha is not None:
+        result.putalpha(alpha)
+    return _save(result, kind, picture)
+
+
+def open_image(data: bytes, name: str) -> tuple[str, Image.Image]:
+    """The format of an image file, and its picture, upright; raises as `translate_image` does."""
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
             kind = opened.format or ""
@@ -40,12 +52,26 @@ def translate_image(data: bytes, name: str, translate: Translate) -> bytes:
         ) from exc
     if picture.mode.startswith(("I", "F")):
         raise InputError(f"{name}: 16-bit images are not supported yet; convert it to 8 bits")
-    alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
-    rgb = np.asarray(picture.convert("RGB"))[np.newaxis]
-    result = Image.fromarray(translate(rgb)[0])
-    if alpha is not None:
-        result.putalpha(alpha)
-    return _save(result, kind, picture)
+    return kind, picture
+
+
+def check_image(path: Path) -> None:
+    """Raise InputError where there is no such file."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; check the name")
+
+
+def read_image(path: Path) -> bytes:
+    """The bytes of an image file.
+
+    Raises:
+        InputError: there is no such file, or it may not be read.
+    """
+    check_image(path)
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise InputError(f"{path} cannot be read ({exc.strerror}); allow it first") from exc
 
 
 def _refuse_animation(name: str, opened: Image.Image) -> None:

@@ -7,21 +7,38 @@ import click
 
 from vidgan.cli.errors import one_line_errors
 from vidgan.cli.options import FILE
+from vidgan.inputs import IMAGE_SUFFIXES
 
 
 @click.command()
 @click.argument("source", type=FILE, metavar="INPUT")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def probe(source: Path, *, as_json: bool) -> None:
-    """Say what is in a film, and what a conversion would do with it."""
+    """Say what is in a film or photograph, and what a conversion would do with it."""
     with one_line_errors():
-        from vidgan.description import film_to_json, film_to_lines  # noqa: PLC0415 - brings in av
-        from vidgan.media.count import count_film  # noqa: PLC0415
-        from vidgan.media.probe import probe as probe_film  # noqa: PLC0415
-
-        film = probe_film(source)
-        count = count_film(film)
-        if as_json:
-            click.echo(json.dumps(film_to_json(film, count)))
+        if source.suffix.lower() in IMAGE_SUFFIXES:
+            _probe_photograph(source, as_json=as_json)
         else:
-            click.echo("\n".join(film_to_lines(film, count)))
+            _probe_film(source, as_json=as_json)
+
+
+def _probe_film(source: Path, *, as_json: bool) -> None:
+    from vidgan.description import film_to_json, film_to_lines  # noqa: PLC0415 - brings in av
+    from vidgan.media.count import count_film  # noqa: PLC0415
+    from vidgan.media.probe import probe as probe_film  # noqa: PLC0415
+
+    film = probe_film(source)
+    count = count_film(film)
+    if as_json:
+        click.echo(json.dumps(film_to_json(film, count)))
+    else:
+        click.echo("\n".join(film_to_lines(film, count)))
+
+
+def _probe_photograph(source: Path, *, as_json: bool) -> None:
+    from vidgan.description import photograph_to_json, photograph_to_lines  # noqa: PLC0415
+
+    if as_json:
+        click.echo(json.dumps(photograph_to_json(source)))
+    else:
+        click.echo("\n".join(photograph_to_lines(source)))
