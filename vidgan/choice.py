@@ -40,6 +40,12 @@ class Choice:
             lanes=crew.lanes,
         )
 
+    def purpose(self, options: Options) -> bytes:
+        """All that is chosen of what a frame becomes, before it is known what will compute it."""
+        asked = (options.device, options.precision, options.chunk_frames)
+        facts = (_sha256(self.weights), self.generator.config, self.size, asked, _versions())
+        return repr(facts).encode()
+
 
 def choose_model(options: Options) -> Choice:
     """Find and read the generator that the options name.
@@ -68,12 +74,20 @@ def _from_weights(weights: Path, options: Options) -> tuple[Path, str, int]:
 def digest(recipe: Recipe) -> bytes:
     """Of all that decides what a frame becomes; a chunk made otherwise is not used again."""
     facts = (
-        hashlib.sha256(recipe.weights).hexdigest(),
+        _sha256(recipe.weights),
         recipe.generator,
         recipe.translator,
-        (__version__, version("torch"), version("av")),
+        _versions(),
     )
     return repr(facts).encode()
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _versions() -> tuple[str, ...]:
+    return __version__, version("torch"), version("av")
 
 
 def _resolved(precision: Precision, device: str) -> Precision:

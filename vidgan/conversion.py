@@ -13,12 +13,12 @@ from vidgan.choice import Choice, choose_model, digest
 from vidgan.crew import Crew, share_out
 from vidgan.errors import SettingsError, VidganError, WorkerError
 from vidgan.inputs import Piece, plan
-from vidgan.jobs import FileReport, Job, open_job
+from vidgan.jobs import Job, open_job
 from vidgan.media.chunks import CHUNK_FRAMES
 from vidgan.models import Direction
 from vidgan.options import Options
 from vidgan.progress import Progress
-from vidgan.report import Report
+from vidgan.report import FileReport, Report
 from vidgan.tasks import Recipe, Result, Task
 from vidgan.worker import FilmWorker
 
@@ -90,7 +90,9 @@ def convert_all(
     pieces, failures = plan(inputs, output, choice.label)
     with contextlib.ExitStack() as held:
         held.callback(progress.stop)
-        jobs, reports, refused = _open_jobs(pieces, options, progress, held)
+        jobs, reports, refused = _open_jobs(
+            pieces, options, choice.purpose(options), progress, held
+        )
         failures += refused
         crew = Crew.nobody()
         if jobs:
@@ -110,7 +112,11 @@ def convert_all(
 
 
 def _open_jobs(
-    pieces: Sequence[Piece], options: Options, progress: Progress, held: contextlib.ExitStack
+    pieces: Sequence[Piece],
+    options: Options,
+    purpose: bytes,
+    progress: Progress,
+    held: contextlib.ExitStack,
 ) -> tuple[list[Job], list[FileReport], list[VidganError]]:
     """Look through all inputs, so that what cannot be converted is refused before any work."""
     progress.looking(sum(_size(piece.source) for piece in pieces))
@@ -119,7 +125,7 @@ def _open_jobs(
     failures: list[VidganError] = []
     for piece in pieces:
         try:
-            job = open_job(len(jobs), piece, options, progress.looked)
+            job = open_job(len(jobs), piece, options, purpose, progress.looked)
         except SettingsError:
             raise
         except VidganError as error:

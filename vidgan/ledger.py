@@ -19,10 +19,18 @@ from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 
+from cyclegan.checkpoint import write_atomically
 from vidgan.errors import OutputError
 from vidgan.media.types import Chunk, EncodedChunk, Packet, VideoStream
 
 MAGIC = b"vidgan\x00\x01"
+NOTE = "finished.json"
+"""See `vidgan.finished`."""
+
+
+def ledger_of(output: Path) -> Path:
+    """The folder for the finished chunks of an output."""
+    return output.with_name(output.name + ".vidgan")
 
 
 def chunk_key(chunk: Chunk, video: VideoStream, settings: bytes) -> str:
@@ -103,16 +111,10 @@ class Ledger:
         """
         if self.read(key) is not None:
             return
-        path = self._path(key)
-        part = path.with_suffix(".part")
+        data = to_bytes(chunk)
         try:
-            with part.open("wb") as file:
-                file.write(to_bytes(chunk))
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
+            write_atomically(self._path(key), lambda part: part.write_bytes(data))
         except OSError as exc:
-            part.unlink(missing_ok=True)
             raise OutputError(
                 f"{self.folder}: a finished part cannot be kept ({exc.strerror}); make room and "
                 "run the same command again, it goes on from here"
@@ -126,8 +128,8 @@ class Ledger:
             return None
 
     def clear(self) -> None:
-        """Throw away what a ledger writes; what else may lie there is somebody's."""
-        for pattern in ("*.chunk", "*.part"):
+        """Throw away what a ledger writes, the note last; what else may lie there is somebody's."""
+        for pattern in ("*.chunk", "*.part", NOTE):
             for path in self.folder.glob(pattern):
                 path.unlink(missing_ok=True)
 

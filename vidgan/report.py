@@ -1,9 +1,28 @@
 """What a conversion says when it is done, for people and for programs."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from vidgan.errors import VidganError
-from vidgan.jobs import FileReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileReport:
+    """What became of one input."""
+
+    source: Path
+    output: Path
+    frames: int = 0
+    chunks: int = 0
+    chunks_reused: int = 0
+    audio_streams: int = 0
+    frames_lost: int = 0
+    lost_at: tuple[float, ...] = ()
+    """Seconds at which a frame was damaged beyond decoding."""
+    warnings: tuple[str, ...] = ()
+    skipped: bool = False
+    """It was there already."""
+    is_image: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +53,7 @@ class Report:
     def lines(self) -> list[str]:
         """What was done, a line for each file, and the sum."""
         lines = [_line(file) for file in self.files]
-        if self.frames:
+        if self.frames and self.workers:
             lines.append(
                 f"{_frames(self.frames)} in {self.seconds:.1f} s "
                 f"({self.frames_per_second:.1f} frames/s) on {self.workers} "

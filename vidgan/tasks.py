@@ -1,5 +1,6 @@
 """What the driver and its workers say to each other."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cyclegan.config import GeneratorConfig
@@ -52,6 +53,9 @@ class ImageTask:
 
 
 Task = FilmTask | ImageTask
+
+OnReuse = Callable[[tuple[int, int], int], object]
+"""Told of a (job, chunk) that is done already, and of how many frames it has."""
 
 ChunksUnderWay = dict[tuple[int, int], int]
 """What a worker says when asked how far it is: (job, chunk) -> frames encoded."""

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -204,6 +205,64 @@ def test_probe_as_json(film: Path, vidgan_command: Command) -> None:
     assert (facts["width"], facts["height"], facts["frames"]) == (96, 64, 24)
     assert facts["average_rate"] == "24"
     assert [stream["kind"] for stream in facts["streams"]] == ["audio"]
+
+
+def test_probe_says_that_a_photograph_can_be_converted(
+    tmp_path: Path, vidgan_command: Command
+) -> None:
+    photo = tmp_path / "photo.JPG"
+    turned = Image.Exif()
+    turned[0x0112] = 6  # orientation: a quarter
+    Image.fromarray(np.zeros((33, 45, 3), np.uint8)).save(photo, exif=turned)
+    said = vidgan_command("probe", photo)
+    assert (said.status, said.err) == (0, "")
+    assert "width: 33" in said.out
+    assert said.out.endswith("`vidgan convert` takes it as it takes films\n")
+    facts = json.loads(vidgan_command("probe", photo, "--json").out)
+    assert (facts["kind"], facts["width"], facts["height"]) == ("photograph", 33, 45)
+
+    photo.write_text("words")
+    said = vidgan_command("probe", photo)
+    assert said.err == (
+        f"vidgan: {photo} is not an image that can be read (of no known format); "
+        "repair or remove it\n"
+    )
+    assert (said.status, said.out) == (1, "")
+
+
+STOPPED = """
+import signal, sys
+
+_, how, when = sys.argv
+
+class Stopper:
+    def find_spec(self, name, path=None, target=None):
+        if name == when:
+            signal.raise_signal(int(how))
+
+sys.meta_path.insert(0, Stopper())
+from vidgan.cli import main
+sys.argv = ["vidgan", "convert", "clip.mp4", "--pair", "summer2winter"]
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "when", "status", "words"),
+    [
+        (signal.SIGINT, "click", 130, ""),
+        (signal.SIGTERM, "vidgan.cli.train", 143, ""),
+        (signal.SIGINT, "torch", 130, "; run the same command again to go on from here"),
+    ],
+)
+def test_a_command_stopped_while_it_is_still_being_loaded(
+    how: signal.Signals, when: str, status: int, words: str
+) -> None:
+    """As by Ctrl-C in the first tenth of a second; `when` is what is about to be imported."""
+    command = [sys.executable, "-c", STOPPED, str(int(how)), when]
+    said = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (said.returncode, said.stdout) == (status, "")
+    assert said.stderr == f"vidgan: interrupted{words}\n"
 
 
 @pytest.mark.parametrize("how", [[], ["--json"]])

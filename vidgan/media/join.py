@@ -54,6 +54,7 @@ def join(
     *,
     expected: Sequence[int],
     overwrite: bool = False,
+    on_whole: Callable[[Path, JoinReport], object] = lambda part, report: None,
 ) -> JoinReport:
     """Write the film: the encoded pictures, and all else as it is in the source.
 
@@ -67,6 +68,7 @@ def join(
         output: the file to make; its ending chooses the container.
         expected: the presentation times of all frames of the source, in ticks, increasing.
         overwrite: whether an existing output may be replaced.
+        on_whole: told of the file, whole and verified, just before it gets its name.
 
     Raises:
         OutputError: the output exists or cannot be written, or the chunks are not all there.
@@ -80,6 +82,7 @@ def join(
         target = Target(film=film, settings=settings, output=output)
         report = _write(target, chunks(), timeline, part)
         check_place(film.path, output, overwrite=overwrite)  # it may have come up meanwhile
+        on_whole(part, report)
         part.replace(output)
         _sync(output.absolute().parent)
     return report

@@ -1,0 +1,188 @@
+"""A film on its way through a conversion: cut into tasks, its results taken, its output written."""
+
+from collections.abc import Callable, Iterator
+
+from vidgan.errors import OutputError, VidganError
+from vidgan.finished import Work
+from vidgan.inputs import Piece
+from vidgan.ledger import Ledger, chunk_key, ledger_of
+from vidgan.media.chunks import ChunkReader
+from vidgan.media.count import count_film
+from vidgan.media.encoders import encoder_settings
+from vidgan.media.join import JoinReport, join
+from vidgan.media.preflight import check_output
+from vidgan.media.probe import probe
+from vidgan.media.types import EncodedChunk, EncoderSettings, Film
+from vidgan.options import Options
+from vidgan.report import FileReport
+from vidgan.tasks import FilmTask, OnReuse, Result
+
+
+class FilmJob:
+    """A film: probed, its output checked, read through once, its ledger held.
+
+    Raises:
+        VidganError: the film cannot be converted, or its output cannot be written.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        piece: Piece,
+        options: Options,
+        purpose: bytes,
+        on_read: Callable[[int], object],
+    ) -> None:
+        self.number = number
+        self.piece = piece
+        self.error: VidganError | None = None
+        self.report: FileReport | None = None
+        self.film: Film = probe(piece.source)
+        self.encoder = chosen_encoder(piece, options)
+        check_output(self.film, piece.output, self.encoder, overwrite=options.overwrite)
+        self._options = options
+        self._work = film_work(piece, options, purpose)
+        self._ledger = Ledger(ledger_of(piece.output))
+        with self._ledger:  # can it be made, and is nobody at it: better known before any work
+            pass
+        self.count = count_film(self.film, frames_per_chunk=options.chunk_frames, on_read=on_read)
+        self._clear_first = not options.resume
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what was read and handed out; what is in the ledger stays."""
+        self.close()
+        self._reader = ChunkReader(self.film, frames_per_chunk=self._options.chunk_frames)
+        self._keys: list[str] = []
+        self._expected: list[int] = []
+        self._lost: list[int] = []
+        self._outstanding = 0
+        self._reused = 0
+        self._read = False
+
+    @property
+    def complete(self) -> bool:
+        """All tasks have been handed out and all results taken."""
+        return self._read and self._outstanding == 0
+
+    def tasks(self, settings: bytes, on_reuse: OnReuse) -> Iterator[FilmTask]:
+        """The chunks that are still to be done, as they are read.
+
+        `settings` stands for the weights and for all else that decides the pixels; `on_reuse` is
+        told of each chunk that is in the ledger already.
+        """
+        settings += repr(self.encoder).encode()
+        self._ledger.__enter__()
+        if self._clear_first:
+            self._ledger.clear()
+            self._clear_first = False
+        for chunk in self._reader:
+            key = chunk_key(chunk, self.film.video, settings)
+            self._keys.append(key)
+            self._expected += chunk.owned
+            if (done := self._ledger.read(key)) is not None:
+                self._reused += 1
+                on_reuse((self.number, chunk.index), len(done.packets))
+                self._lost += done.lost
+                continue
+            self._outstanding += 1
+            yield FilmTask(
+                job=self.number,
+                name=str(self.piece.source),
+                chunk=chunk,
+                video=self.film.video,
+                encoder=self.encoder,
+            )
+        self._read = True
+
+    def take(self, result: Result) -> tuple[int, int]:
+        """Keep a finished chunk; gives back its index and the number of its frames."""
+        chunk = result.value
+        assert isinstance(chunk, EncodedChunk)
+        self._ledger.write(self._keys[chunk.index], chunk)
+        self._lost += chunk.lost
+        self._outstanding -= 1
+        return chunk.index, len(chunk.packets)
+
+    def finish(self) -> FileReport:
+        """Join the chunks into the output, and forget them."""
+        joined = join(
+            self.film,
+            self._stored,
+            self.encoder,
+            self.piece.output,
+            expected=self._expected,
+            overwrite=self._options.overwrite,
+            on_whole=lambda part, joined: self._work.note(part, self._report(joined)),
+        )
+        self._ledger.clear()
+        self.close()
+        return self._report(joined)
+
+    def _report(self, joined: JoinReport) -> FileReport:
+        missing = self._reader.missing_frames
+        warnings = dict.fromkeys((*self.film.warnings, *self._reader.warnings, *joined.warnings))
+        return FileReport(
+            source=self.piece.source,
+            output=self.piece.output,
+            frames=joined.frames,
+            chunks=len(self._keys),
+            chunks_reused=self._reused,
+            audio_streams=joined.audio_streams,
+            frames_lost=len(self._lost) + missing,
+            lost_at=tuple(
+                round(float(pts * self.film.video.time_base), 3) for pts in sorted(self._lost)
+            ),
+            warnings=(*warnings, *self._name_lost()),
+        )
+
+    def close(self) -> None:
+        """Let go of the ledger; what is in it stays for the next try."""
+        self._ledger.__exit__(None, None, None)
+
+    def _stored(self) -> Iterator[EncodedChunk]:
+        for key in self._keys:
+            chunk = self._ledger.read(key)
+            if chunk is None:
+                raise OutputError(
+                    f"{self._ledger.folder}: a finished part has been damaged or removed; "
+                    "run the same command again"
+                )
+            yield chunk
+
+    def _name_lost(self) -> Iterator[str]:
+        """One line that names every lost frame, those in a row as a range."""
+        if not self._lost:
+            return
+        place = {pts: number for number, pts in enumerate(self._expected)}
+        runs: list[list[int]] = []
+        for pts in sorted(self._lost):
+            if runs and place[pts] == place[runs[-1][-1]] + 1:
+                runs[-1].append(pts)
+            else:
+                runs.append([pts])
+        named = ", ".join(self._name_run(run) for run in runs)
+        count = f"{len(self._lost)} damaged frame{'s' * (len(self._lost) > 1)}"
+        yield f"{self.piece.source}: {count} cannot be decoded; lost at (seconds) {named}"
+
+    def _name_run(self, run: list[int]) -> str:
+        first, last = (f"{float(pts * self.film.video.time_base):.3f}" for pts in (run[0], run[-1]))
+        return first if len(run) == 1 else f"{first} to {last} ({len(run)})"
+
+
+def chosen_encoder(piece: Piece, options: Options) -> EncoderSettings:
+    """How the output is compressed.
+
+    Raises:
+        OutputError: its ending is unknown.
+        SettingsError: its container does not hold the codec, or a setting is out of range.
+    """
+    return encoder_settings(
+        piece.output, codec=options.codec, crf=options.crf, preset=options.preset
+    )
+
+
+def film_work(piece: Piece, options: Options, purpose: bytes) -> Work:
+    """What a note says is finished; raises as `chosen_encoder` does."""
+    settings = repr(chosen_encoder(piece, options)).encode() + purpose
+    return Work(source=piece.source, output=piece.output, settings=settings)
