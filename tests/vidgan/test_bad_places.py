@@ -51,10 +51,8 @@ def test_a_folder_closed_to_writing(
     generator_file: Path,
     name: str,
 ) -> None:
-    source = closed_folder.with_name(
-        f"in{Path(name).suffix}"
-    )  # found out before anybody looks into it
-    shutil.copy(make_film("clip.mp4", frames=24), source)
+    source = closed_folder.with_name(f"in{Path(name).suffix}")
+    shutil.copy(make_film("clip.mp4", frames=24), source)  # a png is refused before a look into it
     weights = ["--weights", generator_file]
     said = vidgan_command("convert", source, *weights, "-o", closed_folder / name)
     assert re.fullmatch(

@@ -19,10 +19,12 @@ from vidgan.progress import Progress
 
 MakeFilm = Callable[..., Path]
 
+FRAMES, CHUNK_FRAMES = 336, 12
+
 
 @pytest.fixture(scope="module")
 def film(make_film: MakeFilm) -> Path:
-    return make_film("faults.mp4", frames=480, size=(160, 96))
+    return make_film("faults.mp4", frames=FRAMES, size=(160, 96))
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,7 @@ def undisturbed(
     film: Path, generator_file: Path, tmp_path_factory: pytest.TempPathFactory, ray_up: None
 ) -> bytes:
     output = tmp_path_factory.mktemp("undisturbed") / "out.mp4"
-    vidgan.convert(film, output, weights=generator_file, chunk_frames=16)
+    vidgan.convert(film, output, weights=generator_file, chunk_frames=CHUNK_FRAMES)
     return output.read_bytes()
 
 
@@ -58,7 +60,7 @@ def test_a_killed_worker_changes_nothing(
     film: Path, undisturbed: bytes, generator_file: Path, tmp_path: Path
 ) -> None:
     killer = Killer()
-    options = Options(weights=generator_file, workers=2, chunk_frames=16)
+    options = Options(weights=generator_file, workers=2, chunk_frames=CHUNK_FRAMES)
     report = convert_all([film], tmp_path / "out.mp4", options, killer)
     assert not report.failures
     assert len(killer.lost) == 1
@@ -67,7 +69,7 @@ def test_a_killed_worker_changes_nothing(
 
 def _start(film: Path, output: Path, generator: Path) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "vidgan", "convert", str(film), "-o", str(output)]
-    options = ["--weights", str(generator), "--chunk-frames", "16", "--json", "--quiet"]
+    options = ["--weights", str(generator), "--chunk-frames", str(CHUNK_FRAMES), "--quiet"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
     return subprocess.Popen(
         [*command, *options],
@@ -87,25 +89,40 @@ def _wait_for_chunks(ledger: Path, number: int) -> None:
     pytest.fail("no chunk was finished within a minute")
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_stopped_driver_goes_on_where_it_was(
-    film: Path, undisturbed: bytes, generator_file: Path, tmp_path: Path, how: signal.Signals
-) -> None:
-    output = tmp_path / "out.mp4"
-    ledger = tmp_path / "out.mp4.vidgan"
-    with _start(film, output, generator_file) as driver:
-        _wait_for_chunks(ledger, 3)
-        driver.send_signal(how)
-        _, said = driver.communicate(timeout=60)
-    assert not output.exists()
-    if how == signal.SIGINT:
-        assert driver.returncode == 130
-        assert "run the same command again" in said
-        assert len(said.strip().splitlines()) == 1
+class Interrupter(Progress):
+    """Presses Ctrl-C when some chunks are done."""
 
-    report = vidgan.convert(film, output, weights=generator_file, chunk_frames=16)
-    assert report.files[0].chunks_reused >= 3
-    assert report.frames == 480
+    def __init__(self, chunks: int) -> None:
+        self.left = chunks
+
+    def done(self, place: tuple[int, int], frames: int) -> None:
+        self.left -= 1
+        if not self.left:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_a_stopped_driver_goes_on_where_it_was(
+    film: Path, undisturbed: bytes, generator_file: Path, tmp_path: Path
+) -> None:
+    """Stopped three times, each time later: by Ctrl-C, by SIGTERM, and by SIGKILL."""
+    output, ledger = tmp_path / "out.mp4", tmp_path / "out.mp4.vidgan"
+    options = Options(weights=generator_file, chunk_frames=CHUNK_FRAMES)
+    with pytest.raises(KeyboardInterrupt):
+        convert_all([film], output, options, Interrupter(3))
+    assert len(list(ledger.glob("*.chunk"))) >= 3
+    for how, chunks in ((signal.SIGTERM, 6), (signal.SIGKILL, 9)):
+        with _start(film, output, generator_file) as driver:
+            _wait_for_chunks(ledger, chunks)
+            driver.send_signal(how)
+            _, said = driver.communicate(timeout=60)
+        assert not output.exists()
+        if how == signal.SIGTERM:
+            assert driver.returncode == 143
+            assert said == "vidgan: interrupted; run the same command again to go on from here\n"
+
+    report = vidgan.convert(film, output, weights=generator_file, chunk_frames=CHUNK_FRAMES)
+    assert report.files[0].chunks_reused >= 9
+    assert report.frames == FRAMES
     assert output.read_bytes() == undisturbed
     assert {path.name for path in tmp_path.iterdir()} == {"out.mp4"}
 
@@ -114,7 +131,7 @@ def test_two_conversions_of_one_output_do_not_mix(
     film: Path, undisturbed: bytes, generator_file: Path, tmp_path: Path, ray_up: None
 ) -> None:
     output = tmp_path / "out.mp4"
-    options = Options(weights=generator_file, chunk_frames=16)
+    options = Options(weights=generator_file, chunk_frames=CHUNK_FRAMES)
     reports = []
     threads = [
         threading.Thread(target=lambda: reports.append(convert_all([film], output, options)))
