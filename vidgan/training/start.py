@@ -90,8 +90,8 @@ def _train_here(
 def _train_on_cluster(
     out: Path, options: dict[str, Any], domains: Domains, *, resume: bool, quiet: bool
 ) -> Iterator[str]:
-    preload = ("vidgan.training.work",)
-    with session(address=options["address"], preload=preload) as cluster:
+    # Nothing to preload: Ray Train's processes have an environment of their own, and are new ones.
+    with session(address=options["address"]) as cluster:
         resources = share_of_each(cluster, workers=options["workers"], device=options["device"])
         options = options | {"workers": resources.workers}
         workers = resources.workers
