@@ -124,11 +124,12 @@ def film(make_film: MakeFilm, tmp_path: Path) -> Path:
 def test_json_on_standard_output_and_progress_on_standard_error(
     film: Path, generator_file: Path, vidgan_command: Command
 ) -> None:
-    said = vidgan_command("convert", film, "--weights", generator_file, "--json")
+    output = film.with_name("clip.tiny.mp4")
+    output.write_text("not precious\n")
+    said = vidgan_command("convert", film, "--weights", generator_file, "--json", "--overwrite")
     assert said.status == 0
     report = json.loads(said.out)
     assert report.keys() >= REPORT
-    output = film.with_name("clip.tiny.mp4")
     assert report["output"] == str(output)
     assert output.stat().st_size > 1000
     facts = ("frames", "audio_streams", "chunks", "chunks_reused", "device", "workers")

@@ -4,9 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from cluster.actor import Event, WorkerLost, WorkerStarted
 from vidgan.conversion import convert_all
 from vidgan.options import Options
 from vidgan.progress import Progress
+from vidgan.report import Report
 
 MakeFilm = Callable[..., Path]
 
@@ -24,47 +26,75 @@ FRAMES, CHUNK_FRAMES = 336, 12
 
 @pytest.fixture(scope="module")
 def film(make_film: MakeFilm) -> Path:
-    return make_film("faults.mp4", frames=FRAMES, size=(160, 96))
+    return make_film("faults.mp4", frames=FRAMES, size=(160, 96), subtitles=True, chapters=True)
+
+
+class Heard(Progress):
+    """Which workers came and went."""
+
+    def __init__(self) -> None:
+        self.started: list[WorkerStarted] = []
+        self.lost: list[WorkerLost] = []
+
+    def hear(self, event: Event) -> None:
+        if isinstance(event, WorkerStarted):
+            self.started.append(event)
+        if isinstance(event, WorkerLost):
+            self.lost.append(event)
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """What one worker made of the film, and what a second conversion to the same output got."""
+
+    film: bytes
+    second: Report
 
 
 @pytest.fixture(scope="module")
 def undisturbed(
     film: Path, generator_file: Path, tmp_path_factory: pytest.TempPathFactory, ray_up: None
-) -> bytes:
-    output = tmp_path_factory.mktemp("undisturbed") / "out.mp4"
-    vidgan.convert(film, output, weights=generator_file, chunk_frames=CHUNK_FRAMES)
-    return output.read_bytes()
+) -> Undisturbed:
+    output, heard = tmp_path_factory.mktemp("undisturbed") / "out.mp4", Heard()
+    options = Options(weights=generator_file, workers=1, chunk_frames=CHUNK_FRAMES)
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(convert_all, [film], output, options, heard)
+        _wait_for_chunks(output.with_name("out.mp4.vidgan"), 1)
+        second = threads.submit(convert_all, [film], output, options)
+    assert not first.result().failures
+    assert (len(heard.started), len(heard.lost)) == (1, 0)
+    return Undisturbed(film=output.read_bytes(), second=second.result())
 
 
-class Killer(Progress):
+class Killer(Heard):
     """Kills the first worker, once some frames are done."""
 
     def __init__(self) -> None:
-        self.pid: int | None = None
+        super().__init__()
         self.killed = False
-        self.lost: list[WorkerLost] = []
-
-    def hear(self, event: Event) -> None:
-        if isinstance(event, WorkerStarted) and self.pid is None:
-            self.pid = event.place.pid
-        if isinstance(event, WorkerLost):
-            self.lost.append(event)
 
     def done(self, place: tuple[int, int], frames: int) -> None:
-        if not self.killed and self.pid is not None:
+        if not self.killed:
             self.killed = True
-            os.kill(self.pid, signal.SIGKILL)
+            os.kill(self.started[0].place.pid, signal.SIGKILL)
 
 
-def test_a_killed_worker_changes_nothing(
-    film: Path, undisturbed: bytes, generator_file: Path, tmp_path: Path
+def test_two_workers_one_of_them_killed_write_the_same_bytes_as_one(
+    film: Path, undisturbed: Undisturbed, generator_file: Path, tmp_path: Path
 ) -> None:
     killer = Killer()
     options = Options(weights=generator_file, workers=2, chunk_frames=CHUNK_FRAMES)
     report = convert_all([film], tmp_path / "out.mp4", options, killer)
     assert not report.failures
+    assert len(killer.started) >= 2
     assert len(killer.lost) == 1
-    assert (tmp_path / "out.mp4").read_bytes() == undisturbed
+    assert (tmp_path / "out.mp4").read_bytes() == undisturbed.film
+
+
+def test_a_second_conversion_to_the_same_output_is_refused(undisturbed: Undisturbed) -> None:
+    """And changes nothing in the first, or the other tests here would see it."""
+    (failure,) = undisturbed.second.failures
+    assert "another conversion" in str(failure)
 
 
 def _start(film: Path, output: Path, generator: Path) -> "subprocess.Popen[str]":
@@ -102,7 +132,7 @@ class Interrupter(Progress):
 
 
 def test_a_stopped_driver_goes_on_where_it_was(
-    film: Path, undisturbed: bytes, generator_file: Path, tmp_path: Path
+    film: Path, undisturbed: Undisturbed, generator_file: Path, tmp_path: Path
 ) -> None:
     """Stopped three times, each time later: by Ctrl-C, by SIGTERM, and by SIGKILL."""
     output, ledger = tmp_path / "out.mp4", tmp_path / "out.mp4.vidgan"
@@ -123,30 +153,8 @@ def test_a_stopped_driver_goes_on_where_it_was(
     report = vidgan.convert(film, output, weights=generator_file, chunk_frames=CHUNK_FRAMES)
     assert report.files[0].chunks_reused >= 9
     assert report.frames == FRAMES
-    assert output.read_bytes() == undisturbed
+    assert output.read_bytes() == undisturbed.film
     assert {path.name for path in tmp_path.iterdir()} == {"out.mp4"}
-
-
-def test_two_conversions_of_one_output_do_not_mix(
-    film: Path, undisturbed: bytes, generator_file: Path, tmp_path: Path, ray_up: None
-) -> None:
-    output = tmp_path / "out.mp4"
-    options = Options(weights=generator_file, chunk_frames=CHUNK_FRAMES)
-    reports = []
-    threads = [
-        threading.Thread(target=lambda: reports.append(convert_all([film], output, options)))
-        for _ in range(2)
-    ]
-    first, second = threads
-    first.start()
-    _wait_for_chunks(tmp_path / "out.mp4.vidgan", 1)
-    second.start()
-    for thread in threads:
-        thread.join()
-    failures = [str(failure) for report in reports for failure in report.failures]
-    assert len(failures) == 1
-    assert "another conversion" in failures[0]
-    assert output.read_bytes() == undisturbed
 
 
 class KillAtStart(Progress):
