@@ -13,7 +13,7 @@ from cyclegan.weights import LoadedGenerator
 from vidgan import __version__
 from vidgan.crew import Crew
 from vidgan.errors import SettingsError
-from vidgan.models import find_model, read_model, run_size, weights_file
+from vidgan.models import card_inside, find_model, read_model, run_size, weights_file
 from vidgan.options import Options
 from vidgan.tasks import Recipe, TranslatorSettings
 
@@ -60,6 +60,8 @@ def choose_model(options: Options) -> Choice:
         assert options.weights is not None
         path, label, size = _from_weights(options.weights, options)
     generator = read_model(path)
+    if options.weights is not None and (inside := card_inside(generator.metadata)):
+        size = size or inside.size
     weights = save(generator.network.state_dict())
     return Choice(label, generator, weights, size if options.size is None else options.size)
 

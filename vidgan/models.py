@@ -9,7 +9,8 @@ import difflib
 import json
 import os
 import re
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 Direction = Literal["a2b", "b2a"]
 
 PACKAGE_MODELS = Path(__file__).parent / "weights"
+
+CARD_KEY = "card"
+"""Under which an exported file keeps its card, as JSON, in its metadata."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +148,8 @@ def import_model(
 ) -> Model:
     """Keep a generator under a name of its own, so that `--pair NAME` finds it.
 
-    `size` is the card's; None is what a run was trained at (see `run_size`), else 0.
+    `size` is the card's; None is what an exported file says, or what a run was trained at (see
+    `run_size`), else 0.
 
     Raises:
         SettingsError: a name that is not letters, digits, '.', '_' and '-'.
@@ -154,46 +159,17 @@ def import_model(
 
     target = free_place(name, overwrite=overwrite)
     generator = read_model(weights_file(source, direction))
-    card = Card(
+    inside = card_inside(generator.metadata) or Card(name=name, summary="")
+    card = replace(
+        inside,
         name=name,
-        summary=summary or f"imported from {source.name}",
-        size=run_size(source) if size is None else size,
+        summary=summary or inside.summary or f"imported from {source.name}",
+        size=(inside.size or run_size(source)) if size is None else size,
     )
     target.parent.mkdir(parents=True, exist_ok=True)
     save_generator(generator.network, generator.config, target)
     write_card(card, target.with_suffix(".json"))
     return Model(path=target, card=card, bundled=False)
-
-
-def export_model(name: str, target: Path) -> None:
-    """Copy a model to `target`: safetensors, or for .pth the layout of the public CycleGAN code.
-
-    Raises:
-        SettingsError: no such model.
-        ModelError: the target exists, or has another ending, or is to be .pth and the model is of
-            an architecture that the public code does not have.
-    """
-    from cyclegan.checkpoint import save_checkpoint, save_generator  # noqa: PLC0415
-    from cyclegan.config import FastConfig  # noqa: PLC0415
-
-    model = find_model(name)
-    if target.exists():
-        raise ModelError(f"{target}: exists already; choose another name")
-    generator = read_model(model.path)
-    if target.suffix == ".pth" and isinstance(generator.config, FastConfig):
-        raise ModelError(
-            f"{target}: the public CycleGAN code does not have the architecture of {name}; "
-            "write to a name that ends in .safetensors"
-        )
-    try:
-        if target.suffix == ".safetensors":
-            save_generator(generator.network, generator.config, target)
-        elif target.suffix == ".pth":
-            save_checkpoint(dict(generator.network.state_dict()), target)
-        else:
-            raise ModelError(f"{target}: write to a name that ends in .safetensors or .pth")
-    except OSError as exc:
-        raise ModelError(f"{target}: cannot be written ({exc.strerror}); choose another") from exc
 
 
 def read_model(path: Path) -> "LoadedGenerator":
@@ -226,10 +202,30 @@ def _models_in(folder: Path, *, bundled: bool) -> list[Model]:
 def _read_card(path: Path, name: str) -> Card:
     """A card; one that is missing or damaged does not make its model useless."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        facts = {f.name: raw[f.name] for f in fields(Card) if f.name in raw} | {"name": name}
-        if all(type(fact) is (int if key == "size" else str) for key, fact in facts.items()):
+        card = _parse_card(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        card = None
+    return replace(card, name=name) if card else Card(name=name, summary="(no readable card)")
+
+
+def card_inside(metadata: Mapping[str, str]) -> Card | None:
+    """The card that an exported file brings along; None where there is none that can be read."""
+    return _parse_card(metadata.get(CARD_KEY, ""))
+
+
+def _parse_card(text: str) -> Card | None:
+    try:
+        raw = json.loads(text)
+        facts = {"name": ""} | {f.name: raw[f.name] for f in fields(Card) if f.name in raw}
+        if all(_is_fact(key, fact) for key, fact in facts.items()):
             return Card(**facts)
-    except (OSError, ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         pass
-    return Card(name=name, summary="(no readable card)")
+    return None
+
+
+def _is_fact(key: str, value: object) -> bool:
+    """Whether a card may say so; what it says goes to the screen, where codes would be obeyed."""
+    if key == "size":
+        return type(value) is int and value >= 0
+    return isinstance(value, str) and value.isprintable()

@@ -170,8 +170,8 @@ def test_an_export_that_cannot_be_is_refused(
     assert_refused(said, 1, "there.pth: exists already", "another name")
     assert (tmp_path / "there.pth").read_bytes() == b"precious"
     before = set(tmp_path.rglob("*"))
-    said = vidgan_command("models", "export", "mine", "out.onnx")
-    assert_refused(said, 1, "out.onnx", ".safetensors or .pth")
+    said = vidgan_command("models", "export", "mine", "out.pt")
+    assert_refused(said, 1, "out.pt: ", ".safetensors, .pth, .onnx or .pt2")
     said = vidgan_command("models", "export", "mine", "nowhere/out.pth")
     assert_refused(said, 1, "nowhere/out.pth: cannot be written")
     said = vidgan_command("models", "export", "mime", "out.pth")
@@ -216,6 +216,8 @@ def test_a_user_s_model_hides_the_package_s_and_a_damaged_card_costs_no_model(
         '{"summary": "x", "size": true}',
         '{"summary": ["x"]}',
         '{"size": 144}',
+        '{"summary": "x", "size": -144}',
+        '{"summary": "\\u001b[2J"}',
         "[]",
         "3",
         "[" * 100_000,

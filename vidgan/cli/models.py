@@ -67,15 +67,26 @@ def models_import(source: Path, **options: Any) -> None:
 
 
 @models.command("export")
-@click.argument("name")
-@click.argument("target", type=FILE, metavar="FILE")
-def models_export(name: str, target: Path) -> None:
-    """Copy a model to a file: .safetensors, or .pth for the public CycleGAN code."""
-    with one_line_errors():
-        from vidgan.models import export_model  # noqa: PLC0415
+@click.argument("source", metavar="NAME|RUN|FILE")
+@click.argument("target", type=FILE, metavar="TARGET")
+@click.option(
+    "--direction",
+    type=DIRECTION,
+    default="a2b",
+    show_default=True,
+    help="Which generator of a run.",
+)
+def models_export(source: str, target: Path, **options: Any) -> None:
+    """Copy a generator to a file: .safetensors, .pth (public CycleGAN code), .onnx or .pt2.
 
-        export_model(name, target)
-        click.echo(f"{target}: written")
+    .onnx needs an extra: pip install 'vidgan[export]'. .pt2 is for torch.export.load. Both take
+    any batch, height and width, and are compared with the generator before they are named.
+    """
+    with one_line_errors():
+        from vidgan.export import export_model  # noqa: PLC0415 - brings in torch
+
+        checked = export_model(source, target, **options)
+        click.echo(f"{target}: written; {checked}")
 
 
 @models.command("pull")
