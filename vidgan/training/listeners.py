@@ -4,13 +4,16 @@ from collections.abc import Callable, Sequence
 
 from cyclegan.run import Guard, Unguarded, Watcher
 from vidgan.training.job import Job
+from vidgan.training.judge import BestKeeper
+from vidgan.training.view import View
 
 Warn = Callable[[str], None]
 
 
 def watchers_for(job: Job, warn: Warn) -> Sequence[Watcher]:
     """All that look on at a training."""
-    return ()
+    judge = BestKeeper(job, warn)
+    return (judge, View(job, warn, unjudged=lambda: judge.reason))
 
 
 def guard_for(job: Job | None, warn: Warn) -> Guard:

@@ -16,10 +16,9 @@ class Forgiving:
 
     @contextmanager
     def __call__(self, path: Path) -> Iterator[None]:
-        """The block writes `path`; one that goes on failing is warned of once."""
+        """The block writes `path`, which is warned of once."""
         try:
             yield
-            self._warned.discard(path)
         except OSError as error:
             if path not in self._warned:
                 self._warn(
