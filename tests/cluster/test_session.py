@@ -41,11 +41,16 @@ def kill_first(event):
     if isinstance(event, WorkerStarted) and not killed:
         killed.append(os.kill(event.place.pid, signal.SIGKILL))
 
+def terminated(number, frame):
+    raise SystemExit(0)
+
+signal.signal(signal.SIGTERM, terminated)
 killed = []
 options = dict(shared=None, workers=2, cpus_per_worker=1)
 try:
     with session(num_cpus=2) as running:
         assert running.started_here and running.node_cpus == (2,)
+        assert signal.getsignal(signal.SIGTERM) is terminated, "Ray does not keep it"
         for position, item in map_unordered(
             Echo, itertools.count(), on_event=kill_first, **options
         ):

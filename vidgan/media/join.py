@@ -185,7 +185,11 @@ def _shift_warning(film: Film, shift: Fraction) -> Iterator[str]:
 
 @contextmanager
 def _whole_or_nothing(part: Path, output: Path) -> Iterator[None]:
-    """Take the unfinished file away after any failure, and say clearly what the system reports."""
+    """Take the unfinished file away after any failure, and say clearly what the system reports.
+
+    Unlike `cyclegan.checkpoint.write_atomically` it does not name the file: that is for the caller
+    to do once it has read it back.
+    """
     try:
         yield
     except (av.FFmpegError, OSError) as error:
