@@ -1,12 +1,10 @@
 """RUN/tensorboard: a training's scalars and sample pictures for TensorBoard, over images seen."""
 
 from collections.abc import Iterator
-from dataclasses import fields
 from io import BytesIO
 
 from cyclegan.run_folder import RunFolder
 from cyclegan.samples import Pixels, split_panels
-from cyclegan.step import StepLosses
 from cyclegan.train_config import TrainConfig
 from cyclegan.training import Progress
 from vidgan.training.events import EventFile
@@ -15,8 +13,8 @@ from vidgan.training.page import small_grid
 
 NAME = "tensorboard"
 
-_LOSSES = tuple(spec.name for spec in fields(StepLosses))
-_SPEEDS = ("images_per_second", "waiting", "skipped")
+_SPEEDS = ("seconds_per_step", "images_per_second", "waiting", "skipped")
+_NOT_LOSSES = frozenset({"step", "images", *_SPEEDS})
 
 
 class Board:
@@ -63,12 +61,14 @@ class Board:
 
 
 def _scalars(line: Line, config: TrainConfig) -> Iterator[tuple[str, float]]:
-    yield from ((f"losses/{name}", line[name]) for name in _LOSSES if name in line)
-    yield from ((f"speed/{name}", line[name]) for name in _SPEEDS if name in line)
-    if "lr_scale" in line:
-        yield "rates/lr_g", line["lr_scale"] * config.lr_g
-        yield "rates/lr_d", line["lr_scale"] * config.lr_d
-    for direction in ("a2b", "b2a"):
-        for name, value in line.get(direction, {}).items():
-            if value is not None:
-                yield f"{name}/{direction}", value
+    """What a line of the log, or of the metrics, says: tags and values."""
+    for name, value in line.items():
+        if name in _SPEEDS:
+            yield f"speed/{name}", value
+        elif isinstance(value, dict):
+            yield from ((f"{key}/{name}", each) for key, each in value.items() if each is not None)
+        elif name == "lr_scale":
+            yield "rates/lr_g", value * config.lr_g
+            yield "rates/lr_d", value * config.lr_d
+        elif name not in _NOT_LOSSES and isinstance(value, int | float):
+            yield f"losses/{name}", value

@@ -97,7 +97,7 @@ def drawn(
     lines: Mapping[str, Sequence[Line]], settings: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """All charts of which anything is known, as the page draws them."""
-    for chart in CHARTS:
+    for chart in (*CHARTS, *_charts_of_others(lines[LOG])):
         source = lines[chart.source]
         x = _thinned([_number(line.get("images")) for line in source])
         curves: list[dict[str, Any]] = []
@@ -115,6 +115,17 @@ def drawn(
                 "noisy": chart.is_noisy,
                 "curves": curves,
             }
+
+
+_NOT_DRAWN = frozenset({"step", "images", "seconds_per_step", "skipped"})
+
+
+def _charts_of_others(log: Sequence[Line]) -> Iterator[Chart]:
+    """One for each loss that is not a plain CycleGAN's."""
+    known = {keys[0] for chart in CHARTS for keys in chart.curves.values()} | _NOT_DRAWN
+    for name in log[-1] if log else ():
+        if name not in known:
+            yield Chart(name, "", LOG, {name: (name,)}, is_noisy=True)
 
 
 def _inside(line: Line, keys: Sequence[str]) -> object:

@@ -203,7 +203,7 @@ def _quiet(events: list[Line], settings: Content) -> str:
     """What to say where there are no events."""
     if events:
         return ""
-    return "It is switched off." if settings["guard"] == "off" else "It has seen nothing wrong."
+    return "It is switched off." if settings.get("guard") == "off" else "It has seen nothing wrong."
 
 
 def _images(line: Line) -> int:

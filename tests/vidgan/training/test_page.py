@@ -107,6 +107,14 @@ def test_a_run_that_has_only_begun_has_a_page_too(tmp_path: Path) -> None:
     assert "nothing wrong" in content["quiet"]
 
 
+def test_losses_of_another_kind_are_drawn_too(tmp_path: Path) -> None:
+    run = a_run(tmp_path / "run")
+    run.log.write_text('{"step": 50, "images": 50, "features": 0.5}\n')
+    Page(run).write()
+    charts = {chart["title"]: chart["curves"] for chart in shown(run)["charts"]}
+    assert charts["features"][0]["y"] == [0.5]
+
+
 def test_why_nothing_is_judged_stands_there(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     run.begin(TrainConfig())
