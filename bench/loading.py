@@ -145,7 +145,7 @@ def _waiting(
     return shares
 
 
-def _timed(loaded: Iterator[tuple[Tensor, Tensor]]) -> float:
+def _timed(loaded: Iterator[tuple[Tensor, ...]]) -> float:
     started = time.perf_counter()
     next(loaded)
     return time.perf_counter() - started

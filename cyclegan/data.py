@@ -81,20 +81,55 @@ def _to_signed_alone(image: Tensor, *, step: int) -> Tensor:
     return torch.from_numpy(signed)
 
 
-class UnpairedImages(Dataset[tuple[Tensor, Tensor]]):
-    """Item i is one crop of domain A and one of domain B: the i-th of a training, for ever.
+class Crops(Dataset[tuple[Tensor, ...]]):
+    """Item i is one crop of each domain: the i-th of a training, for ever.
 
     Each domain is shuffled anew each time it has been seen whole. What item i shows depends on
     (seed, i) alone, so a resumed run, or one with several loaders, sees the very same pictures.
 
     Args:
-        a, b: the pictures of each domain.
+        domains: the pictures of each domain.
         preprocess: how they become crops.
         seed: same seed, same stream.
         images: the length of the stream.
         memory: bytes in which scaled pictures are kept, so that each is read but once; the crops
             are the same with and without. Threads share it, a loader process has its own.
     """
+
+    def __init__(
+        self,
+        *domains: Sequence[Path],
+        preprocess: Preprocess,
+        seed: int,
+        images: int,
+        memory: int = 0,
+    ) -> None:
+        room = Room(memory)
+        self.domains = tuple(ScaledPictures(paths, preprocess.scale, room) for paths in domains)
+        self.preprocess = preprocess
+        self.seed = seed
+        self.images = images
+
+    def __len__(self) -> int:
+        """How many items the training will see."""
+        return self.images
+
+    def __getitem__(self, item: int) -> tuple[Tensor, ...]:
+        """Float (3, crop, crop) in [-1, 1] of each domain."""
+        if not 0 <= item < self.images:
+            raise IndexError(item)
+        return tuple(self._draw(domain, item) for domain in range(len(self.domains)))
+
+    def _draw(self, domain: int, item: int) -> Tensor:
+        pictures = self.domains[domain]
+        round_, place = divmod(item, len(pictures))
+        order = _permutation(len(pictures), _seed(self.seed, domain, round_))
+        random = torch.Generator().manual_seed(_seed(self.seed, 2 + domain, item))
+        return self.preprocess.cut(pictures[order[place]], random)
+
+
+class UnpairedImages(Crops):
+    """Crops of two domains, A and B."""
 
     def __init__(
         self,
@@ -106,28 +141,7 @@ class UnpairedImages(Dataset[tuple[Tensor, Tensor]]):
         images: int,
         memory: int = 0,
     ) -> None:
-        room = Room(memory)
-        self.domains = tuple(ScaledPictures(paths, preprocess.scale, room) for paths in (a, b))
-        self.preprocess = preprocess
-        self.seed = seed
-        self.images = images
-
-    def __len__(self) -> int:
-        """How many pairs of crops the training will see."""
-        return self.images
-
-    def __getitem__(self, item: int) -> tuple[Tensor, Tensor]:
-        """Float (3, crop, crop) in [-1, 1] of A and of B."""
-        if not 0 <= item < self.images:
-            raise IndexError(item)
-        return self._draw(0, item), self._draw(1, item)
-
-    def _draw(self, domain: int, item: int) -> Tensor:
-        pictures = self.domains[domain]
-        round_, place = divmod(item, len(pictures))
-        order = _permutation(len(pictures), _seed(self.seed, domain, round_))
-        random = torch.Generator().manual_seed(_seed(self.seed, 2 + domain, item))
-        return self.preprocess.cut(pictures[order[place]], random)
+        super().__init__(a, b, preprocess=preprocess, seed=seed, images=images, memory=memory)
 
 
 def _seed(*parts: int) -> int:

@@ -14,9 +14,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cyclegan.data import UnpairedImages
+from cyclegan.data import Crops
 
-_Pair = tuple[Tensor, Tensor]
+_Item = tuple[Tensor, ...]
 
 MOST_MEMORY = 1 << 30
 """Bytes for pictures kept on one machine."""
@@ -31,7 +31,7 @@ class Loading:
     threads: int
     """Loader threads; 0 loads when asked."""
     memory: int
-    """Bytes for pictures kept, of both domains together."""
+    """Bytes for pictures kept, of all domains together."""
 
 
 def choose_loading(*, ranks_here: int = 1, on_gpu: bool = False) -> Loading:
@@ -57,9 +57,9 @@ def _free_memory() -> int:
 
 
 def load_batches(
-    dataset: UnpairedImages, batches: Iterable[Sequence[int]], *, threads: int = 0
-) -> Generator[_Pair, None, None]:
-    """The items of each batch, float (len(batch), 3, crop, crop) of A and of B, in order.
+    dataset: Crops, batches: Iterable[Sequence[int]], *, threads: int = 0
+) -> Generator[_Item, None, None]:
+    """The items of each batch, float (len(batch), 3, crop, crop) of each domain, in order.
 
     With `threads`, two batches and as many items as there are threads are on their way. Closing
     the generator stops them. What loading raises is raised here, at the batch it belongs to.
@@ -69,7 +69,7 @@ def load_batches(
             yield _stack([dataset[item] for item in batch])
         return
     pool = ThreadPoolExecutor(threads, thread_name_prefix="loader")
-    under_way: deque[list[Future[_Pair]]] = deque()
+    under_way: deque[list[Future[_Item]]] = deque()
     try:
         for batch in batches:
             under_way.append([pool.submit(dataset.__getitem__, item) for item in batch])
@@ -81,12 +81,12 @@ def load_batches(
         pool.shutdown(cancel_futures=True)
 
 
-def _collect(futures: "list[Future[_Pair]]") -> _Pair:
+def _collect(futures: "list[Future[_Item]]") -> _Item:
     return _stack([future.result() for future in futures])
 
 
-def _stack(items: list[_Pair]) -> _Pair:
+def _stack(items: list[_Item]) -> _Item:
     """A batch of one is a view: nothing is copied."""
     if len(items) == 1:
-        return items[0][0][None], items[0][1][None]
-    return torch.stack([a for a, _ in items]), torch.stack([b for _, b in items])
+        return tuple(crop[None] for crop in items[0])
+    return tuple(torch.stack(crops) for crops in zip(*items, strict=True))

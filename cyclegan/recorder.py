@@ -5,13 +5,17 @@ import time
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from cyclegan.learning import Result
 from cyclegan.run_folder import RunFolder
-from cyclegan.state import TrainState, collect
-from cyclegan.step import StepLosses
+from cyclegan.state import LearningState, collect
 from cyclegan.team import Team
-from cyclegan.train_config import TrainConfig
+from cyclegan.train_config import Plan
 from cyclegan.training import Progress
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Warn = Callable[[str], None]
 
@@ -26,8 +30,8 @@ class Recorder:
     def __init__(
         self,
         folder: RunFolder,
-        config: TrainConfig,
-        state: TrainState,
+        config: Plan,
+        state: LearningState,
         team: Team,
         *,
         log_steps: int,
@@ -42,7 +46,7 @@ class Recorder:
         self._seconds = self._waiting = 0.0
         self._steps = 0
 
-    def hear(self, progress: Progress) -> None:
+    def hear(self, progress: Progress[Result]) -> None:
         """Log now and then; rank 0's alone."""
         self._seconds += progress.seconds
         self._waiting += progress.waiting
@@ -59,7 +63,7 @@ class Recorder:
         return time.monotonic() - self._saved_at >= self._checkpoint_seconds
 
     def save(self, *, healthy: bool) -> None:
-        """Write the state and both averaged generators; all workers must call it together.
+        """Write the state and the averaged generators; all workers must call it together.
 
         Raises:
             TrainingError: they are not finite; the files stay as they were.
@@ -97,7 +101,7 @@ class Recorder:
                 "was there before stays: make room"
             )
 
-    def _log(self, progress: Progress) -> None:
+    def _log(self, progress: Progress[Result]) -> None:
         line = {
             "step": progress.step,
             "images": progress.images,
@@ -114,6 +118,6 @@ class Recorder:
             log.write(json.dumps(line) + "\n")
 
 
-def loss_values(losses: StepLosses) -> dict[str, float]:
+def loss_values(losses: "DataclassInstance") -> dict[str, float]:
     """The losses as plain numbers, by name."""
     return {spec.name: round(float(getattr(losses, spec.name)), 5) for spec in fields(losses)}

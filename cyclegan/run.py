@@ -6,19 +6,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Generic, Protocol
 
 import torch
 
 from cyclegan.checkpoint import WeightsError, load_checkpoint
-from cyclegan.data import UnpairedImages
+from cyclegan.data import Crops
 from cyclegan.interrupt import interrupt_held
+from cyclegan.learning import Learning, R, R_contra, S, S_contra
 from cyclegan.recorder import Recorder
 from cyclegan.run_folder import RunFolder
-from cyclegan.state import Adjustments, State, TrainState, new_state, restore
+from cyclegan.state import Adjustments, State, restore
 from cyclegan.team import Alone, Team
 from cyclegan.train_config import TrainConfig
-from cyclegan.training import Progress, batches_from, train
+from cyclegan.training import CycleLearning, Progress, batches_from, learn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +36,10 @@ class RunOptions:
     resume: bool = False
 
 
-class Watcher(Protocol):
+class Watcher(Protocol[S_contra, R_contra]):
     """Looks on as rank 0 trains: pictures, charts, metrics. What it raises ends the training."""
 
-    def hear(self, progress: Progress, state: TrainState) -> None:
+    def hear(self, progress: Progress[R_contra], state: S_contra) -> None:
         """After each step."""
 
     def close(self) -> None:
@@ -52,10 +53,10 @@ class Intervention:
     adjustments: Adjustments
 
 
-class Guard(Protocol):
+class Guard(Protocol[S_contra, R_contra]):
     """Watches for what makes trainings fail; see `cyclegan.guard`."""
 
-    def look(self, progress: Progress, state: TrainState) -> Intervention | None:
+    def look(self, progress: Progress[R_contra], state: S_contra) -> Intervention | None:
         """After each step, in rank 0: what to do, if anything.
 
         Raises:
@@ -72,16 +73,16 @@ class Guard(Protocol):
     def load_state_dict(self, state: State) -> None:
         """Go on where `state_dict` was taken."""
 
-    def went_back(self, state: TrainState) -> None:
+    def went_back(self, state: S_contra) -> None:
         """The training stands at an earlier step again."""
 
 
-class Unguarded:
+class Unguarded(Generic[S_contra, R_contra]):
     """Nobody watches."""
 
     is_healthy = True
 
-    def look(self, progress: Progress, state: TrainState) -> Intervention | None:
+    def look(self, progress: Progress[R_contra], state: S_contra) -> Intervention | None:
         """Nothing to say."""
 
     def state_dict(self) -> State:
@@ -91,7 +92,7 @@ class Unguarded:
     def load_state_dict(self, state: State) -> None:
         """Nothing was remembered."""
 
-    def went_back(self, state: TrainState) -> None:
+    def went_back(self, state: S_contra) -> None:
         """Nothing to forget."""
 
 
@@ -115,26 +116,41 @@ class _Verdict(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listeners:
+class Listeners(Generic[S, R]):
     """Who is told, and who is asked, while rank 0 trains."""
 
-    report: Callable[[Progress], None] = lambda progress: None
+    report: Callable[[Progress[R]], None] = lambda progress: None
     """Hears each step; in a single process what it raises ends the training."""
     warn: Callable[[str], None] = lambda warning: None
     """Hears what went wrong without ending the training, in one line."""
     should_stop: Callable[[], bool] = lambda: False
     """Is asked after each step."""
-    watchers: Sequence[Watcher] = ()
-    guard: Guard = field(default_factory=Unguarded)
+    watchers: Sequence[Watcher[S, R]] = ()
+    guard: Guard[S, R] = field(default_factory=Unguarded)
 
 
 def run_training(
     config: TrainConfig,
-    dataset: UnpairedImages,
+    dataset: Crops,
     out: Path,
     *,
     options: RunOptions,
     listeners: Listeners | None = None,
+    team: Team | None = None,
+) -> None:
+    """Train a CycleGAN: `run_learning`, on pictures of two domains."""
+    run_learning(
+        CycleLearning(config), dataset, out, options=options, listeners=listeners, team=team
+    )
+
+
+def run_learning(
+    learning: Learning[S, R],
+    dataset: Crops,
+    out: Path,
+    *,
+    options: RunOptions,
+    listeners: Listeners[S, R] | None = None,
     team: Team | None = None,
 ) -> None:
     """Train on `dataset` and keep everything in `out`; each worker of a team calls this.
@@ -150,7 +166,12 @@ def run_training(
     """
     listeners = listeners or Listeners()
     run = _Run(
-        config, dataset, RunFolder(out), options=options, listeners=listeners, team=team or Alone()
+        learning,
+        dataset,
+        RunFolder(out),
+        options=options,
+        listeners=listeners,
+        team=team or Alone(),
     )
     with ExitStack() as stack:
         for watcher in listeners.watchers:
@@ -160,26 +181,27 @@ def run_training(
             run.train(pressed)
 
 
-class _Run:
+class _Run(Generic[S, R]):
     """One worker's part of a run."""
 
     def __init__(
         self,
-        config: TrainConfig,
-        dataset: UnpairedImages,
+        learning: Learning[S, R],
+        dataset: Crops,
         folder: RunFolder,
         *,
         options: RunOptions,
-        listeners: Listeners,
+        listeners: Listeners[S, R],
         team: Team,
     ) -> None:
-        self._config, self._dataset, self._folder = config, dataset, folder
+        self._learning, self._config = learning, learning.config
+        self._dataset, self._folder = dataset, folder
         self._options, self._listeners, self._team = options, listeners, team
         self._guard = listeners.guard
-        self._state = new_state(config, options.device, rank=team.rank)
+        self._state = learning.new_state(options.device, rank=team.rank)
         self._recorder = Recorder(
             folder,
-            config,
+            self._config,
             self._state,
             team,
             log_steps=options.log_steps,
@@ -229,7 +251,7 @@ class _Run:
         self._recorder.save(healthy=self._guard.is_healthy)
 
     def _train_on(self, pressed: Callable[[], bool]) -> None:
-        def heard(progress: Progress) -> None:
+        def heard(progress: Progress[R]) -> None:
             judged = self._judge(progress, pressed) if self._team.rank == 0 else _Verdict.GO_ON
             self._obey(judged)
 
@@ -241,8 +263,8 @@ class _Run:
             threads=self._options.loader_threads,
         )
         with contextlib.closing(batches):
-            train(
-                self._config,
+            learn(
+                self._learning,
                 self._state,
                 batches,
                 report=heard,
@@ -250,7 +272,7 @@ class _Run:
                 team=self._team,
             )
 
-    def _judge(self, progress: Progress, pressed: Callable[[], bool]) -> Intervention | _Verdict:
+    def _judge(self, progress: Progress[R], pressed: Callable[[], bool]) -> Intervention | _Verdict:
         """What is to be done after a step; rank 0's word."""
         listeners = self._listeners
         self._recorder.hear(progress)
@@ -289,7 +311,7 @@ class _Run:
         if self._team.agree(content is not None):
             self._restore(content, healthy)
         else:
-            fresh = new_state(self._config, self._options.device, rank=self._team.rank)
+            fresh = self._learning.new_state(self._options.device, rank=self._team.rank)
             self._state.load(fresh.shared(), fresh.own())
         self._state.adjustments = intervention.adjustments
         self._state.guard = self._guard.state_dict()

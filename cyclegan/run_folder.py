@@ -27,8 +27,14 @@ from cyclegan.checkpoint import (
     write_atomically,
 )
 from cyclegan.config import GeneratorConfig
-from cyclegan.state import State, TrainState
-from cyclegan.train_config import TrainConfig, config_from_json, config_to_json
+from cyclegan.state import LearningState, State
+from cyclegan.train_config import (
+    AnyPlan,
+    Plan,
+    TrainConfig,
+    config_to_json,
+    plan_from_json,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +68,27 @@ class RunFolder:
         return self.path / "every" / f"{images:08d}"
 
     def read_config(self) -> TrainConfig:
-        """The settings of the run that is here.
+        """The settings of the CycleGAN's run that is here.
+
+        Raises:
+            WeightsError: there is none, or it cannot be read.
+        """
+        return self.read_plan(TrainConfig)
+
+    def read_plan(self, kind: type[AnyPlan]) -> AnyPlan:
+        """The settings of the run that is here, which must be of this kind.
 
         Raises:
             WeightsError: there is none, or it cannot be read.
         """
         try:
-            return config_from_json(self.config.read_text())
+            return plan_from_json(self.config.read_text(), kind)
         except FileNotFoundError as exc:
             raise WeightsError(f"{self.path} holds no run: train without --resume first") from exc
         except (OSError, ValueError) as exc:
             raise WeightsError(f"{self.config} cannot be used: {exc}") from exc
 
-    def begin(self, config: TrainConfig) -> None:
+    def begin(self, config: Plan) -> None:
         """Make the folder of a new run, and write its settings down.
 
         Raises:
@@ -98,13 +112,13 @@ class RunFolder:
                 f"{self.path} cannot be written ({exc.strerror}): choose another --out"
             ) from exc
 
-    def state_to_resume(self, config: TrainConfig) -> State | None:
+    def state_to_resume(self, config: Plan) -> State | None:
         """The last state of the run that is here; None where it ended before its first.
 
         Raises:
             WeightsError: no run is here, one of other settings, or its state cannot be read.
         """
-        if self.read_config() != config:
+        if self.read_plan(type(config)) != config:
             raise WeightsError(
                 f"{self.path} was trained with other settings (see {self.config}): "
                 "resume with the same ones, or choose another --out"
@@ -121,16 +135,16 @@ class RunFolder:
         if healthy:
             write_atomically(self.healthy, lambda part: os.link(self.checkpoint, part))
 
-    def save_generators(self, state: TrainState, config: GeneratorConfig, folder: Path) -> None:
-        """Write both averaged generators to `folder`, which is made if need be.
+    def save_generators(self, state: LearningState, config: GeneratorConfig, folder: Path) -> None:
+        """Write the averaged generators to `folder`, which is made if need be.
 
         Raises:
             OSError: no room, no permission.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        learner = state.learner
-        for name, ema in (("a2b", learner.ema_ab), ("b2a", learner.ema_ba)):
-            save_generator(ema.network, config, folder / f"{name}.safetensors")
+        for name, network in state.averages().items():
+            file = folder / f"{name}.safetensors"
+            save_generator(network, config, file, metadata=state.metadata())
 
     def cut_log(self, step: int) -> None:
         """Forget what was logged after `step`: a resumed run will take those steps again."""

@@ -1,13 +1,14 @@
 """All that changes while training, as one value that a checkpoint holds."""
 
-import itertools
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
+from torch.optim import Optimizer
 
 from cyclegan.ema import Ema
 from cyclegan.networks import PatchDiscriminator, build_generator, init_weights
@@ -35,18 +36,20 @@ class Adjustments:
     """Standard deviation of the noise on what discriminators see."""
 
 
-class _Stateful(Protocol):
-    def load_state_dict(self, state: Any, /) -> Any: ...
+class Stateful(Protocol):
+    """A part of a training: its state is tensors and plain values."""
 
-    def state_dict(self) -> Any: ...
+    def load_state_dict(self, state: Any, /) -> Any:
+        """Go on exactly where `state_dict` was taken."""
+
+    def state_dict(self) -> Any:
+        """What changes in it."""
 
 
 @dataclass(slots=True, kw_only=True)
-class TrainState:
-    """All that changes while training; but for pools and random numbers the same in each worker."""
+class LearningState(ABC):
+    """All that changes in a training, of whatever; what the parts are is each kind's own."""
 
-    networks: Networks
-    learner: Learner
     adjustments: Adjustments = field(default_factory=Adjustments)
     guard: State = field(default_factory=dict)
     """What the guard must remember over a stop."""
@@ -56,17 +59,34 @@ class TrainState:
     is_whole: bool = True
     """False in the middle of a step, when some weights have changed and others not yet."""
 
+    @abstractmethod
+    def parts(self) -> Mapping[str, Stateful]:
+        """What is the same in every worker, averages included."""
+
+    @abstractmethod
+    def own_parts(self) -> Mapping[str, Stateful]:
+        """What is each worker's alone, besides its random numbers."""
+
+    @abstractmethod
+    def averages(self) -> Mapping[str, nn.Module]:
+        """The averaged generators, by the names of their files: what comes out of the training."""
+
+    @abstractmethod
+    def optimizers(self) -> tuple[Optimizer, Optimizer]:
+        """The generators' and the discriminators'."""
+
+    def metadata(self) -> dict[str, str]:
+        """What the generators' files say besides."""
+        return {}
+
     def require_finite(self) -> None:
         """Look at all weights, averages included.
 
         Raises:
             TrainingError: one of them is infinite or not a number.
         """
-        networks = self.networks
-        averages = self.learner.ema_ab.network, self.learner.ema_ba.network
-        weights = itertools.chain(
-            networks.generators(), networks.discriminators(), *(a.parameters() for a in averages)
-        )
+        networks = (part for part in self.parts().values() if isinstance(part, nn.Module))
+        weights = (weight for network in networks for weight in network.parameters())
         if not all(bool(weight.isfinite().all()) for weight in weights):
             raise TrainingError(diverged(self.step, "weights are not finite numbers"))
 
@@ -77,24 +97,23 @@ class TrainState:
             "skipped": self.skipped,
             "adjustments": asdict(self.adjustments),
             "guard": self.guard,
-            **{name: part.state_dict() for name, part in self._parts().items()},
+            **{name: part.state_dict() for name, part in self.parts().items()},
         }
 
     def own(self) -> State:
         """What is this worker's alone."""
         return {
-            "pool_a": self.learner.pool_a.state_dict(),
-            "pool_b": self.learner.pool_b.state_dict(),
+            **{name: part.state_dict() for name, part in self.own_parts().items()},
             "torch_random": torch.get_rng_state(),
             "cuda_random": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
         }
 
     def load(self, shared: State, own: State) -> None:
         """Go on exactly where `shared` and `own` were taken."""
-        for name, part in self._parts().items():
+        for name, part in self.parts().items():
             part.load_state_dict(shared[name])
-        self.learner.pool_a.load_state_dict(own["pool_a"])
-        self.learner.pool_b.load_state_dict(own["pool_b"])
+        for name, part in self.own_parts().items():
+            part.load_state_dict(own[name])
         random, step, skipped = own["torch_random"], shared["step"], shared["skipped"]
         if not (isinstance(random, Tensor) and isinstance(step, int) and isinstance(skipped, int)):
             raise ValueError("not the state of a training")
@@ -105,7 +124,16 @@ class TrainState:
         self.adjustments = Adjustments(**shared["adjustments"])
         self.is_whole = True
 
-    def _parts(self) -> dict[str, _Stateful]:
+
+@dataclass(slots=True, kw_only=True)
+class TrainState(LearningState):
+    """A CycleGAN in training."""
+
+    networks: Networks
+    learner: Learner
+
+    def parts(self) -> Mapping[str, Stateful]:
+        """Networks, optimisers, scalers, averages."""
         learner = self.learner
         return {
             **{spec.name: getattr(self.networks, spec.name) for spec in fields(self.networks)},
@@ -117,6 +145,18 @@ class TrainState:
             "ema_ba": learner.ema_ba.network,
         }
 
+    def own_parts(self) -> Mapping[str, Stateful]:
+        """The pools."""
+        return {"pool_a": self.learner.pool_a, "pool_b": self.learner.pool_b}
+
+    def averages(self) -> Mapping[str, nn.Module]:
+        """Both generators'."""
+        return {"a2b": self.learner.ema_ab.network, "b2a": self.learner.ema_ba.network}
+
+    def optimizers(self) -> tuple[Optimizer, Optimizer]:
+        """The generators' and the discriminators'."""
+        return self.learner.optimizer_g, self.learner.optimizer_d
+
 
 def diverged(step: int, what: str) -> str:
     """One line on a training that cannot go on."""
@@ -127,13 +167,13 @@ def diverged(step: int, what: str) -> str:
     )
 
 
-def collect(state: TrainState, team: Team) -> State | None:
+def collect(state: LearningState, team: Team) -> State | None:
     """The whole training as one value, in rank 0; every worker must call it at the same step."""
     own = team.gather(state.own())
     return {**state.shared(), "workers": own} if team.rank == 0 else None
 
 
-def restore(state: TrainState, content: State | None, team: Team) -> None:
+def restore(state: LearningState, content: State | None, team: Team) -> None:
     """Go on, in every worker, where `collect` was called; rank 0 brings what it gave.
 
     Raises:

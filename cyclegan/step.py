@@ -139,7 +139,7 @@ def train_step(
     with autocast:
         total, images, parts = _generator_losses(networks, a, b, settings)
     learner.scaler_g.scale(total).backward()  # type: ignore[no-untyped-call]
-    moved = _update(learner.optimizer_g, learner.scaler_g)
+    moved = update(learner.optimizer_g, learner.scaler_g)
     for parameter in networks.discriminators():
         parameter.requires_grad_(True)
     if not moved:
@@ -162,7 +162,7 @@ def train_step(
         loss_a = losses.discriminator_loss(scores.real_a, scores.fake_a, mode=mode)
         loss_b = losses.discriminator_loss(scores.real_b, scores.fake_b, mode=mode)
     learner.scaler_d.scale(loss_a + loss_b).backward()  # type: ignore[no-untyped-call]
-    judged = _update(learner.optimizer_d, learner.scaler_d)
+    judged = update(learner.optimizer_d, learner.scaler_d)
 
     # Averages.
     learner.ema_ab.update(bare(networks.g_ab), steps=steps)
@@ -198,7 +198,7 @@ class Checkpointed(nn.Module):
         return out
 
 
-def _update(optimizer: Optimizer, scaler: GradScaler) -> bool:
+def update(optimizer: Optimizer, scaler: GradScaler) -> bool:
     """Take the optimiser's step, unless a gradient is not finite; whether it was taken."""
     scaler.unscale_(optimizer)
     gradients = [p.grad for group in optimizer.param_groups for p in group["params"]]

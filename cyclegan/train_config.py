@@ -1,8 +1,8 @@
-"""One training as one frozen value: with the data it decides every weight."""
+"""A training as one frozen value: with the data it decides every weight."""
 
 import json
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field, is_dataclass
+from typing import Any, Literal, TypeVar, get_type_hints
 
 from cyclegan.config import (
     DiscriminatorConfig,
@@ -32,44 +32,36 @@ class LossWeights:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainConfig:
-    """One training, whole.
+class Plan:
+    """What all trainings have in common.
 
-    Progress counts in images: pairs of one picture of each domain, those of all workers together.
-    The defaults are the paper's (Zhu et al. 2017, §7.1-7.2) but for the small generator and the
-    average.
+    Progress counts in images, those of all workers together: of a CycleGAN, pairs of one picture
+    of each domain. The defaults are the paper's (Zhu et al. 2017, §7.1-7.2) but for the small
+    generator and the average.
     """
 
     images: int = 200_000
     batch: int = 1
-    """Pairs of images in one step of one worker."""
+    """Images in one step of one worker."""
     workers: int = 1
     lr_g: float = 2e-4
     lr_d: float = 2e-4
     flat_share: float = 0.5
     """The share of the images at full rate; the rest goes linearly to zero."""
-    loss: LossWeights = field(default_factory=LossWeights)
     preprocess: Preprocess = field(default_factory=Preprocess)
-    pool: int = 50
-    """Images in each worker's pool of each domain; 0 switches it off."""
     ema_decay: float = 0.999
     generator: GeneratorConfig = field(default_factory=FastConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     precision: Precision = "auto"
     channels_last: bool = True
-    checkpointing: bool = False
-    """Compute a generator's inner activations again when they are needed, instead of keeping
-    them (Chen et al. 2016): a fraction of the memory for about a third more time."""
     compile: bool = False
     """Let torch.compile build the networks; on a CPU this takes a C++ compiler."""
-    guard: GuardMode = "warn"
     seed: int = 0
 
     def __post_init__(self) -> None:
         require(self.images >= 1, f"images must be 1 or more, not {self.images}")
         require(self.batch >= 1, f"batch must be 1 or more, not {self.batch}")
         require(self.workers >= 1, f"workers must be 1 or more, not {self.workers}")
-        require(self.pool >= 0, f"pool must be 0 or more, not {self.pool}")
         require(0 <= self.ema_decay < 1, f"ema_decay must be in [0, 1), not {self.ema_decay}")
         require(0 <= self.flat_share <= 1, f"flat_share must be in 0..1, not {self.flat_share}")
         crop, multiple = self.preprocess.crop, self.generator.multiple
@@ -79,7 +71,7 @@ class TrainConfig:
 
     @property
     def images_per_step(self) -> int:
-        """Pairs of images that one step of all workers takes."""
+        """Images that one step of all workers takes."""
         return self.batch * self.workers
 
     @property
@@ -88,7 +80,27 @@ class TrainConfig:
         return -(-self.images // self.images_per_step)
 
 
-def lr_scale(images_seen: int, config: TrainConfig) -> float:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig(Plan):
+    """The training of a CycleGAN, whole."""
+
+    loss: LossWeights = field(default_factory=LossWeights)
+    pool: int = 50
+    """Images in each worker's pool of each domain; 0 switches it off."""
+    checkpointing: bool = False
+    """Compute a generator's inner activations again when they are needed, instead of keeping
+    them (Chen et al. 2016): a fraction of the memory for about a third more time."""
+    guard: GuardMode = "warn"
+
+    def __post_init__(self) -> None:
+        Plan.__post_init__(self)
+        require(self.pool >= 0, f"pool must be 0 or more, not {self.pool}")
+
+
+AnyPlan = TypeVar("AnyPlan", bound=Plan)
+
+
+def lr_scale(images_seen: int, config: Plan) -> float:
     """The factor on both rates for the step that starts after `images_seen` images.
 
     Flat, then linear; the last step still learns (the reference's last epoch runs at rate zero).
@@ -99,26 +111,33 @@ def lr_scale(images_seen: int, config: TrainConfig) -> float:
     return (config.images - images_seen) / (config.images - flat)
 
 
-def config_to_json(config: TrainConfig) -> str:
+def config_to_json(config: Plan) -> str:
     """The configuration as it stands in a run's folder; `config_from_json` reads it."""
     raw = asdict(config) | {"generator": json.loads(generator_to_json(config.generator))}
     return json.dumps(raw, indent=2, sort_keys=True) + "\n"
 
 
 def config_from_json(text: str) -> TrainConfig:
-    """Read what `config_to_json` wrote.
+    """Read what `config_to_json` wrote of a CycleGAN's training.
 
     Raises:
-        ValueError: it is not the configuration of a training, or one of another version.
+        ValueError: it is not the configuration of one, or one of another version.
+    """
+    return plan_from_json(text, TrainConfig)
+
+
+def plan_from_json(text: str, kind: type[AnyPlan]) -> AnyPlan:
+    """Read what `config_to_json` wrote of a training of this kind.
+
+    Raises:
+        ValueError: it is not the configuration of such a training, or one of another version.
     """
     try:
         raw: dict[str, Any] = json.loads(text)
-        return TrainConfig(
-            loss=LossWeights(**raw.pop("loss")),
-            preprocess=Preprocess(**raw.pop("preprocess")),
-            generator=generator_from_json(json.dumps(raw.pop("generator"))),
-            discriminator=DiscriminatorConfig(**raw.pop("discriminator")),
-            **raw,
-        )
+        types: dict[str, Any] = get_type_hints(kind)
+        inner = [name for name, cls in types.items() if is_dataclass(cls)]
+        nested: dict[str, Any] = {name: types[name](**raw.pop(name)) for name in inner}
+        generator = generator_from_json(json.dumps(raw.pop("generator")))
+        return kind(generator=generator, **nested, **raw)
     except (AttributeError, KeyError, TypeError, RecursionError) as exc:
         raise ValueError(f"not the configuration of a training ({exc})") from exc

@@ -2,20 +2,22 @@
 
 import itertools
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Generic
 
 import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from cyclegan.data import UnpairedImages
+from cyclegan.data import Crops
+from cyclegan.learning import Learning, R, R_co, S, Take
 from cyclegan.loading import load_batches
 from cyclegan.precision import resolve_dtype
-from cyclegan.state import TrainingError, TrainState, diverged
+from cyclegan.state import LearningState, TrainingError, TrainState, diverged, new_state
 from cyclegan.step import Checkpointed, Networks, StepResult, StepSettings, train_step
 from cyclegan.team import Alone, Team
-from cyclegan.train_config import TrainConfig, lr_scale
+from cyclegan.train_config import Plan, TrainConfig, lr_scale
 
 MOST_SKIPPED = 25
 """Steps in a row without a finite gradient, after which nothing can be hoped for: a scaler for
@@ -23,7 +25,7 @@ fp16 that starts at 65536 needs some 10 to find its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class Progress(Generic[R_co]):
     """What `report` hears after each step."""
 
     step: int
@@ -36,44 +38,73 @@ class Progress:
     """Seconds of it spent waiting for data."""
     skipped: int
     """Steps so far that a gradient which was not finite has cost."""
-    result: StepResult
+    result: R_co
+
+
+@dataclass(frozen=True, slots=True)
+class CycleLearning:
+    """The training of a CycleGAN."""
+
+    config: TrainConfig
+
+    def new_state(self, device: torch.device, *, rank: int) -> TrainState:
+        """Fresh networks."""
+        return new_state(self.config, device, rank=rank)
+
+    def stepper(self, state: TrainState, device: torch.device, team: Team) -> Take[StepResult]:
+        """`train_step`, with the settings that hold at the time."""
+        networks = wrapped(state.networks, self.config, team)
+        dtype = resolve_dtype(self.config.precision, device, training=True)
+
+        def take(batch: Sequence[Tensor]) -> StepResult:
+            a, b = batch
+            settings = _settings(self.config, state, dtype)
+            return train_step(networks, state.learner, a, b, settings=settings, steps=state.step)
+
+        return take
 
 
 def train(
     config: TrainConfig,
     state: TrainState,
-    batches: Iterable[tuple[Tensor, Tensor]],
+    batches: Iterable[Sequence[Tensor]],
     *,
     report: Callable[[Progress], None],
     device: torch.device,
     team: Team | None = None,
 ) -> None:
+    """Train a CycleGAN: `learn`, whose batches are (a, b)."""
+    learn(CycleLearning(config), state, batches, report=report, device=device, team=team)
+
+
+def learn(
+    learning: Learning[S, R],
+    state: S,
+    batches: Iterable[Sequence[Tensor]],
+    *,
+    report: Callable[[Progress[R]], None],
+    device: torch.device,
+    team: Team | None = None,
+) -> None:
     """Train from where `state` stands to the end of the configuration's images.
 
-    `batches` yields this worker's (a, b), each (N, 3, crop, crop) float in [-1, 1], and starts at
-    the state's own position. `report` is called after each step; what it raises ends the training
-    with the state whole, at the end of that step. With a `team` of several, each of them calls
-    this, and torch.distributed is up.
+    `batches` yields this worker's (N, 3, crop, crop) of each domain, float in [-1, 1], and starts
+    at the state's own position. `report` is called after each step; what it raises ends the
+    training with the state whole, at the end of that step. With a `team` of several, each of them
+    calls this, and torch.distributed is up.
 
     Raises:
         TrainingError: gradients have long not been finite.
     """
-    networks = wrapped(state.networks, config, team or Alone())
-    dtype = resolve_dtype(config.precision, device, training=True)
+    config = learning.config
+    take = learning.stepper(state, device, team or Alone())
     in_a_row = 0
     began = time.perf_counter()
-    for a, b in itertools.islice(batches, config.steps - state.step):
+    for batch in itertools.islice(batches, config.steps - state.step):
         loaded = time.perf_counter()
         scale = _set_rates(config, state)
         state.is_whole = False
-        result = train_step(
-            networks,
-            state.learner,
-            _to(a, device, config),
-            _to(b, device, config),
-            settings=_settings(config, state, dtype),
-            steps=state.step,
-        )
+        result = take([_to(crops, device, config) for crops in batch])
         state.step += 1
         state.skipped += result.skipped
         state.is_whole = True
@@ -117,12 +148,10 @@ def wrapped(networks: Networks, config: TrainConfig, team: Team) -> Networks:
     return Networks(g_ab=g_ab, g_ba=g_ba, d_a=d_a, d_b=d_b)
 
 
-def _set_rates(config: TrainConfig, state: TrainState) -> float:
+def _set_rates(config: Plan, state: LearningState) -> float:
     scale = lr_scale(state.step * config.images_per_step, config)
-    for optimizer, rate in (
-        (state.learner.optimizer_g, config.lr_g),
-        (state.learner.optimizer_d, config.lr_d * state.adjustments.lr_d),
-    ):
+    rates = config.lr_g, config.lr_d * state.adjustments.lr_d
+    for optimizer, rate in zip(state.optimizers(), rates, strict=True):
         for group in optimizer.param_groups:
             group["lr"] = rate * scale
     return scale
@@ -137,19 +166,19 @@ def _settings(config: TrainConfig, state: TrainState, dtype: torch.dtype) -> Ste
     )
 
 
-def _to(images: Tensor, device: torch.device, config: TrainConfig) -> Tensor:
+def _to(images: Tensor, device: torch.device, config: Plan) -> Tensor:
     layout = torch.channels_last if config.channels_last else torch.contiguous_format
     return images.to(device, memory_format=layout, non_blocking=True)
 
 
 def batches_from(
-    dataset: UnpairedImages,
-    config: TrainConfig,
+    dataset: Crops,
+    config: Plan,
     *,
     start_step: int,
     rank: int = 0,
     threads: int = 0,
-) -> Generator[tuple[Tensor, Tensor], None, None]:
+) -> Generator[tuple[Tensor, ...], None, None]:
     """One worker's batches of a training from step `start_step` on, out of the one common stream.
 
     Step s of all workers takes the next `images_per_step` items; worker r the r-th part of them:
@@ -158,7 +187,7 @@ def batches_from(
     return load_batches(dataset, _shares(config, start_step, rank), threads=threads)
 
 
-def _shares(config: TrainConfig, start_step: int, rank: int) -> Iterator[range]:
+def _shares(config: Plan, start_step: int, rank: int) -> Iterator[range]:
     """The items of one worker, step by step."""
     for step in range(start_step, config.steps):
         first = step * config.images_per_step + rank * config.batch

@@ -210,7 +210,7 @@ def test_a_discriminator_with_batch_norm(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_our_own_training(tmp_path: Path, tiny: TrainConfig) -> None:
-    save_checkpoint(new_state(tiny, torch.device("cpu")).state_dict(), tmp_path / "checkpoint.pt")
+    save_checkpoint(new_state(tiny, torch.device("cpu")).shared(), tmp_path / "checkpoint.pt")
     assert "give the a2b.safetensors or b2a.safetensors" in refusal(tmp_path / "checkpoint.pt")
 
 

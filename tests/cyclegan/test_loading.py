@@ -65,7 +65,7 @@ class Counted(UnpairedImages):
 
     asked = 0
 
-    def __getitem__(self, item: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def __getitem__(self, item: int) -> tuple[torch.Tensor, ...]:
         self.asked += 1
         return super().__getitem__(item)
 
