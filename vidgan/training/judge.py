@@ -6,10 +6,11 @@ RUN/best/metrics.json            what they came to
 RUN/best/config.json             the run's settings, so that the folder stands by itself
 """
 
+import contextlib
 import json
 import math
 import shutil
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast, get_args
 
@@ -21,6 +22,7 @@ from cyclegan.features import FeatureNetwork, FeaturesError, open_alexnet, open_
 from cyclegan.features.alexnet import AlexNet
 from cyclegan.judge import Direction, Judge, Score, read_pictures
 from cyclegan.networks import Generator
+from cyclegan.photographs import UnreadableError
 from cyclegan.run_folder import RunFolder
 from cyclegan.samples import spread
 from cyclegan.state import TrainState
@@ -49,6 +51,7 @@ class BestKeeper:
         self._job, self._warn = job, warn
         self._forgiving = Forgiving(warn)
         self._folder = RunFolder(job.out)
+        self._metrics, self._place = job.out / "metrics.jsonl", job.out / "best"
         self._pace = Pace(
             every=job.sample_images,
             images_per_step=job.config.images_per_step,
@@ -61,14 +64,6 @@ class BestKeeper:
         self._best: dict[str, Entry] = {}
         self.reason = ""
         """Why nothing is judged; empty where it is."""
-
-    @property
-    def _metrics(self) -> Path:
-        return self._folder.path / "metrics.jsonl"
-
-    @property
-    def _place(self) -> Path:
-        return self._folder.path / "best"
 
     def hear(self, progress: Progress, state: TrainState) -> None:
         """After each step: judge, if it is time."""
@@ -113,19 +108,16 @@ class BestKeeper:
         """Read the held-out pictures and what the network sees in them."""
         job = self._job
         if min(len(job.held_out_a), len(job.held_out_b)) < FEWEST:
-            raise _CannotJudge(f"fewer than {FEWEST} pictures of a domain are held out")
+            raise _CannotJudge(_TOO_FEW)
         device = next(state.networks.g_ab.parameters()).device
         network = open_features(device=device)
         self._features = network.name
-        images_a, images_b = (
-            read_pictures(list(islice(spread(paths), MOST)), SIDE)
-            for paths in (job.held_out_a, job.held_out_b)
-        )
+        images_a, images_b = map(_read_some, (job.held_out_a, job.held_out_b))
         return Judge(images_a, images_b, network=network, alexnet=_alexnet(network, device))
 
     def _score(self, judge: Judge, state: TrainState, direction: Direction) -> Score:
         """One picture at a time through the generator: training needs its memory, too."""
-        generator = cast(Generator, _average(state, direction))
+        generator = cast(Generator, state.averages()[direction])
         translator = Translator(
             generator,
             device=next(generator.parameters()).device,
@@ -153,7 +145,7 @@ class BestKeeper:
     def _keep(self, entry: Entry, direction: Direction, state: TrainState) -> None:
         self._place.mkdir(exist_ok=True)
         save_generator(
-            _average(state, direction),
+            state.averages()[direction],
             self._job.config.generator,
             self._place / f"{direction}.safetensors",
         )
@@ -169,9 +161,24 @@ class _CannotJudge(Exception):
     """There is nothing to judge by, which is no fault of anybody's."""
 
 
-def _average(state: TrainState, direction: Direction) -> torch.nn.Module:
-    learner = state.learner
-    return (learner.ema_ab if direction == "a2b" else learner.ema_ba).network
+_TOO_FEW = f"fewer than {FEWEST} pictures of a domain are held out"
+
+
+def _read_some(paths: Sequence[Path]) -> torch.Tensor:
+    """Pictures from all over a list, as `read_pictures` gives them; damaged ones are passed over.
+
+    Raises:
+        DataError: the system does not give a file.
+    """
+    read: list[torch.Tensor] = []
+    for path in spread(paths):
+        with contextlib.suppress(UnreadableError):
+            read.append(read_pictures([path], SIDE))
+        if len(read) == MOST:
+            break
+    if len(read) < FEWEST:
+        raise _CannotJudge(_TOO_FEW)
+    return torch.cat(read)
 
 
 def _alexnet(network: FeatureNetwork, device: torch.device) -> AlexNet | None:

@@ -32,6 +32,7 @@ class View:
         self._job, self._warn, self._unjudged = job, warn, unjudged
         self._forgiving = Forgiving(warn)
         self._folder = RunFolder(job.out)
+        self._samples, self._events = job.out / "samples", job.out / BOARD
         self._pace = Pace(
             every=job.sample_images,
             images_per_step=job.config.images_per_step,
@@ -47,7 +48,7 @@ class View:
         if self._course.restarts(progress):
             self._begin(progress)
         if self._board is not None:
-            with self._forgiving(self._folder.path / BOARD):
+            with self._forgiving(self._events):
                 self._board.follow()
         is_first = progress.step == 1 and self._job.sample_images > 0
         if self._pace.is_due(progress) or is_first:
@@ -64,12 +65,11 @@ class View:
 
     def _begin(self, progress: Progress) -> None:
         """Void what was said of steps that are taken again."""
-        samples, board = self._samples, self._folder.path / BOARD
-        with self._forgiving(samples):
+        with self._forgiving(self._samples):
             for path in sample_paths(self._folder):
                 if int(path.stem) >= progress.images:
                     path.unlink()
-        with self._forgiving(board):
+        with self._forgiving(self._events):
             if self._board is not None:
                 self._board.go_back(progress)
             elif self._page is None:
@@ -81,12 +81,12 @@ class View:
         inputs = self._inputs = self._inputs or self._read_inputs()
         if inputs is None:
             return
-        learner = state.learner
-        pixels = draw_samples(learner.ema_ab.network, learner.ema_ba.network, inputs)
+        averages = state.averages()
+        pixels = draw_samples(averages["a2b"], averages["b2a"], inputs)
         with self._forgiving(self._samples):
             save_png(pixels, self._samples / f"{progress.images:08d}.png")
         if self._board is not None:
-            with self._forgiving(self._folder.path / BOARD):
+            with self._forgiving(self._events):
                 self._board.show(pixels, progress)
 
     def _read_inputs(self) -> SampleInputs | None:
@@ -103,7 +103,3 @@ class View:
         assert self._page is not None
         with self._forgiving(self._folder.path / PAGE):
             self._page.write()
-
-    @property
-    def _samples(self) -> Path:
-        return self._folder.path / "samples"

@@ -159,8 +159,17 @@ def test_few_held_out_pictures_are_not_judged_and_that_is_no_fault(job: Job) -> 
     assert not (job.out / "metrics.jsonl").exists()
 
 
-def test_a_picture_that_cannot_be_read_costs_the_judgement_and_no_training(job: Job) -> None:
+def test_a_damaged_picture_is_passed_over(job: Job) -> None:
+    job = replace(job, held_out_a=(*job.held_out_a, job.train_a[0]), sample_images=20)
     job.held_out_a[3].write_bytes(b"no picture")
+    assert run(job) == ("", [])
+    assert len(judged(job)) == 1
+    job.held_out_a[4].write_bytes(b"no picture")
+    assert run(replace(job, out=job.out.with_name("other")))[0].startswith("fewer than 10")
+
+
+def test_a_picture_that_is_gone_costs_the_judgement_and_no_training(job: Job) -> None:
+    job.held_out_a[3].unlink()
     _, warnings = run(job)
     assert len(warnings) == 1
     assert str(job.held_out_a[3]) in warnings[0]
