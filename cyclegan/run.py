@@ -16,7 +16,7 @@ from cyclegan.interrupt import interrupt_held
 from cyclegan.learning import Learning, R, R_contra, S, S_contra
 from cyclegan.recorder import Recorder
 from cyclegan.run_folder import RunFolder
-from cyclegan.state import Adjustments, State, restore
+from cyclegan.state import Adjustments, State, TrainingError, restore
 from cyclegan.team import Alone, Team
 from cyclegan.train_config import TrainConfig
 from cyclegan.training import CycleLearning, Progress, batches_from, learn
@@ -67,6 +67,10 @@ class Guard(Protocol[S_contra, R_contra]):
     def is_healthy(self) -> bool:
         """Whether it sees nothing wrong at present."""
 
+    @property
+    def wants_save(self) -> bool:
+        """Whether the state of this step should be saved, to come back to."""
+
     def state_dict(self) -> State:
         """What it must remember over a stop; plain values."""
 
@@ -81,6 +85,7 @@ class Unguarded(Generic[S_contra, R_contra]):
     """Nobody watches."""
 
     is_healthy = True
+    wants_save = False
 
     def look(self, progress: Progress[R_contra], state: S_contra) -> Intervention | None:
         """Nothing to say."""
@@ -223,7 +228,7 @@ class _Run(Generic[S, R]):
             raise WeightsError(problem)
         if self._team.agree(content is not None):
             self._restore(content, self._folder.checkpoint)
-            self._guard.load_state_dict(self._state.guard)
+        self._guard.load_state_dict(self._state.guard)
         if self._team.rank == 0:
             self._folder.cut_log(self._state.step)
 
@@ -244,7 +249,8 @@ class _Run(Generic[S, R]):
             except BaseException as error:
                 # If one worker of several fails, no state of all of them can be had.
                 in_step = self._team.size == 1 or isinstance(error, Stopped)
-                if in_step and self._state.is_whole and self._state.step > 0:
+                has_failed = isinstance(error, TrainingError)
+                if in_step and self._state.is_whole and self._state.step > 0 and not has_failed:
                     self._recorder.save(healthy=False)
                 raise
             break
@@ -285,7 +291,8 @@ class _Run(Generic[S, R]):
             return intervention
         if pressed() or listeners.should_stop():
             return _Verdict.STOP
-        return _Verdict.SAVE if self._recorder.is_due() else _Verdict.GO_ON
+        is_due = self._recorder.is_due() or self._guard.wants_save
+        return _Verdict.SAVE if is_due else _Verdict.GO_ON
 
     def _obey(self, judged: Intervention | _Verdict) -> None:
         """What rank 0 has judged, done by all."""
@@ -314,8 +321,9 @@ class _Run(Generic[S, R]):
             fresh = self._learning.new_state(self._options.device, rank=self._team.rank)
             self._state.load(fresh.shared(), fresh.own())
         self._state.adjustments = intervention.adjustments
-        self._state.guard = self._guard.state_dict()
         self._guard.went_back(self._state)
+        self._state.guard = self._guard.state_dict()
+        self._recorder.save(healthy=True)  # or a crash would bring back what was left behind
 
     def _restore(self, content: State | None, source: Path) -> None:
         try:

@@ -63,6 +63,11 @@ class RunFolder:
         """Losses and speed, a line per interval."""
         return self.path / "log.jsonl"
 
+    @property
+    def guard(self) -> Path:
+        """What the guard has said, an event a line; the guard's own."""
+        return self.path / "guard.jsonl"
+
     def every(self, images: int) -> Path:
         """The folder of the generators as they were after so many images."""
         return self.path / "every" / f"{images:08d}"
@@ -148,10 +153,9 @@ class RunFolder:
 
     def cut_log(self, step: int) -> None:
         """Forget what was logged after `step`: a resumed run will take those steps again."""
-        for log in (self.log, self.path / "guard.jsonl"):
-            if log.exists():
-                lines = [line for line in log.read_bytes().splitlines(True) if _step(line) <= step]
-                write_atomically(log, partial(_write, b"".join(lines)))
+        if self.log.exists():
+            lines = [line for line in self.log.read_bytes().splitlines(True) if _step(line) <= step]
+            write_atomically(self.log, partial(_write, b"".join(lines)))
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -30,6 +30,7 @@ class TrainingError(ValueError):
 class Adjustments:
     """What the guard has changed since the training began; factors on what the settings say."""
 
+    lr_g: float = 1.0
     lr_d: float = 1.0
     cycle: float = 1.0
     instance_noise: float = 0.0

@@ -150,7 +150,7 @@ def wrapped(networks: Networks, config: TrainConfig, team: Team) -> Networks:
 
 def _set_rates(config: Plan, state: LearningState) -> float:
     scale = lr_scale(state.step * config.images_per_step, config)
-    rates = config.lr_g, config.lr_d * state.adjustments.lr_d
+    rates = config.lr_g * state.adjustments.lr_g, config.lr_d * state.adjustments.lr_d
     for optimizer, rate in zip(state.optimizers(), rates, strict=True):
         for group in optimizer.param_groups:
             group["lr"] = rate * scale
