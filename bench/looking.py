@@ -1,4 +1,4 @@
-"""What looking on at a training costs: samples, page, TensorBoard, and judging the held-out pictures.
+"""What looking on at a training costs: samples, page, TensorBoard, judging held-out pictures.
 
     python bench/looking.py [--crop 128] [--steps 40] [--threads N] [--json FILE]
 
@@ -43,11 +43,13 @@ class Timed:
         self.seconds: list[float] = []
 
     def hear(self, progress: Progress, state: TrainState) -> None:
+        """After each step."""
         began = time.perf_counter()
         self._watcher.hear(progress, state)
         self.seconds.append(time.perf_counter() - began)
 
     def close(self) -> None:
+        """At the end."""
         self._watcher.close()
 
 

@@ -1,7 +1,6 @@
 """What a user sees of a training beside its bar: sample pictures, a page, TensorBoard."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from cyclegan.data import DataError
 from cyclegan.run_folder import RunFolder
