@@ -1,7 +1,7 @@
 """A training as one frozen value: with the data it decides every weight."""
 
 import json
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any, Literal, TypeVar, get_type_hints
 
 from cyclegan.config import (
@@ -54,8 +54,6 @@ class Plan:
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     precision: Precision = "auto"
     channels_last: bool = True
-    compile: bool = False
-    """Let torch.compile build the networks; on a CPU this takes a C++ compiler."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -90,6 +88,8 @@ class TrainConfig(Plan):
     checkpointing: bool = False
     """Compute a generator's inner activations again when they are needed, instead of keeping
     them (Chen et al. 2016): a fraction of the memory for about a third more time."""
+    compile: bool = False
+    """Let torch.compile build the networks; on a CPU this takes a C++ compiler."""
     guard: GuardMode = "warn"
 
     def __post_init__(self) -> None:
@@ -113,8 +113,16 @@ def lr_scale(images_seen: int, config: Plan) -> float:
 
 def config_to_json(config: Plan) -> str:
     """The configuration as it stands in a run's folder; `config_from_json` reads it."""
-    raw = asdict(config) | {"generator": json.loads(generator_to_json(config.generator))}
+    raw = asdict(config)
+    for name, each in _generators(config).items():
+        raw[name] = json.loads(generator_to_json(each))
     return json.dumps(raw, indent=2, sort_keys=True) + "\n"
+
+
+def _generators(config: Plan) -> dict[str, GeneratorConfig]:
+    """The fields of it that say an architecture."""
+    values = ((spec.name, getattr(config, spec.name)) for spec in fields(config))
+    return {name: value for name, value in values if isinstance(value, GeneratorConfig)}
 
 
 def config_from_json(text: str) -> TrainConfig:
@@ -137,7 +145,8 @@ def plan_from_json(text: str, kind: type[AnyPlan]) -> AnyPlan:
         types: dict[str, Any] = get_type_hints(kind)
         inner = [name for name, cls in types.items() if is_dataclass(cls)]
         nested: dict[str, Any] = {name: types[name](**raw.pop(name)) for name in inner}
-        generator = generator_from_json(json.dumps(raw.pop("generator")))
-        return kind(generator=generator, **nested, **raw)
+        for name in (name for name, cls in types.items() if cls == GeneratorConfig):
+            nested[name] = generator_from_json(json.dumps(raw.pop(name)))
+        return kind(**nested, **raw)
     except (AttributeError, KeyError, TypeError, RecursionError) as exc:
         raise ValueError(f"not the configuration of a training ({exc})") from exc

@@ -8,9 +8,13 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
-from vidgan.training.job import Job, Told
+from vidgan.training.job import AnyJob, Told
 
-SHOWN = ("adversarial_ab", "adversarial_ba", "cycle_a", "cycle_b", "discriminator_b")
+SHOWN = (
+    *("adversarial_ab", "adversarial_ba", "cycle_a", "cycle_b", "discriminator_b"),
+    *("output", "feature", "adversarial", "discriminator"),
+)
+"""Losses for which there is room: of a CycleGAN, of a student."""
 
 
 LINE_SECONDS = 30.0
@@ -27,7 +31,7 @@ class TrainingBar:
     A bar on a terminal; elsewhere, in the log of a batch system for one, a line now and then.
     """
 
-    def __init__(self, job: Job, *, quiet: bool) -> None:
+    def __init__(self, job: AnyJob, *, quiet: bool) -> None:
         self._per_step = job.config.images_per_step
         is_bar = sys.stderr.isatty() and not quiet
         self._bar = tqdm(total=job.config.images, unit="image", disable=not is_bar, desc="training")
@@ -52,7 +56,7 @@ class TrainingBar:
         """Move on."""
         before = max(0, told.images - self._per_step) if self._is_first and told.step > 1 else None
         self._is_first = False
-        facts = {name: f"{told.losses[name]:.2f}" for name in SHOWN}
+        facts = {name: f"{loss:.2f}" for name, loss in told.losses.items() if name in SHOWN}
         facts["data"] = f"{100 * told.waiting:.0f}%"
         if told.skipped:
             facts["skipped"] = str(told.skipped)

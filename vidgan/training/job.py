@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from cyclegan.data import UnpairedImages
+from cyclegan.data import Crops, UnpairedImages
+from cyclegan.student import StudentConfig
 from cyclegan.train_config import TrainConfig
 
 
@@ -34,6 +35,36 @@ class Job:
             images=config.steps * config.images_per_step,
             memory=memory,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudentJob:
+    """All that a worker of a student's training needs; paths as in `Job`."""
+
+    config: StudentConfig
+    out: Path
+    teacher: Path
+    """Its file; one of the run's own, so that it stays what it was."""
+    teacher_name: str
+    train: tuple[Path, ...]
+    held_out: tuple[Path, ...]
+    resume: bool
+    checkpoint_seconds: float
+    keep_images: int
+
+    def dataset(self, *, memory: int) -> Crops:
+        """The training's own stream of pictures; `memory` keeps some, bytes."""
+        config = self.config
+        return Crops(
+            list(self.train),
+            preprocess=config.preprocess,
+            seed=config.seed,
+            images=config.steps * config.images_per_step,
+            memory=memory,
+        )
+
+
+AnyJob = Job | StudentJob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,13 +9,26 @@ from cluster.trainer import Member
 from cyclegan.allocator import keep_freed_memory
 from cyclegan.checkpoint import WeightsError
 from cyclegan.data import DataError
+from cyclegan.distill import StudentResult
+from cyclegan.learning import Result
 from cyclegan.loading import choose_loading
 from cyclegan.recorder import loss_values
-from cyclegan.run import Listeners, RunOptions, Stopped, run_training
+from cyclegan.run import Listeners, RunOptions, Stopped, run_learning, run_training
 from cyclegan.state import TrainingError
+from cyclegan.student import StudentLearning, StudentState
 from cyclegan.team import Alone, Distributed, Team
 from cyclegan.training import Progress
-from vidgan.training.job import Failed, HasStopped, Job, Message, Told, Warned
+from cyclegan.weights import load_generator
+from vidgan.training.job import (
+    AnyJob,
+    Failed,
+    HasStopped,
+    Job,
+    Message,
+    StudentJob,
+    Told,
+    Warned,
+)
 from vidgan.training.listeners import guard_for, watchers_for
 
 TELL_SECONDS = 0.25
@@ -24,7 +37,7 @@ NAMED = (DataError, WeightsError, TrainingError)
 """What ends a training in a way that its user can do something about."""
 
 
-def train_as_member(member: Member, job: Job) -> None:
+def train_as_member(member: Member, job: AnyJob) -> None:
     """A worker's part; every worker of the cluster runs this."""
     team: Team = Distributed() if job.config.workers > 1 else Alone()
     try:
@@ -37,7 +50,7 @@ def train_as_member(member: Member, job: Job) -> None:
 
 
 def train_job(
-    job: Job,
+    job: AnyJob,
     device: torch.device,
     team: Team,
     *,
@@ -55,28 +68,50 @@ def train_job(
     def warn(text: str) -> None:
         tell(Warned(text))
 
-    is_first = team.rank == 0
     loading = choose_loading(ranks_here=team.size, on_gpu=device.type == "cuda")
-    run_training(
-        job.config,
-        job.dataset(memory=loading.memory),
-        job.out,
-        options=RunOptions(
-            device=device,
-            checkpoint_seconds=job.checkpoint_seconds,
-            keep_images=job.keep_images,
-            loader_threads=loading.threads,
-            resume=job.resume,
-        ),
-        listeners=Listeners(
-            report=_Teller(tell),
-            warn=warn,
-            should_stop=should_stop,
-            watchers=watchers_for(job, warn) if is_first else (),
-            guard=guard_for(job, warn) if is_first else guard_for(None, warn),
-        ),
-        team=team,
+    data = job.dataset(memory=loading.memory)
+    options = RunOptions(
+        device=device,
+        checkpoint_seconds=job.checkpoint_seconds,
+        keep_images=job.keep_images,
+        loader_threads=loading.threads,
+        resume=job.resume,
     )
+    report = _Teller(tell)
+    match job:
+        case Job():
+            is_first = team.rank == 0
+            run_training(
+                job.config,
+                data,
+                job.out,
+                options=options,
+                listeners=Listeners(
+                    report=report,
+                    warn=warn,
+                    should_stop=should_stop,
+                    watchers=watchers_for(job, warn) if is_first else (),
+                    guard=guard_for(job, warn) if is_first else guard_for(None, warn),
+                ),
+                team=team,
+            )
+        case StudentJob():
+            run_learning(
+                _student(job),
+                data,
+                job.out,
+                options=options,
+                listeners=Listeners[StudentState, StudentResult](
+                    report=report, warn=warn, should_stop=should_stop
+                ),
+                team=team,
+            )
+
+
+def _student(job: StudentJob) -> StudentLearning:
+    config = job.config
+    about = {"teacher": job.teacher_name, "teacher_sha256": config.teacher_digest}
+    return StudentLearning(config, load_generator(job.teacher), about)
 
 
 class _Teller:
@@ -87,7 +122,7 @@ class _Teller:
         self._told_at = 0.0
         self._seconds = self._waiting = 0.0
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: Progress[Result]) -> None:
         self._seconds += progress.seconds
         self._waiting += progress.waiting
         now = time.monotonic()

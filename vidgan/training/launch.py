@@ -1,0 +1,96 @@
+"""A training on its way: in this process, or in the workers of a cluster."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from cluster.errors import ClusterError
+from cluster.session import session
+from cluster.trainer import run_workers, share_of_each
+from cyclegan.checkpoint import WeightsError
+from cyclegan.data import DataError
+from cyclegan.interrupt import interrupt_held
+from cyclegan.state import TrainingError
+from cyclegan.team import Alone
+from cyclegan.translator import resolve_device
+from vidgan.errors import InputError, ModelError, SettingsError, WorkerError
+from vidgan.training.bar import TrainingBar
+from vidgan.training.job import AnyJob, Failed, HasStopped, Message, Told, Warned
+from vidgan.training.work import train_as_member, train_job
+
+Prepare = Callable[[int | None], AnyJob]
+"""Makes the run's folder ready for so many workers of a cluster, None for this process alone, and
+says what they need."""
+
+
+def launch(prepare: Prepare, options: dict[str, Any], *, quiet: bool) -> None:
+    """Carry a training out as the options say: workers, address, device, threads.
+
+    Raises:
+        SettingsError: no such device.
+        DataError, WeightsError, TrainingError, ClusterError: see `named_errors`.
+        KeyboardInterrupt: it was stopped; its last state is saved.
+    """
+    if _takes_a_cluster(options):
+        _on_cluster(prepare, options, quiet=quiet)
+    else:
+        _here(prepare, options, quiet=quiet)
+
+
+@contextmanager
+def named_errors() -> Iterator[None]:
+    """The libraries' errors as those that users are told."""
+    try:
+        yield
+    except DataError as exc:
+        raise InputError(str(exc)) from exc
+    except (WeightsError, TrainingError) as exc:
+        raise ModelError(str(exc)) from exc
+    except ClusterError as exc:
+        raise WorkerError(str(exc)) from exc
+
+
+def _takes_a_cluster(options: dict[str, Any]) -> bool:
+    """Whether Ray is needed: a single process is up at once, and enough for one device."""
+    if options["workers"] is not None or options["address"] is not None:
+        return True
+    return options["device"] != "cpu" and torch.cuda.device_count() > 1
+
+
+def _here(prepare: Prepare, options: dict[str, Any], *, quiet: bool) -> None:
+    try:
+        device = resolve_device(options["device"])
+    except ValueError as exc:
+        raise SettingsError(f"--device {options['device']}: {exc}") from exc
+    if options["threads"] is not None:
+        torch.set_num_threads(options["threads"])
+    job = prepare(None)
+    with TrainingBar(job, quiet=quiet) as bar:
+        train_job(job, device, Alone(), tell=lambda message: _hear(message, bar))
+
+
+def _on_cluster(prepare: Prepare, options: dict[str, Any], *, quiet: bool) -> None:
+    # Nothing to preload: Ray Train's processes have an environment of their own, and are new ones.
+    with session(address=options["address"]) as cluster:
+        resources = share_of_each(cluster, workers=options["workers"], device=options["device"])
+        job = prepare(resources.workers)
+        with TrainingBar(job, quiet=quiet) as bar, interrupt_held() as pressed:
+            for message in run_workers(
+                train_as_member, job, resources, storage=job.out, should_stop=pressed
+            ):
+                assert isinstance(message, Message)
+                _hear(message, bar)
+
+
+def _hear(message: Message, bar: TrainingBar) -> None:
+    match message:
+        case Told():
+            bar.show(message)
+        case Warned(text=text):
+            bar.say(text)
+        case Failed(error=error):
+            raise error
+        case HasStopped():
+            raise KeyboardInterrupt
