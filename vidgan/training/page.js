@@ -128,7 +128,7 @@ class Chart {
 
   marks() {
     let last = -Infinity;
-    return data.events.flatMap((event) => {
+    return data.events.filter((event) => event.marked).flatMap((event) => {
       const x = this.x(event.images);
       const mark = shape("line", { class: "mark", x1: x, x2: x, y1: TOP, y2: HEIGHT - BOTTOM });
       if (x - last < 14) return [mark];

@@ -195,8 +195,14 @@ def _facts(last: Line, settings: Content) -> list[tuple[str, str]]:
 
 
 def _event(number: int, line: Line) -> Content:
+    """What the guard said; where a symptom has passed, that is not marked in the curves."""
     texts = {key: str(line.get(key, "")) for key in ("name", "evidence", "cause", "remedy")}
-    return {"number": number, "images": _images(line), **texts}
+    if line.get("place"):
+        texts["name"] += f" ({line['place']})"
+    if line.get("status", "found") != "found":
+        texts["name"] += f": {line['status']}"
+    is_marked = line.get("status") != "passed"
+    return {"number": number, "images": _images(line), "marked": is_marked, **texts}
 
 
 def _quiet(events: list[Line], settings: Content) -> str:

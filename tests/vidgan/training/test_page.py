@@ -38,10 +38,11 @@ def a_run(folder: Path, *, lines: int = 40) -> RunFolder:
             speed = {"images_per_second": 5.0, "waiting": 0.01, "skipped": 1, "lr_scale": 0.5}
             seen = {"step": 50 * number, "images": 50 * number}
             log.write(json.dumps(seen | losses | judges | speed) + "\n")
-    event = {"name": HOSTILE, "evidence": "fakes at 0.99", "cause": "too fast", "remedy": "lr_d"}
+    event = {"name": HOSTILE, "evidence": "fakes at 0.99", "cause": HOSTILE, "remedy": "lr_d"}
     with (folder / "guard.jsonl").open("w") as guard:
-        for images in (500, 1500):
-            guard.write(json.dumps({"step": images, "images": images} | event) + "\n")
+        for images, status in ((500, "found"), (1000, "passed"), (1500, "acted")):
+            what = {"step": images, "images": images, "status": status, "place": "a2b"}
+            guard.write(json.dumps(event | what) + "\n")
     with (folder / "metrics.jsonl").open("w") as metrics:
         for images, kid in ((1000, 0.08), (2000, 0.05)):
             score = {"kid": kid, "fid": 90.0, "edges": 0.8, "gap_closed": None, "lpips": None}
@@ -89,8 +90,9 @@ def test_a_page_says_what_the_run_has_come_to(tmp_path: Path) -> None:
         "generators and discriminators"
     ]
     assert charts["Learning rate"][0]["y"][0] == 1e-4
-    assert [event["images"] for event in content["events"]] == [500, 1500]
-    assert content["events"][0]["name"] == HOSTILE
+    assert [event["images"] for event in content["events"]] == [500, 1000, 1500]
+    names = [event["name"] for event in content["events"]]
+    assert names == [f"{HOSTILE} (a2b){status}" for status in ("", ": passed", ": acted")]
     assert ["loss.cycle", "10.0"] in content["settings"]
     assert ["a", HOSTILE] in content["settings"]
     assert ["KID", "0.0500", "0.0600"] in content["scores"]["rows"]
@@ -139,7 +141,7 @@ def test_no_text_of_the_run_becomes_markup(tmp_path: Path) -> None:
     assert "b" not in tags.found
     assert tags.found.count("title") == 1
     assert len(tags.found) < 100
-    assert shown(run)["events"][0]["name"] == HOSTILE
+    assert shown(run)["events"][0]["cause"] == HOSTILE
 
 
 def test_a_page_asks_for_nothing(tmp_path: Path) -> None:
@@ -165,7 +167,7 @@ def test_a_long_training_makes_no_long_page(tmp_path: Path) -> None:
         2,  # of the judgements
     }
     assert len(content["events"]) == MOST_EVENTS
-    assert content["events"][-1]["number"] == 2 * MOST_EVENTS + 2
+    assert content["events"][-1]["number"] == 2 * MOST_EVENTS + 3
     images = [sample["images"] for sample in content["samples"]]
     assert images == list(range(0, 100 * (MOST_SAMPLES + 5), 200))
 
@@ -257,9 +259,9 @@ def test_a_browser_draws_the_curves_and_moves_the_slider_in_silence(
         "line => line.getAttribute('visibility') === 'visible')"
     )
 
-    assert tab.value("document.querySelector('#events tbody').rows.length") == 2
+    assert tab.value("document.querySelector('#events tbody').rows.length") == 3
     assert (
-        tab.value("document.querySelector('#events tbody').rows[0].cells[2].innerText") == HOSTILE
+        tab.value("document.querySelector('#events tbody').rows[0].cells[4].innerText") == HOSTILE
     )
     assert tab.value("document.querySelectorAll('script').length") == 2
     assert tab.complaints() == []
