@@ -120,7 +120,8 @@ def _find(source: str, direction: Direction | None) -> tuple[str, dict[Direction
     is_name = any(model.card.name == source for model in list_models())
     if is_run or (path.exists() and not is_name):
         wanted = (direction,) if direction else _DIRECTIONS
-        files = {name: weights_file(path, name) for name in wanted}
+        there = [name for name in wanted if (path / f"{name}.safetensors").exists()]
+        files = {name: weights_file(path, name) for name in there or wanted}
         return str(path), files, run_size(path)
     if not is_name and path.name != source:
         raise ModelError(f"{source}: no such file or run; give a generator's weights, or a name")

@@ -4,6 +4,7 @@ import click
 
 from vidgan import __version__
 from vidgan.cli.convert import convert
+from vidgan.cli.distill import distill
 from vidgan.cli.evaluate import evaluate
 from vidgan.cli.models import models
 from vidgan.cli.probe import probe
@@ -16,5 +17,5 @@ def cli() -> None:
     """Translate films and photographs from one domain to another."""
 
 
-for command in (convert, evaluate, models, probe, train):
+for command in (convert, distill, evaluate, models, probe, train):
     cli.add_command(command)

@@ -212,6 +212,10 @@ process_options = family(
         metavar="N",
         help="Keep the generators for good every N images; 0: only the last and the best.",
     ),
+)
+"""Who trains, and what is kept."""
+
+sample_options = family(
     click.option(
         "--samples",
         type=click.IntRange(min=0),
@@ -221,7 +225,7 @@ process_options = family(
         help="Draw sample pictures every N images; 0: never.",
     ),
 )
-"""Who trains, and what is kept."""
+"""What is drawn."""
 
 
 @click.command()
@@ -231,6 +235,7 @@ process_options = family(
 @loss_options
 @speed_options
 @process_options
+@sample_options
 @click.option(
     "--resume", is_flag=True, help="Go on from the run's last checkpoint, with its own options."
 )

@@ -45,7 +45,8 @@ class StudentJob:
     out: Path
     teacher: Path
     """Its file; one of the run's own, so that it stays what it was."""
-    teacher_name: str
+    about: dict[str, str]
+    """What the student's file says besides: its card, and who taught it."""
     train: tuple[Path, ...]
     held_out: tuple[Path, ...]
     resume: bool

@@ -53,6 +53,17 @@ class Domains:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Domain:
+    """The pictures of one domain, all of them readable; paths are absolute."""
+
+    train: tuple[Path, ...]
+    held_out: tuple[Path, ...]
+    """May be empty."""
+    warnings: tuple[str, ...]
+    """One line each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Source:
     """Where the pictures of a domain come from."""
 
@@ -186,6 +197,30 @@ def resolve_sources(
         held_out_b=domain_b.held_out,
         warnings=(*domain_a.warnings, *domain_b.warnings, *shared),
     )
+
+
+def resolve_source(
+    path: Path,
+    letter: str,
+    *,
+    out: Path,
+    preprocess: Preprocess,
+    frames: int = FRAMES,
+    upscale: bool = False,
+    report: Report = lambda domain, done, total: None,
+) -> Domain:
+    """As `resolve_sources`, of one domain alone; `letter` is A or B: a folder with `trainA` may be
+    given for A.
+
+    Raises:
+        SettingsError, InputError, OutputError: as `resolve_sources`.
+    """
+    reader = _Reader(out=out, preprocess=preprocess, frames=frames, upscale=upscale, report=report)
+    try:
+        pictures = reader.read(_source(letter, path, required=False))
+    except DataError as error:
+        raise InputError(str(error)) from error
+    return Domain(train=pictures.train, held_out=pictures.held_out, warnings=pictures.warnings)
 
 
 def _sources(a: Path | None, b: Path | None, data: Path | None) -> tuple[_Source, _Source]:

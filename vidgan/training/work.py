@@ -96,22 +96,14 @@ def train_job(
                 team=team,
             )
         case StudentJob():
-            run_learning(
-                _student(job),
-                data,
-                job.out,
-                options=options,
-                listeners=Listeners[StudentState, StudentResult](
-                    report=report, warn=warn, should_stop=should_stop
-                ),
-                team=team,
+            heard: Listeners[StudentState, StudentResult] = Listeners(
+                report=report, warn=warn, should_stop=should_stop
             )
+            run_learning(_student(job), data, job.out, options=options, listeners=heard, team=team)
 
 
 def _student(job: StudentJob) -> StudentLearning:
-    config = job.config
-    about = {"teacher": job.teacher_name, "teacher_sha256": config.teacher_digest}
-    return StudentLearning(config, load_generator(job.teacher), about)
+    return StudentLearning(job.config, load_generator(job.teacher), job.about)
 
 
 class _Teller:

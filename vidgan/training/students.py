@@ -1,0 +1,215 @@
+"""`vidgan distill`: from a teacher and pictures to a student."""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Set
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+
+from cyclegan.checkpoint import save_generator
+from cyclegan.config import DiscriminatorConfig, FastConfig, require
+from cyclegan.data import DataError, Preprocess, read_image, to_signed
+from cyclegan.distill import StudentWeights
+from cyclegan.run_folder import RunFolder
+from cyclegan.student import StudentConfig
+from cyclegan.train_config import config_to_json
+from cyclegan.weights import load_generator
+from vidgan.errors import SettingsError
+from vidgan.models import CARD_KEY, Card
+from vidgan.named import Named, read_named
+from vidgan.training.bar import FramesBar
+from vidgan.training.job import StudentJob
+from vidgan.training.launch import launch, named_errors
+from vidgan.training.settings import LOAD_TO_CROP, options_to_resume, save_options
+from vidgan.training.sources import Domain, resolve_source
+
+TEACHER = "teacher.safetensors"
+"""In the run: the teacher as it was when the run began, whatever becomes of the original."""
+CROP = 256
+JUDGED = 8
+"""Held-out pictures on which a finished student is compared with its teacher."""
+
+
+def train_student(
+    out: Path,
+    *,
+    options: dict[str, Any],
+    given: Set[str] = frozenset(),
+    resume: bool = False,
+    dry_run: bool = False,
+    quiet: bool = False,
+) -> Iterator[str]:
+    """Train, and give the lines to print.
+
+    `options` are those of `vidgan distill` by name, `given` those that the user named: a resumed
+    run takes the others as they were.
+
+    Raises:
+        SettingsError: a setting out of range or unknown.
+        InputError: the pictures cannot be used.
+        ModelError: the teacher is no generator; the run's folder holds another run, or none to
+            resume; or it diverged.
+        WorkerError: the cluster cannot do it.
+        KeyboardInterrupt: it was stopped; its last state is saved.
+    """
+    if resume:
+        options = options_to_resume(out, options, given)
+    for name in ("teacher", "data"):
+        if options[name] is None:
+            raise SettingsError(f"say --{name}: a student learns from a teacher, on pictures")
+    teacher = read_named(
+        str(out / TEACHER) if resume else options["teacher"], options["direction"] or "a2b"
+    )
+    if not resume and teacher.path.resolve().parent == out.resolve():
+        raise SettingsError(f"--out {out}: holds the teacher; choose another --out")
+    config = _config(options, teacher, workers=options["workers"] or 1)
+    if dry_run:
+        yield config_to_json(config).rstrip()
+        return
+    with named_errors(), RunFolder(out).locked():
+        domain = _domain(out, options, config, quiet=quiet)
+
+        def prepare(workers: int | None) -> StudentJob:
+            own = options | {"workers": workers}
+            return _prepare(out, own, teacher, domain, resume=resume)
+
+        launch(prepare, options, quiet=quiet)
+        closeness = _closeness(out, config, domain)
+    yield (
+        f"{out}: a student trained on {config.images} images{closeness}; "
+        f"try it: vidgan convert FILM --weights {out} --direction {config.direction}"
+    )
+
+
+def _prepare(
+    out: Path, options: dict[str, Any], teacher: Named, domain: Domain, *, resume: bool
+) -> StudentJob:
+    """Make the run's folder, or find the run that is there; from then on every start resumes."""
+    config = _config(options, teacher, workers=options["workers"] or 1)
+    folder = RunFolder(out)
+    if resume:
+        folder.state_to_resume(config)
+    else:
+        folder.begin(config)
+        card = {CARD_KEY: _card_text(teacher.card)}  # a resumed run asks it for its size again
+        save_generator(teacher.generator.network, config.teacher, out / TEACHER, metadata=card)
+        save_options(out, options)
+    return StudentJob(
+        config=config,
+        out=out.absolute(),
+        teacher=(out / TEACHER).absolute(),
+        about=_about(options["teacher"], config),
+        train=domain.train,
+        held_out=domain.held_out,
+        resume=True,
+        checkpoint_seconds=60 * options["checkpoint_minutes"],
+        keep_images=options["keep"],
+    )
+
+
+def _about(name: str, config: StudentConfig) -> dict[str, str]:
+    """What the student's file says of it."""
+    taught = Path(name).name or name
+    card = Card(name="student", summary=f"a student of {taught}", size=config.preprocess.load)
+    return {
+        "teacher": taught,
+        "teacher_sha256": config.teacher_digest,
+        CARD_KEY: _card_text(card),
+    }
+
+
+def _card_text(card: Card) -> str:
+    return json.dumps(asdict(card), ensure_ascii=False, sort_keys=True)
+
+
+def _domain(out: Path, options: dict[str, Any], config: StudentConfig, *, quiet: bool) -> Domain:
+    """The pictures, with a bar while frames are taken out of films."""
+    with FramesBar(quiet=quiet) as bar:
+        domain = resolve_source(
+            Path(options["data"]),
+            config.direction[0].upper(),
+            out=out,
+            preprocess=config.preprocess,
+            frames=options["frames"],
+            upscale=options["upscale"],
+            report=bar.show,
+        )
+    for warning in domain.warnings:
+        bar.say(warning)
+    return domain
+
+
+def _config(options: dict[str, Any], teacher: Named, *, workers: int) -> StudentConfig:
+    lr = options["lr"]
+    weights = {name: options[f"lambda_{name}"] for name in ("output", "feature", "adversarial")}
+    try:
+        require(0 < lr < math.inf, f"--lr {lr}: must be more than 0, such as 2e-4")
+        for name, weight in weights.items():
+            require(0 <= weight < math.inf, f"--lambda-{name} {weight}: must be 0 or more")
+        require(sum(weights.values()) > 0, "--lambda-...: one of the three must be more than 0")
+        return StudentConfig(
+            workers=workers,
+            lr_g=lr,
+            lr_d=lr,
+            preprocess=_preprocess(options, teacher),
+            generator=FastConfig(filters=options["filters"], blocks=options["blocks"]),
+            discriminator=DiscriminatorConfig(filters=options["discriminator_filters"]),
+            teacher=teacher.generator.config,
+            teacher_digest=_digest(teacher),
+            direction=options["direction"] or "a2b",
+            loss=StudentWeights(gan_mode=options["gan_mode"], **weights),
+            **{name: options[name] for name in _PLAIN},
+        )
+    except ValueError as exc:
+        raise SettingsError(str(exc)) from exc
+
+
+_PLAIN = ("images", "batch", "flat_share", "ema_decay", "precision", "seed")
+
+
+def _preprocess(options: dict[str, Any], teacher: Named) -> Preprocess:
+    """The scale of the options; without any, that at which the teacher sees pictures."""
+    load, crop = options["load"], options["crop"]
+    if load is None and crop is None:
+        load = teacher.card.size or None
+    if crop is None:
+        multiple = teacher.generator.config.multiple
+        side = CROP if load is None else int(load / LOAD_TO_CROP)
+        crop = max(1, side // multiple) * multiple
+    return Preprocess(load=load or round(crop * LOAD_TO_CROP), crop=crop, flip=options["flip"])
+
+
+def _digest(teacher: Named) -> str:
+    return hashlib.sha256(save(dict(teacher.generator.network.state_dict()))).hexdigest()
+
+
+@torch.no_grad()
+def _closeness(out: Path, config: StudentConfig, domain: Domain) -> str:
+    """How far the student is from its teacher where neither learnt; nothing without pictures."""
+    student, teacher = (
+        load_generator(out / name) for name in (f"{config.direction}.safetensors", TEACHER)
+    )
+    student_off, picture_off = [], []
+    for path in domain.held_out[:JUDGED]:
+        try:
+            scaled = config.preprocess.scale(read_image(path))
+        except DataError:
+            continue
+        side = config.preprocess.crop
+        top, left = ((length - side) // 2 for length in scaled.shape[1:])
+        picture = to_signed(scaled[:, top : top + side, left : left + side])[None]
+        taught = teacher(picture)
+        student_off.append(float((student(picture) - taught).abs().mean()))
+        picture_off.append(float((picture - taught).abs().mean()))
+    if not student_off:
+        return ""
+    levels = [127.5 * sum(offs) / len(offs) for offs in (student_off, picture_off)]
+    return (
+        f", on {len(student_off)} held-out pictures {levels[0]:.1f} levels of 255 from its teacher "
+        f"(the pictures themselves: {levels[1]:.1f})"
+    )
