@@ -36,6 +36,10 @@ class Adjustments:
     instance_noise: float = 0.0
     """Standard deviation of the noise on what discriminators see."""
 
+    def cycle_weight(self, weight: float) -> float:
+        """What the cycle weighs now that the settings say `weight`; one without is raised from 1."""
+        return self.cycle * (weight or float(self.cycle > 1))
+
 
 class Stateful(Protocol):
     """A part of a training: its state is tensors and plain values."""

@@ -160,7 +160,7 @@ def _set_rates(config: Plan, state: LearningState) -> float:
 def _settings(config: TrainConfig, state: TrainState, dtype: torch.dtype) -> StepSettings:
     changed = state.adjustments
     return StepSettings(
-        weights=replace(config.loss, cycle=config.loss.cycle * changed.cycle),
+        weights=replace(config.loss, cycle=changed.cycle_weight(config.loss.cycle)),
         dtype=dtype,
         instance_noise=changed.instance_noise,
     )
