@@ -37,7 +37,7 @@ class Adjustments:
     """Standard deviation of the noise on what discriminators see."""
 
     def cycle_weight(self, weight: float) -> float:
-        """What the cycle weighs now that the settings say `weight`; one without is raised from 1."""
+        """What the cycle weighs where the settings say `weight`; 0 is raised from 1."""
         return self.cycle * (weight or float(self.cycle > 1))
 
 
