@@ -17,6 +17,7 @@ from PIL import Image
 from cyclegan.checkpoint import load_checkpoint, save_generator
 from cyclegan.config import DiscriminatorConfig, FastConfig
 from cyclegan.networks import PatchDiscriminator
+from cyclegan.run_folder import RunFolder
 from cyclegan.weights import read_generator
 from vidgan.models import import_model
 
@@ -155,6 +156,13 @@ def test_one_line_says_what_is_wrong_and_what_to_do(
     for word in words:
         assert word in said.lines[0]
     assert set(here.rglob("*")) == before
+
+
+def test_a_run_in_use_is_refused(here: Path, vidgan_command: Command) -> None:
+    with RunFolder(here / "run").locked():
+        said = vidgan_command(*distill())
+    assert (said.status, said.out, len(said.lines)) == (1, "", 1)
+    assert "run is in use by another training" in said.lines[0]
 
 
 def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(here: Path) -> None:
