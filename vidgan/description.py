@@ -4,6 +4,7 @@ from pathlib import Path
 
 from vidgan.errors import OutputError
 from vidgan.images import open_image, read_image
+from vidgan.media.containers import container_for
 from vidgan.media.count import Count
 from vidgan.media.encoders import encoder_settings, output_pixel_format
 from vidgan.media.types import Film, VideoStream
@@ -38,7 +39,7 @@ def film_to_json(film: Film, count: Count) -> dict[str, object]:
         "chapters": film.chapters,
         "output_codec": output_codec,
         "output_pixel_format": output_pixels,
-        "warnings": [*film.warnings, *count.warnings],
+        "warnings": _warnings(film, count),
     }
 
 
@@ -84,5 +85,23 @@ def film_to_lines(film: Film, count: Count) -> list[str]:
             + (", copied" if s.kind in ("audio", "subtitle") else "")
             for s in film.others
         ),
-        *(f"warning: {warning}" for warning in (*film.warnings, *count.warnings)),
+        *(f"warning: {warning}" for warning in _warnings(film, count)),
+    ]
+
+
+def _warnings(film: Film, count: Count) -> list[str]:
+    """What a conversion would warn of, and what it would refuse beside the input."""
+    return [*film.warnings, *count.warnings, *_lost_aspect(film)]
+
+
+def _lost_aspect(film: Film) -> list[str]:
+    """Said where the default output cannot hold the shape of the pixels."""
+    aspect, codec = film.video.sample_aspect_ratio, _output(film.path, film.video)[0]
+    if aspect in {None, 1} or codec is None:
+        return []
+    if codec in container_for(film.path).writes_aspect_ratio:
+        return []
+    return [
+        f"pixels of shape {aspect} cannot be kept in {film.path.suffix} with {codec}: "
+        "name an output that ends in .mp4"
     ]

@@ -1,6 +1,7 @@
 """Frames through a generator: any size, any batch, any precision, always the same."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from cyclegan.config import FastConfig, ResnetConfig, UnetConfig
 from cyclegan.networks import FastGenerator, Generator, build_generator, init_weights
 from cyclegan.precision import cpu_bf16_pays, resolve_dtype
 from cyclegan.translator import Translator, pad_to_multiple
+from cyclegan.weights import load_generator
 
 Frames = NDArray[np.uint8]
 
@@ -110,6 +112,20 @@ def test_bf16_stays_within_two_levels_of_fp32() -> None:
     reduced = Translator(network, device="cpu", precision="bf16")(batch).astype(int)
     assert np.abs(exact - reduced).mean() < 2
     assert np.abs(exact - batch).mean() > 5, "the generator must do something"
+
+
+@pytest.mark.parametrize("size", [0, 40])
+@pytest.mark.parametrize("name", ["summer2winter", "winter2summer"])
+def test_bf16_stays_within_two_levels_with_the_models_that_ship(name: str, size: int) -> None:
+    weights = Path(__file__).parents[2] / "vidgan" / "weights" / f"{name}.safetensors"
+    network = load_generator(weights)
+    coarse = torch.from_numpy(frames(1, 6, 8)).permute(0, 3, 1, 2).float()
+    smooth = torch.nn.functional.interpolate(coarse, (72, 96), mode="bicubic").clamp(0, 255)
+    batch = smooth.permute(0, 2, 3, 1).round().to(torch.uint8).numpy()
+    exact = Translator(network, device="cpu", precision="fp32", size=size)(batch).astype(int)
+    reduced = Translator(network, device="cpu", precision="bf16", size=size)(batch).astype(int)
+    assert np.abs(exact - reduced).mean() < 2
+    assert np.abs(exact - batch).mean() > 5
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -194,9 +194,10 @@ def test_a_value_out_of_range_is_a_wrong_usage(
 ) -> None:
     before = tree(here)
     said = vidgan_command("convert", "clip.mp4", *TO, option, value)
-    assert said.lines[-1].startswith(f"Error: Invalid value for '{option}': ")
-    assert value in said.lines[-1]
-    assert sum(line.startswith("Error:") for line in said.lines) == 1
+    assert said.err.startswith(f"vidgan: Invalid value for '{option}': ")
+    assert value in said.err
+    assert "`vidgan convert --help`" in said.err
+    assert said.err.count("\n") == 1
     assert said.status == 2
     assert tree(here) == before
 

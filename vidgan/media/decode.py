@@ -31,11 +31,15 @@ def decode_chunk(chunk: Chunk, video: VideoStream) -> Iterator[RgbFrame]:
     What cannot be decoded is missing from the result, without an error.
 
     Raises:
-        InputError: the pictures change their size in the middle of the film.
+        InputError: in the middle of the film the pictures change their size, or are interlaced.
     """
     odd_size: tuple[int, int] | None = None
+    interlaced = 0
     for pts, frame in _in_order(_decode(_repaired(chunk, video), video), chunk):
         size = frame.width, frame.height
+        interlaced += frame.interlaced_frame
+        if interlaced == 2:  # once may be damage here too
+            raise InputError(_is_interlaced(pts, video))
         if size == (video.width, video.height):
             yield RgbFrame(pts=pts, rgb=to_rgb(frame, video.color))
         elif size == odd_size:
@@ -57,6 +61,14 @@ def _in_order(frames: Iterable[VideoFrame], chunk: Chunk) -> Iterator[tuple[int,
             latest, first = waiting.pop(0)
             yield latest, first
     yield from waiting
+
+
+def _is_interlaced(pts: int, video: VideoStream) -> str:
+    return (
+        f"the video is interlaced from {float(pts * video.time_base):.3f} s on at the latest: "
+        "that is not supported; deinterlace it with "
+        "`ffmpeg -i IN -vf bwdif=deint=interlaced -c:v libx264 -crf 12 -c:a copy OUT.mkv` first"
+    )
 
 
 def _size_changes(size: tuple[int, int], pts: int, video: VideoStream) -> str:

@@ -15,7 +15,7 @@ from vidgan.media.chunks import ChunkReader
 from vidgan.media.color import to_rgb
 from vidgan.media.decode import decode_chunk
 from vidgan.media.probe import probe
-from vidgan.media.types import Chunk, Film
+from vidgan.media.types import Chunk, Film, Packet
 
 MakeFilm = Callable[..., Path]
 Pixels = NDArray[np.uint8]
@@ -158,6 +158,33 @@ def test_a_change_of_size_is_refused(make_film: MakeFilm) -> None:
     pictures = []
     with pytest.raises(InputError, match=r"size from 96x64 to 128x80 at 2.042 s") as caught:
         pictures += [frame.pts for frame in decode_chunk(both, small.video)]
+    assert "\n" not in str(caught.value)
+
+
+def test_interlacing_that_begins_later_is_refused(make_film: MakeFilm) -> None:
+    """As broadcasts have it: progressive pictures first, fields after them."""
+    plain = probe(make_film("plain.mkv", codec="mpeg2video", audio=False))
+    laced = make_film("laced.mkv", codec="mpeg2video", interlaced=True, audio=False)
+    [first] = ChunkReader(plain, frames_per_chunk=1000)
+    offset = first.owned[-1] + 42
+    with av.open(str(laced)) as container:
+        later = [
+            Packet(
+                data=bytes(packet),
+                pts=packet.pts + offset,
+                dts=None,
+                duration=packet.duration or 0,
+                is_keyframe=packet.is_keyframe,
+            )
+            for packet in container.demux(video=0)
+            if packet.pts is not None
+        ]
+    owned = first.owned + tuple(sorted(packet.pts for packet in later))
+    both = Chunk(index=0, packets=(*first.packets, *later), owned=owned)
+    given: list[int] = []
+    with pytest.raises(InputError, match=r"interlaced from \d\.\d+ s on .*bwdif") as caught:
+        given.extend(frame.pts for frame in decode_chunk(both, plain.video))
+    assert given[: len(first.owned)] == list(first.owned)
     assert "\n" not in str(caught.value)
 
 
