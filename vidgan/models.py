@@ -98,6 +98,9 @@ def weights_file(path: Path, direction: Direction) -> Path:
         return path
     inside = path / f"{direction}.safetensors"
     if not inside.exists():
+        other = "b2a" if direction == "a2b" else "a2b"
+        if (path / f"{other}.safetensors").exists():
+            raise ModelError(f"{path}: holds {other}.safetensors alone; add --direction {other}")
         raise ModelError(f"{path}: not the folder of a training ({inside.name} is not in it)")
     return inside
 

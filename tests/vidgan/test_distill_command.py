@@ -91,6 +91,9 @@ def test_the_scale_is_the_teacher_s_and_a_run_can_teach_in_a_direction(
     assert vidgan_command(*command).status == 0
     assert read_generator(here / "run/b2a.safetensors").metadata["teacher"] == "trained"
     assert not (here / "run/a2b.safetensors").exists()
+    said = vidgan_command("convert", "photo.png", "--weights", "run")
+    assert said.status == 1
+    assert said.lines == ["vidgan: run: holds b2a.safetensors alone; add --direction b2a"]
 
 
 def test_a_finished_run_resumed_stays_what_it_is_whatever_became_of_its_teacher(
