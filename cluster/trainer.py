@@ -17,14 +17,16 @@ import ray.train
 import torch
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer, get_device
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.errors import ClusterError
 from cluster.session import Session
 
 START_SECONDS = 60.0
 """How long the workers may take to be there, on a cluster that others may be using."""
-STOP_SECONDS = 60.0
-"""How long they may take to end once they were asked to: a step, and a last checkpoint."""
+STOP_SECONDS = 600.0
+"""How long they may take to end once they were asked to: a step, which may be a large network's on
+a CPU, and a last checkpoint. Who cannot wait presses Ctrl-C again."""
 POLL_SECONDS = 0.2
 ASK_SECONDS = 0.5
 """How often a worker looks whether it should stop."""
@@ -76,7 +78,7 @@ class Member:
         return self._stop
 
 
-@ray.remote(num_cpus=0, max_restarts=-1)
+@ray.remote(num_cpus=0)
 class _Mailbox:
     def __init__(self) -> None:
         self._messages: list[object] = []
@@ -148,7 +150,9 @@ def run_workers(
     Raises:
         ClusterError: the workers do not start, do not stop, or have failed too often.
     """
-    mailbox = _Mailbox.remote()  # type: ignore[attr-defined]
+    # Beside the driver: then no other machine's end can take it away.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    mailbox = _Mailbox.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
     trainer = TorchTrainer(
         _train,
         train_loop_config={"work": work, "argument": argument, "mailbox": mailbox},

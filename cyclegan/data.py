@@ -1,6 +1,5 @@
 """Two folders of photographs as one endless, unpaired, exactly repeatable stream of crops."""
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +14,7 @@ from torchvision.transforms.v2 import functional as tvf
 from cyclegan.folders import is_held_out, list_images, training_paths
 from cyclegan.photographs import IMAGE_SUFFIXES, DataError, read_image
 from cyclegan.scaled import Room, ScaledPictures
+from cyclegan.seeds import mixed
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -123,8 +123,8 @@ class Crops(Dataset[tuple[Tensor, ...]]):
     def _draw(self, domain: int, item: int) -> Tensor:
         pictures = self.domains[domain]
         round_, place = divmod(item, len(pictures))
-        order = _permutation(len(pictures), _seed(self.seed, domain, round_))
-        random = torch.Generator().manual_seed(_seed(self.seed, 2 + domain, item))
+        order = _permutation(len(pictures), mixed(self.seed, domain, round_))
+        random = torch.Generator().manual_seed(mixed(self.seed, 2 + domain, item))
         return self.preprocess.cut(pictures[order[place]], random)
 
 
@@ -142,11 +142,6 @@ class UnpairedImages(Crops):
         memory: int = 0,
     ) -> None:
         super().__init__(a, b, preprocess=preprocess, seed=seed, images=images, memory=memory)
-
-
-def _seed(*parts: int) -> int:
-    """One well-mixed seed out of several numbers."""
-    return zlib.crc32(repr(parts).encode())
 
 
 @lru_cache(maxsize=4)

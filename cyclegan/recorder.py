@@ -55,7 +55,7 @@ class Recorder:
             self._guarded(self._folder.log, lambda: self._log(progress))
             self._seconds = self._waiting = 0.0
             self._steps = 0
-        if self._keep_images and self._passed(progress.images, self._keep_images):
+        if self._keep_images and self._passed(progress, self._keep_images):
             self._guarded(self._folder.every(progress.images), lambda: self._keep(progress.images))
 
     def is_due(self) -> bool:
@@ -83,9 +83,10 @@ class Recorder:
             )
         self._saved_at = time.monotonic()
 
-    def _passed(self, images: int, interval: int) -> bool:
+    def _passed(self, progress: Progress[Result], interval: int) -> bool:
         """Whether this step is the one that completes another `interval` images."""
-        return images // interval > (images - self._config.images_per_step) // interval
+        before = (progress.step - 1) * self._config.images_per_step
+        return progress.images // interval > before // interval
 
     def _keep(self, images: int) -> None:
         self._folder.save_generators(

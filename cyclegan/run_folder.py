@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,6 +112,7 @@ class RunFolder:
             )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            self.healthy.unlink(missing_ok=True)  # of a run whose checkpoint was taken away
             write_atomically(self.config, lambda part: part.write_bytes(text.encode()))
         except OSError as exc:
             raise WeightsError(
@@ -138,7 +140,13 @@ class RunFolder:
         """
         save_checkpoint(content, self.checkpoint)
         if healthy:
-            write_atomically(self.healthy, lambda part: os.link(self.checkpoint, part))
+            write_atomically(self.healthy, self._link_checkpoint)
+
+    def _link_checkpoint(self, part: Path) -> None:
+        try:
+            os.link(self.checkpoint, part)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(self.checkpoint, part)
 
     def save_generators(self, state: LearningState, config: GeneratorConfig, folder: Path) -> None:
         """Write the averaged generators to `folder`, which is made if need be.
@@ -179,6 +187,8 @@ class RunFolder:
                     f"{self.path} is in use by another training: wait for it, stop it, or choose "
                     "another --out"
                 ) from exc
+            for part in self.path.glob("*.part"):  # of writes that were killed
+                part.unlink()
             try:
                 yield
             finally:

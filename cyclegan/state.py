@@ -14,6 +14,7 @@ from cyclegan.ema import Ema
 from cyclegan.networks import PatchDiscriminator, build_generator, init_weights
 from cyclegan.pool import ImagePool
 from cyclegan.precision import resolve_dtype
+from cyclegan.seeds import mixed
 from cyclegan.step import Learner, Networks
 from cyclegan.team import Team
 from cyclegan.train_config import TrainConfig
@@ -85,13 +86,13 @@ class LearningState(ABC):
         return {}
 
     def require_finite(self) -> None:
-        """Look at all weights, averages included.
+        """Look at all weights and running statistics, averages included.
 
         Raises:
             TrainingError: one of them is infinite or not a number.
         """
         networks = (part for part in self.parts().values() if isinstance(part, nn.Module))
-        weights = (weight for network in networks for weight in network.parameters())
+        weights = (weight for network in networks for weight in network.state_dict().values())
         if not all(bool(weight.isfinite().all()) for weight in weights):
             raise TrainingError(diverged(self.step, "weights are not finite numbers"))
 
@@ -210,14 +211,13 @@ def new_state(config: TrainConfig, device: torch.device, *, rank: int = 0) -> Tr
         network = getattr(networks, spec.name)
         init_weights(network, seed=config.seed * 4 + place)
         network.to(device, memory_format=layout)
-    # Seeds of a rank are far from those of the next training's.
-    torch.manual_seed(config.seed + (rank << 32))
+    torch.manual_seed(mixed(config.seed, "steps", rank))
     return TrainState(networks=networks, learner=_learner(config, networks, device, rank))
 
 
 def _learner(config: TrainConfig, networks: Networks, device: torch.device, rank: int) -> Learner:
     dtype = resolve_dtype(config.precision, device, training=True)
-    pools = [ImagePool(config.pool, seed=2 * config.seed + d + (rank << 32)) for d in (0, 1)]
+    pools = [ImagePool(config.pool, seed=mixed(config.seed, pool, rank)) for pool in "ab"]
     scalers = [GradScaler(device.type, enabled=dtype == torch.float16) for _ in range(2)]
     betas = (0.5, 0.999)
     return Learner(

@@ -4,7 +4,7 @@ Names: a and b are images of the two domains, (N, C, H, W) in [-1, 1]; fake_b = 
 cycled_a = g_ba(fake_b); d_b judges domain B.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -38,6 +38,11 @@ class Networks:
         """The parameters of both discriminators."""
         yield from self.d_a.parameters()
         yield from self.d_b.parameters()
+
+    def buffers(self) -> Iterator[Tensor]:
+        """The running statistics of all four: batch norm's, else none."""
+        for network in (self.g_ab, self.g_ba, self.d_a, self.d_b):
+            yield from network.buffers()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -132,6 +137,8 @@ def train_step(
         a.device.type, settings.dtype, enabled=settings.dtype != torch.float32
     )
 
+    statistics = [(each, each.clone()) for each in networks.buffers()]
+
     # Generators, against discriminators that hold still.
     for parameter in networks.discriminators():
         parameter.requires_grad_(False)
@@ -143,6 +150,7 @@ def train_step(
     for parameter in networks.discriminators():
         parameter.requires_grad_(True)
     if not moved:
+        _put_back(statistics)
         nothing = a.new_full((), torch.nan)
         step_losses = StepLosses(**parts, discriminator_a=nothing, discriminator_b=nothing)
         return StepResult(losses=step_losses, images=images, scores=None, skipped=True)
@@ -163,6 +171,9 @@ def train_step(
         loss_b = losses.discriminator_loss(scores.real_b, scores.fake_b, mode=mode)
     learner.scaler_d.scale(loss_a + loss_b).backward()  # type: ignore[no-untyped-call]
     judged = update(learner.optimizer_d, learner.scaler_d)
+
+    if not judged:
+        _put_back(statistics)
 
     # Averages.
     learner.ema_ab.update(bare(networks.g_ab), steps=steps)
@@ -208,6 +219,13 @@ def update(optimizer: Optimizer, scaler: GradScaler) -> bool:
         scaler.step(optimizer)
     scaler.update()
     return finite
+
+
+@torch.no_grad()
+def _put_back(statistics: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """Forget what a forward pass of no use has made of running statistics."""
+    for now, before in statistics:
+        now.copy_(before)
 
 
 def _noisy(images: Tensor, settings: StepSettings) -> Tensor:

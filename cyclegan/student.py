@@ -26,6 +26,7 @@ from cyclegan.learning import Take
 from cyclegan.networks import Generator, PatchDiscriminator, build_generator, init_weights
 from cyclegan.precision import resolve_dtype
 from cyclegan.reference import meta_network
+from cyclegan.seeds import mixed
 from cyclegan.state import LearningState, Stateful
 from cyclegan.team import Team
 from cyclegan.train_config import Plan
@@ -119,7 +120,7 @@ class StudentLearning:
         init_weights(discriminator, seed=config.seed * 4 + 2)
         self._place(tapped, device)
         self._place(discriminator, device)
-        torch.manual_seed(config.seed + (rank << 32))
+        torch.manual_seed(mixed(config.seed, "steps", rank))
         dtype = resolve_dtype(config.precision, device, training=True)
         scalers = [GradScaler(device.type, enabled=dtype == torch.float16) for _ in range(2)]
         betas = (0.5, 0.999)

@@ -169,7 +169,19 @@ def test_all_ranks_hold_equal_weights(seen: list[Seen]) -> None:
 def test_ranks_see_different_pictures_and_draw_from_their_own_chance(seen: list[Seen]) -> None:
     for one, other in zip(seen[0].fakes, seen[1].fakes, strict=True):
         assert not torch.equal(one, other)
-    assert not torch.equal(seen[0].own["torch_random"], seen[1].own["torch_random"])
+    for draws in (
+        [drawn(each.own["torch_random"]) for each in seen],
+        [drawn(each.own["pool_a"]["random"]) for each in seen],
+        [drawn(seen[0].own[pool]["random"]) for pool in ("pool_a", "pool_b")],
+    ):
+        assert not torch.equal(*draws)
+
+
+def drawn(state: Tensor) -> Tensor:
+    """What a generator in this state gives next: two states may differ and still draw alike."""
+    random = torch.Generator()
+    random.set_state(state)
+    return torch.rand(4, generator=random)
 
 
 def test_two_ranks_of_batch_1_are_one_process_of_batch_2(

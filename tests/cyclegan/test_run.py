@@ -306,7 +306,7 @@ def test_a_stop_that_is_asked_for_ends_with_a_checkpoint(
 def test_generators_are_kept_every_so_many_images(
     tmp_path: Path, domains: Domains, tiny: TrainConfig
 ) -> None:
-    config = replace(tiny, images=10)
+    config = replace(tiny, images=10, batch=4)
     data = dataset(config, domains)
     run_training(config, data, tmp_path / "run", options=RunOptions(keep_images=4))
     assert sorted(p.name for p in (tmp_path / "run/every").iterdir()) == ["00000004", "00000008"]

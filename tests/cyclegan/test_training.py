@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cyclegan.config import FastConfig
+from cyclegan.config import FastConfig, ResnetConfig
 from cyclegan.data import Preprocess
 from cyclegan.state import TrainingError, TrainState, new_state
 from cyclegan.train_config import (
@@ -249,3 +249,14 @@ def test_all_ways_to_compute_train(tiny: TrainConfig) -> None:
     for knob in ({"checkpointing": True}, {"channels_last": False}, {"precision": "bf16"}):
         other = trained(replace(config, **knob))[1][-1].result.losses.cycle_a
         assert float(other) == pytest.approx(float(plain), rel=0.05)
+
+
+def test_a_skipped_step_does_not_spoil_running_statistics_unseen(tiny: TrainConfig) -> None:
+    """Batch norm's are changed in the forward pass: a run must not save what they make of it."""
+    config = replace(tiny, generator=ResnetConfig(blocks=1, filters=4, norm="batch"))
+    state = new_state(config, CPU)
+    train(config, state, with_nan({3}), report=lambda progress: None, device=CPU)
+    images = crops(DARK, 0)
+    with torch.no_grad():
+        assert state.learner.ema_ab.network(images).isfinite().all()
+    state.require_finite()

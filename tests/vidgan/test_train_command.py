@@ -98,7 +98,7 @@ def test_quiet_shows_no_bar_and_a_finished_run_resumed_stays_what_it_is(
     assert said.status == 2
     assert said.lines[-1].startswith("vidgan: --seed 1: run was begun with 0; leave it out")
     assert "another --out" in said.lines[-1]
-    said = vidgan_command("train", "--out", "run", "--resume")
+    said = vidgan_command("train", "--out", "run", "--resume", "--keep", "4")
     assert (said.status, said.out[:40]) == (0, "run: trained on 8 images; try it: vidgan")
     for name in RUN - {"checkpoint.pt"}:
         assert (here / "run" / name).read_bytes() == before[name]
@@ -120,6 +120,7 @@ REFUSED: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
     "crop of a U-Net": (train("--generator", "unet_256"), 2, ("crop (32)", "multiple of 256")),
     "load": (train("--load", "31"), 2, ("crop (32)", "to load (31)")),
     "cuda": (train("--device", "cuda"), 2, ("no CUDA device", "--device cpu or auto")),
+    "fp16 on a CPU": (train("--precision", "fp16"), 2, ("--precision fp16", "auto, bf16 or fp32")),
     "rate": (train("--lr-g", "-1"), 2, ("--lr-g -1.0", "0")),
     "rate that is none": (train("--lr-d", "nan"), 2, ("--lr-d nan",)),
     "cycle": (train("--lambda-cycle", "-1"), 2, ("--lambda-cycle -1.0", "0")),

@@ -12,6 +12,7 @@ from cluster.trainer import run_workers, share_of_each
 from cyclegan.checkpoint import WeightsError
 from cyclegan.data import DataError
 from cyclegan.interrupt import interrupt_held
+from cyclegan.precision import resolve_dtype
 from cyclegan.state import TrainingError
 from cyclegan.team import Alone
 from cyclegan.translator import resolve_device
@@ -56,6 +57,8 @@ def _takes_a_cluster(options: dict[str, Any]) -> bool:
     """Whether Ray is needed: a single process is up at once, and enough for one device."""
     if options["workers"] is not None or options["address"] is not None:
         return True
+    if options.get("alone"):
+        return False
     return options["device"] != "cpu" and torch.cuda.device_count() > 1
 
 
@@ -66,6 +69,7 @@ def _here(prepare: Prepare, options: dict[str, Any], *, quiet: bool) -> None:
         raise SettingsError(f"--device {options['device']}: {exc}") from exc
     if options["threads"] is not None:
         torch.set_num_threads(options["threads"])
+    _check_precision(options, device)
     job = prepare(None)
     with TrainingBar(job, quiet=quiet) as bar:
         train_job(job, device, Alone(), tell=lambda message: _hear(message, bar))
@@ -75,6 +79,7 @@ def _on_cluster(prepare: Prepare, options: dict[str, Any], *, quiet: bool) -> No
     # Nothing to preload: Ray Train's processes have an environment of their own, and are new ones.
     with session(address=options["address"]) as cluster:
         resources = share_of_each(cluster, workers=options["workers"], device=options["device"])
+        _check_precision(options, torch.device("cuda" if resources.gpus else "cpu"))
         job = prepare(resources.workers)
         with TrainingBar(job, quiet=quiet) as bar, interrupt_held() as pressed:
             for message in run_workers(
@@ -82,6 +87,13 @@ def _on_cluster(prepare: Prepare, options: dict[str, Any], *, quiet: bool) -> No
             ):
                 assert isinstance(message, Message)
                 _hear(message, bar)
+
+
+def _check_precision(options: dict[str, Any], device: torch.device) -> None:
+    try:
+        resolve_dtype(options["precision"], device, training=True)
+    except ValueError as exc:
+        raise SettingsError(f"--precision {options['precision']}: {exc}") from exc
 
 
 def _hear(message: Message, bar: TrainingBar) -> None:

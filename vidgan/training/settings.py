@@ -19,7 +19,7 @@ from vidgan.errors import ModelError, SettingsError
 
 LOAD_TO_CROP = 286 / 256
 FREE = frozenset({"device", "threads", "address", "checkpoint_minutes", "keep", "samples"})
-"""Options that may differ from one part of a run to the next: none of them decides weights."""
+"""Options that may be given anew to a resumed run; those that are not stay what they were."""
 DATA = frozenset({"a", "b", "data", "frames", "upscale"})
 """Options that say what to train on; all others that are not free are the configuration's."""
 
@@ -27,9 +27,10 @@ Options = dict[str, Any]
 
 
 def options_to_resume(out: Path, options: Mapping[str, Any], given: Set[str]) -> Options:
-    """The options that the run at `out` began with, and those of now that may differ.
+    """The options that the run at `out` began with, and of those that may differ what is given.
 
     `given` are those that the user named; where they decide weights they must be the same.
+    `alone` is added: whether the run began in a process without a cluster.
 
     Raises:
         ModelError: there is no run, or it cannot be read.
@@ -38,25 +39,33 @@ def options_to_resume(out: Path, options: Mapping[str, Any], given: Set[str]) ->
     file = out / "options.json"
     try:
         began: Options = json.loads(file.read_text())
-        began = {name: began[name] for name in options if name not in FREE}
+        began = {name: began[name] for name in options if name not in FREE or name in began}
     except FileNotFoundError as exc:
         raise ModelError(f"{out} holds no run: train without --resume first") from exc
     except (OSError, ValueError, TypeError, KeyError) as exc:
         raise ModelError(f"{file} cannot be used ({exc}): train anew in another --out") from exc
-    for name in began:
+    resumed = dict(options)
+    for name, was in began.items():
         now = _plain(options[name])
-        if name in given and now != began[name]:
+        if name not in given:
+            resumed[name] = was
+        elif name not in FREE and now != was and not _is_one_worker(name, now, was):
             flag = "--" + name.replace("_", "-")
             raise SettingsError(
-                f"{flag} {now}: {out} was begun with {began[name]}; leave it out to resume, or "
+                f"{flag} {now}: {out} was begun with {was}; leave it out to resume, or "
                 "choose another --out"
             )
-    return {name: began.get(name, value) for name, value in options.items()}
+    return resumed | {"alone": resumed["workers"] is None}
+
+
+def _is_one_worker(name: str, now: object, was: object) -> bool:
+    """A single worker does what a process without a cluster does."""
+    return name == "workers" and {now, was} == {None, 1}
 
 
 def save_options(out: Path, options: Mapping[str, Any]) -> None:
     """Write down what `options_to_resume` reads."""
-    kept = {name: _plain(value) for name, value in options.items() if name not in FREE}
+    kept = {name: _plain(value) for name, value in options.items() if name != "alone"}
     text = json.dumps(kept, indent=2, sort_keys=True) + "\n"
     write_atomically(out / "options.json", lambda part: part.write_text(text))
 

@@ -102,7 +102,7 @@ def _domains(out: Path, options: dict[str, Any], *, quiet: bool) -> Domains:
 
 
 def _config(options: dict[str, Any], *, workers: int) -> TrainConfig:
-    settings = {name: options[name] for name in options.keys() - FREE - DATA - {"workers"}}
+    settings = {name: options[name] for name in options.keys() - FREE - DATA - {"workers", "alone"}}
     try:
         return train_config(workers=workers, **settings)
     except ValueError as exc:
