@@ -88,6 +88,7 @@ def _exported(generator: LoadedGenerator) -> ExportedProgram:
     """The network as a graph whose batch, height and width are free."""
     multiple = generator.config.multiple
     example = torch.zeros(2, 3, 2 * multiple, 3 * multiple)
+    # Not 1: torch.export makes a program of its own for a side that shrinks to a single pixel.
     height, width = (multiple * Dim(name, min=2) for name in ("rows", "columns"))
     return torch.export.export(
         generator.network,
@@ -110,8 +111,15 @@ def _write(
 
     def write(part: Path) -> None:
         part.write_bytes(content)
-        with _quiet():
-            found.append(_difference(generator, opened(part)))
+        try:
+            with _quiet():
+                found.append(_difference(generator, opened(part)))
+        except Exception as exc:  # whatever a foreign runtime raises
+            reason = " ".join(str(exc).split())[:120] or type(exc).__name__
+            raise ExportError(
+                f"not written, because it does not run ({reason}): "
+                "write to a name that ends in .safetensors"
+            ) from exc
         if not found[0] <= TOLERANCE:
             raise ExportError(
                 f"not written, because it would compute something else (off by {found[0]:.2g}, "
@@ -127,7 +135,7 @@ def _difference(generator: LoadedGenerator, run: Run) -> float:
     """The largest one in any value of pictures of several sizes and numbers."""
     network: Generator = generator.network
     multiple = generator.config.multiple
-    side = multiple * -(-SMALLEST_SIDE // multiple)
+    side = multiple * max(2, -(-SMALLEST_SIDE // multiple))
     random = torch.Generator().manual_seed(0)
     largest = 0.0
     for shape in ((1, 3, side, side + multiple), (2, 3, side + multiple, side)):

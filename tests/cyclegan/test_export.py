@@ -22,6 +22,7 @@ CONFIGS: list[GeneratorConfig] = [
     ResnetConfig(blocks=1, filters=4),
     ResnetConfig(blocks=1, filters=4, norm="batch", dropout=True),
     UnetConfig(downs=5, filters=4),
+    UnetConfig(downs=7, filters=2),
 ]
 EXPORTS: list[tuple[str, Export]] = [("x.onnx", export_onnx), ("x.pt2", export_program)]
 
@@ -59,7 +60,9 @@ def test_an_export_computes_the_same_at_any_size(
     assert capfd.readouterr() == ("", "")
     assert [path.name for path in tmp_path.iterdir()] == [name]
     multiple = config.multiple
-    for shape in ((1, 3, 3 * multiple, 5 * multiple), (4, 3, 2 * multiple, 2 * multiple)):
+    is_smallest_seen = isinstance(config, UnetConfig) and name.endswith(".onnx")
+    least = multiple if is_smallest_seen else 2 * multiple
+    for shape in ((1, 3, 3 * multiple, 2 * multiple), (4, 3, least, least), (1, 3, least, least)):
         pictures = torch.rand(shape) * 2 - 1
         assert (run(tmp_path / name, pictures) - made.network(pictures)).abs().max() < 1e-4
 
