@@ -127,7 +127,7 @@ def test_the_picture_is_what_the_translator_makes_of_it_seen_upright(
     from cyclegan.translator import Translator
     from cyclegan.weights import load_generator
 
-    films = {r: make_film(f"{r}.mp4", rotation=r, frames=20) for r in (0, 90)}
+    films = {r: make_film(f"{r}.mp4", rotation=r, frames=20, size=(192, 128)) for r in (0, 90)}
     options = Options(weights=generator_file, crf=1, chunk_frames=16)
     assert not convert_all([*films.values()], tmp_path, options).failures
     translate = Translator(load_generator(generator_file), device="cpu")

@@ -61,7 +61,8 @@ def codec_options(spec: FilmSpec) -> dict[str, str]:
     x26 = f"keyint={gop}:min-keyint={gop}:scenecut=0:open-gop={int(spec.open_gop)}"
     x26 += f":bframes={3 if spec.bframes is None else spec.bframes}:b-adapt=0"
     if codec == "libx264":
-        params = x26 + (":tff=1" if interlaced else "")
+        # Without the last of these AVX-512 code gives other bytes from run to run.
+        params = x26 + (":tff=1" if interlaced else "") + ":cpu-independent=1"
         return {"preset": "veryfast", "crf": "20", "x264-params": params, "threads": "1"}
     if codec == "libx265":
         params = x26 + ":log-level=error:pools=none:frame-threads=1"
