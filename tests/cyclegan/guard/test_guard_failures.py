@@ -1,0 +1,141 @@
+"""Each detector on a training that really fails that way, and none on one that does not."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cyclegan.config import DiscriminatorConfig, FastConfig, ResnetConfig
+from cyclegan.guard.evidence import correlation, surface
+from cyclegan.guard.watch import STUCK
+from cyclegan.train_config import LossWeights, TrainConfig
+
+Domains = tuple[Tensor, Tensor]
+Watch = Any
+
+RESNET = ResnetConfig(blocks=1, filters=8)
+BOTH = ("a2b", "b2a")
+
+
+def both(name: str) -> set[str]:
+    return {f"{name} ({place})" for place in BOTH}
+
+
+@pytest.mark.parametrize("generator", [FastConfig(blocks=1, filters=8, input_share=0.0), RESNET])
+def test_a_healthy_training_raises_nothing(
+    small: TrainConfig, seasons: Domains, watch: Watch, generator: Any
+) -> None:
+    seen = watch(replace(small, generator=generator), seasons, steps=300)
+    assert seen.events == []
+    assert seen.warnings == []
+    assert seen.guard.is_healthy
+    assert not seen.guard.wants_save
+    assert surface(seen.images.fake_b).contrast > 0.2
+
+
+def test_a_discriminator_that_wins_though_outputs_are_no_worse(
+    small: TrainConfig, seasons: Domains, watch: Watch
+) -> None:
+    config = replace(small, generator=RESNET, lr_g=2e-5, lr_d=2e-3)
+    seen = watch(config, seasons, steps=100)
+    assert both("discriminator has won") & seen.found()
+    assert "learning rates" in seen.found()
+    won = next(event for event in seen.events if event.name == "discriminator has won")
+    assert won.numbers["real_right"] > 0.95
+    assert won.numbers["fake_right"] > 0.95
+    assert won.numbers["adversarial"] > 0.8
+
+
+def test_a_discriminator_a_hundred_times_as_fast_never_settles(
+    small: TrainConfig, seasons: Domains, watch: Watch
+) -> None:
+    seen = watch(replace(small, lr_d=0.2), seasons, steps=40)
+    assert both("discriminator never settles") <= seen.found()
+    assert "learning rates" in seen.found()
+    rates = seen.events[0]
+    assert (rates.name, rates.step) == ("learning rates", 5)
+    assert "lr-d 0.2 is 100 times lr-g 0.002" in rates.evidence
+    assert "keep the two within a factor of four" in rates.remedy
+
+
+def test_no_cycle(small: TrainConfig, seasons: Domains, watch: Watch) -> None:
+    seen = watch(replace(small, loss=LossWeights(cycle=0)), seasons, steps=60)
+    assert both("adversarial loss drowns the cycle") | {"no cycle loss"} <= seen.found()
+
+
+def test_one_domain_scaled_to_0_1(small: TrainConfig, seasons: Domains, watch: Watch) -> None:
+    a, b = seasons
+    seen = watch(small, (a, (b + 1) / 2), steps=40)
+    assert seen.found() == {"value ranges (b)"}
+    assert "the other one down to -1.00: it looks scaled to [0, 1]" in seen.events[0].evidence
+
+
+def test_blank_pictures_make_all_outputs_the_same(
+    small: TrainConfig, seasons: Domains, watch: Watch
+) -> None:
+    a, b = seasons
+    seen = watch(small, (a, torch.full_like(b, -1.0)), steps=80)
+    assert {"value ranges (b)", "the same output for every input (a2b)"} <= seen.found()
+    assert any("domain B is blank" in event.evidence for event in seen.events)
+
+
+def test_one_domain_enlarged(small: TrainConfig, seasons: Domains, watch: Watch) -> None:
+    a, b = seasons
+    few = F.interpolate(b, 8, mode="bilinear", antialias=True)
+    enlarged = F.interpolate(few, 32, mode="bicubic").clamp(-1, 1)
+    seen = watch(small, (a, enlarged), steps=40)
+    assert seen.found() == {"domains prepared apart (b)"}
+
+
+def test_a_checkerboard(small: TrainConfig, seasons: Domains, watch: Watch) -> None:
+    loss = LossWeights(cycle=0.5, identity=0.0)
+    seen = watch(replace(small, generator=RESNET, loss=loss), seasons, steps=220)
+    assert both("checkerboard") <= seen.found()
+    event = next(event for event in seen.events if event.name == "checkerboard")
+    assert event.numbers["pattern"] > 5 * event.numbers["pictures"]
+
+
+@pytest.mark.parametrize(("identity", "inverts"), [(0.0, True), (0.5, False)])
+def test_inverted_colours(
+    small: TrainConfig, watch: Watch, ambiguous: Domains, identity: float, inverts: bool
+) -> None:
+    """Of pictures that look alike as negatives, chance decides; the identity loss knows."""
+    config = replace(small, generator=RESNET, loss=LossWeights(identity=identity), seed=2)
+    seen = watch(config, ambiguous, steps=85)
+    drawn = correlation(seen.images.a, seen.images.fake_b)
+    assert (drawn < -0.8) if inverts else (drawn > 0.8)
+    assert (seen.found() == both("inverted colours")) is inverts
+
+
+def test_a_message_hidden_in_the_output(
+    small: TrainConfig, watch: Watch, secretive: Domains
+) -> None:
+    """Domain B cannot show what A holds, yet the cycle closes; through what nobody sees."""
+    config = replace(
+        small,
+        generator=RESNET,
+        discriminator=DiscriminatorConfig(filters=16),
+        loss=LossWeights(identity=0.0),
+    )
+    seen = watch(config, secretive, steps=300)
+    assert "message hidden in the output (a2b)" in seen.found()
+    event = next(event for event in seen.events if event.name == "message hidden in the output")
+    assert event.numbers["soft_error"] > 1.5 * event.numbers["clean_error"]
+
+
+def test_pictures_that_are_not_numbers(small: TrainConfig, seasons: Domains, watch: Watch) -> None:
+    a, b = seasons
+    good = [(a[2 * n : 2 * n + 2], b[2 * n : 2 * n + 2]) for n in range(30)]
+    bad = [(a[:2] * torch.nan, b[:2])] * STUCK
+    seen = watch(small, seasons, steps=10 + STUCK, batches=iter([*good[:10], *bad]))
+    assert seen.found() == {"not finite"}
+    assert seen.events[-1].step == 10 + STUCK
+    one_in_five = [bad[0] if n % 5 == 1 else pair for n, pair in enumerate(good)]
+    seen = watch(small, seasons, steps=30, batches=iter(one_in_five))
+    assert seen.found() == {"not finite"}
+    assert "of the last" in seen.events[-1].evidence
+    seen = watch(small, seasons, steps=30, batches=iter([*bad[:1], *good[1:]]))
+    assert seen.found() == set(), "one step in thirty is nothing"
