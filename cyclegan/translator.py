@@ -13,6 +13,7 @@ from torch import Tensor
 
 from cyclegan.networks import Generator
 from cyclegan.precision import Precision, resolve_dtype
+from cyclegan.traced import traced
 
 Frames = NDArray[np.uint8]
 
@@ -66,13 +67,16 @@ class Translator:
         self.size = size
         self.batch = batch or (8 if self.device.type == "cuda" else 1)
         self.multiple = generator.config.multiple
-        self._network = (
+        network = (
             copy.deepcopy(generator)
             .eval()
             .requires_grad_(False)
             .to(self.device, self.dtype)
             .to(memory_format=torch.channels_last)
         )
+        # On CUDA one thread launches kernels ahead of the device: Python is not in the way.
+        on_cpu = self.device.type == "cpu"
+        self._forward = traced(network, self._least_image()) if on_cpu else network
 
     def __call__(self, frames: Frames) -> Frames:
         """Translate uint8 RGB frames (N, H, W, 3) in [0, 255]; the same shape comes back.
@@ -110,6 +114,12 @@ class Translator:
         levels = out.clamp_(0, 255).to(torch.uint8)[: len(frames)]
         return levels.permute(0, 2, 3, 1).cpu().numpy()
 
+    def _least_image(self) -> Tensor:
+        """Float (batch, 3, h, w) in the network's format, of the smallest size it takes."""
+        side = -(-LEAST_SIDE // self.multiple) * self.multiple
+        image = torch.zeros(self.batch, 3, side, side, device=self.device, dtype=self.dtype)
+        return image.contiguous(memory_format=torch.channels_last)
+
     def _seen_size(self, height: int, width: int) -> tuple[int, int]:
         short = min(height, width)
         if self.size == 0 or short <= self.size:
@@ -122,7 +132,7 @@ class Translator:
         h, w = image.shape[2:]
         signed = image.to(self.dtype) / 127.5 - 1
         padded = pad_to_multiple(signed, self.multiple)
-        out: Tensor = self._network(padded.contiguous(memory_format=torch.channels_last))
+        out = self._forward(padded.contiguous(memory_format=torch.channels_last))
         return out[:, :, :h, :w].float()
 
 

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from torch import Tensor
 from cyclegan.config import FastConfig, ResnetConfig, UnetConfig
 from cyclegan.networks import FastGenerator, Generator, build_generator, init_weights
 from cyclegan.precision import cpu_bf16_pays, resolve_dtype
+from cyclegan.traced import traced
 from cyclegan.translator import Translator, pad_to_multiple
 from cyclegan.weights import load_generator
 
@@ -193,3 +195,38 @@ def test_settings_out_of_range_are_refused() -> None:
         Translator(network, device="cpu", size=-1)
     with pytest.raises(ValueError, match="fp16 needs a CUDA device"):
         Translator(network, device="cpu", precision="fp16")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(
+    ("config", "sizes"),
+    [
+        (SMALL, [(8, 8), (64, 96), (40, 8)]),
+        (ResnetConfig(blocks=1, filters=4), [(8, 8), (32, 44)]),
+        (ResnetConfig(blocks=1, filters=4, norm="batch", dropout=True), [(8, 8), (32, 44)]),
+        (UnetConfig(downs=5, filters=4), [(64, 64), (64, 96)]),
+    ],
+)
+def test_a_graph_computes_what_its_network_does_at_every_size(
+    config: FastConfig | ResnetConfig | UnetConfig,
+    sizes: list[tuple[int, int]],
+    precision: Literal["fp32", "bf16"],
+) -> None:
+    dtype = resolve_dtype(precision, torch.device("cpu"))
+    network = generator(config).eval().requires_grad_(False).to(dtype)
+    side = max(8, network.config.multiple)
+    graph = traced(network, torch.zeros(1, 3, side, side, dtype=dtype))
+    random = torch.Generator().manual_seed(5)
+    with torch.inference_mode():
+        for size in sizes:
+            image = torch.rand(1, 3, *size, generator=random).mul(2).sub(1).to(dtype)
+            assert torch.equal(graph(image), network(image)), size
+
+
+def test_a_generator_that_cannot_be_recorded_runs_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    picture = frames(1, 40, 56)
+    recorded = Translator(generator(SMALL), device="cpu")(picture)
+    monkeypatch.delattr(torch.jit, "trace")
+    assert np.array_equal(Translator(generator(SMALL), device="cpu")(picture), recorded)
