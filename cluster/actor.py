@@ -89,8 +89,8 @@ class Host:
         """Answer as soon as the process is up."""
         return Place(pid=os.getpid(), node=ray.get_runtime_context().get_node_id())
 
-    def setup(self, make_worker: Callable[[Any], Worker[Any, Any]], shared: Any) -> None:
-        """Make the worker and set it up; close it again if that fails."""
+    def setup(self, make_worker: Callable[[Any], Worker[Any, Any]], shared: Any) -> Place:
+        """Make the worker and set it up, then answer; close it again if that fails."""
         worker = make_worker(shared)
         try:
             worker.setup()
@@ -98,6 +98,7 @@ class Host:
             worker.close()
             raise
         self._worker = worker
+        return self.place()
 
     def process(self, item: Any) -> Any:
         """Run one item; the driver calls this only after `setup` has answered."""

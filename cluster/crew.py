@@ -67,8 +67,10 @@ class Crew:
     schedule_seconds: float
     on_event: Callable[[Event], None]
     actors: list[Actor] = field(default_factory=list)
+    arriving: dict[Any, Actor] = field(default_factory=dict)
+    """Calls under way for the place of an actor: that its process is up is known by the answer."""
     starting: dict[Any, Actor] = field(default_factory=dict)
-    """Calls under way to actors that are not ready, first for their place, then to set up."""
+    """Calls under way to set an actor up. Both are made at once: no answer waits for the driver."""
     asking: dict[Any, Actor] = field(default_factory=dict)
     """Calls under way for the status of busy actors."""
     asked_at: float = 0.0
@@ -80,18 +82,33 @@ class Crew:
             handle: Any = ray.remote(**self.options)(Host).remote()
             actor = Actor(handle=handle, asked_for=time.monotonic())
             self.actors.append(actor)
-            self.starting[handle.place.remote()] = actor
+            self.arriving[handle.place.remote()] = actor
+            self.starting[handle.setup.remote(*self.recipe)] = actor
 
-    def advance(self, actor: Actor, place: Place | None) -> None:
-        """Note an answer: first where the actor is, then (None) that its worker is set up."""
-        if place is not None:
-            actor.place = place
-            self.starting[actor.handle.setup.remote(*self.recipe)] = actor
-            return
-        assert actor.place is not None
+    def note_place(self, actor: Actor, place: Place) -> None:
+        """Note that an actor's process is up."""
+        actor.place = place
+
+    def note_ready(self, actor: Actor, place: Place) -> None:
+        """Note that an actor's worker is set up; it may be known before its place is."""
+        actor.place = place
         actor.ready = True
         self.deaths_at_start = 0
-        self.on_event(WorkerStarted(actor.place))
+        self.on_event(WorkerStarted(place))
+
+    def calls(self) -> list[Any]:
+        """All calls under way that are no items."""
+        return [*self.arriving, *self.starting, *self.asking]
+
+    def take(self, ref: Any) -> tuple[Actor, Callable[[Actor, Any], None]]:
+        """Strike off a call that has ended: whose it was, and what to do with the answer."""
+        for calls, note in (
+            (self.arriving, self.note_place),
+            (self.starting, self.note_ready),
+        ):
+            if ref in calls:
+                return calls.pop(ref), note
+        return self.asking.pop(ref), self.note_status
 
     def ask_status(self) -> None:
         """Ask busy actors how far they are, once a second and never twice at a time."""
@@ -153,5 +170,6 @@ class Crew:
         if ray.is_initialized():  # else the session ended first, and its workers with it
             for actor in self.actors:
                 ray.kill(actor.handle)
+        self.arriving.clear()
         self.starting.clear()
         self.asking.clear()

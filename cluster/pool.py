@@ -187,7 +187,7 @@ class _Map(Generic[T, R]):
     def _collect(self, crew: Crew) -> Iterator[tuple[int, R]]:
         """Wait, but not for long, until one call has ended, and see to how it did."""
         crew.ask_status()
-        calls = [*crew.starting, *crew.asking, *self.in_flight]
+        calls = [*crew.calls(), *self.in_flight]
         timeout = 0 if self._may_take() else _POLL_SECONDS
         ready, _ = ray.wait(calls, num_returns=1, timeout=timeout)
         if not ready:
@@ -196,9 +196,7 @@ class _Map(Generic[T, R]):
         if (ref := ready[0]) in self.in_flight:
             yield from self._settle(ref, crew)
             return
-        asked = crew.asking.pop(ref, None)
-        actor = asked or crew.starting.pop(ref)
-        note = crew.note_status if asked else crew.advance
+        actor, note = crew.take(ref)
         try:
             note(actor, _value(ref))
         except LOSSES as error:

@@ -41,22 +41,25 @@ class FilmWorker:
     def setup(self) -> None:
         """Build the generator and put it on its device."""
         keep_freed_memory()
-        recipe = self._recipe
+        # OpenMP keeps the number of threads for each calling thread by itself.
+        self._lanes = ThreadPoolExecutor(
+            self._recipe.lanes, "lane", initializer=torch.set_num_threads, initargs=(1,)
+        )
+        # In a lane: two workers that start with all threads each are in each other's way.
+        self._translator = self._lanes.submit(self._build_translator).result()
+
+    def _build_translator(self) -> Translator:
+        recipe, settings = self._recipe, self._recipe.translator
         network = build_generator(recipe.generator)
         network.load_state_dict(load(recipe.weights))
-        settings = recipe.translator
         try:
-            self._translator = Translator(
+            return Translator(
                 network, device=settings.device, precision=settings.precision, size=settings.size
             )
         except (RuntimeError, ValueError) as error:
             raise WorkerError(
                 f"--device {settings.device}: a worker cannot use it ({error}); choose --device cpu"
             ) from error
-        # OpenMP keeps the number of threads for each calling thread by itself.
-        self._lanes = ThreadPoolExecutor(
-            recipe.lanes, "lane", initializer=torch.set_num_threads, initargs=(1,)
-        )
 
     def process(self, task: Task) -> Result:
         """Translate a chunk. While it is being encoded the next one may start to decode.
