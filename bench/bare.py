@@ -15,6 +15,7 @@ import torch
 
 from cyclegan.allocator import keep_freed_memory
 from cyclegan.precision import resolve_dtype
+from cyclegan.traced import traced
 from cyclegan.translator import Translator
 from cyclegan.weights import load_generator
 from setting import CORES
@@ -37,36 +38,43 @@ class Arrangement:
     threads: int
     processes: bool = False
     """Lanes are processes of their own, not threads of this one."""
+    recorded: bool = False
+    """The network as a graph without Python (`cyclegan.traced`), as a translator runs it."""
 
     @property
     def name(self) -> str:
         """For the table."""
         kind = "processes" if self.processes else "lanes"
-        return f"{kind}={self.lanes} threads={self.threads}"
+        return f"{kind}={self.lanes} threads={self.threads}{' recorded' * self.recorded}"
 
 
 ARRANGEMENTS = (
     Arrangement(lanes=1, threads=1),
     Arrangement(lanes=1, threads=CORES),
     Arrangement(lanes=CORES, threads=1),
+    Arrangement(lanes=CORES, threads=1, recorded=True),
     Arrangement(lanes=CORES, threads=1, processes=True),
 )
 LANES = Arrangement(lanes=CORES, threads=1)
-"""How a worker that has all cores computes."""
+"""A frame for each core at a time, as in a worker that has all cores."""
+RECORDED = Arrangement(lanes=CORES, threads=1, recorded=True)
+"""The very same, as that worker's translator runs it."""
 
 
-def forward_call(weights: Path, side: int) -> Call:
-    """One forward pass on a ready (1, 3, side, side) tensor, as the translator runs it."""
+def forward_call(weights: Path, side: int, *, recorded: bool = False) -> Call:
+    """One forward pass on a ready (1, 3, side, side) tensor, in a translator's format."""
     keep_freed_memory()  # as a worker does: the comparison is with the generator at its best
     dtype = resolve_dtype("auto", torch.device("cpu"))
-    network = load_generator(weights).to(dtype).to(memory_format=torch.channels_last)
+    network = load_generator(weights).eval().requires_grad_(False)
+    network = network.to(dtype).to(memory_format=torch.channels_last)
     random = torch.Generator().manual_seed(0)
     image = (torch.rand(1, 3, side, side, generator=random) * 2 - 1).to(dtype)
     image = image.contiguous(memory_format=torch.channels_last)
+    forward = traced(network, image) if recorded else network
 
     def call() -> object:
         with torch.inference_mode():
-            return network(image)
+            return forward(image)
 
     return call
 
@@ -126,12 +134,12 @@ def bare_rates(weights: Path, side: int) -> Iterator[Callable[[Arrangement, floa
     """
     context = multiprocessing.get_context("spawn")
     initargs = (weights, side, 1, context.Barrier(CORES))
-    call = forward_call(weights, side)
+    calls = {recorded: forward_call(weights, side, recorded=recorded) for recorded in (False, True)}
     with ProcessPoolExecutor(CORES, context, initializer=_begin, initargs=initargs) as pool:
 
         def measure(arrangement: Arrangement, seconds: float) -> float:
             if not arrangement.processes:
-                return rate_in_threads(call, arrangement, seconds)
+                return rate_in_threads(calls[arrangement.recorded], arrangement, seconds)
             return sum(pool.map(_rate_here, [seconds] * arrangement.lanes))
 
         yield measure

@@ -7,7 +7,8 @@ medians. Each conversion is set against the generator just before and just after
 
 - *bare*: forward passes of the generator on a ready (1, 3, 256, 256) tensor in this process, in the
   precision that a conversion uses, for several arrangements of lanes and threads; "threads' best"
-  is the fastest of those in one process. A process for each core is shown beside them.
+  is the fastest of those in one process, the network called as anyone would call it. Beside them:
+  a process for each core, and the network recorded as a graph, as translators run it.
 - *translator*: uint8 frame to uint8 frame, in the lanes that a worker has: what padding, rounding
   and Python cost.
 - *end to end*: a 480-frame film of 256x256 with sound, by `vidgan.conversion`, Ray being up.
@@ -19,19 +20,27 @@ medians. Each conversion is set against the generator just before and just after
 - *today*: see bench/today.py; the same resnet_9blocks weights on both sides, on a shorter film.
 
 All of it for the frame's own size, and again for the size in the model's card if that is smaller.
-The machine must be idle; a run takes about 15 minutes on two cores.
+The machine must be idle; a run takes about 20 minutes on two cores.
 """
 
 import argparse
 import json
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import NotRequired, TypedDict
 
-from bare import ARRANGEMENTS, LANES, Arrangement, bare_rates, rate_in_threads, translate_call
+from bare import (
+    ARRANGEMENTS,
+    LANES,
+    RECORDED,
+    Arrangement,
+    bare_rates,
+    rate_in_threads,
+    translate_call,
+)
 from clips import make_film
 from cyclegan.precision import cpu_bf16_pays
 from ours import Timing, stage_costs, timed_conversion
@@ -43,6 +52,8 @@ TARGET = 0.90
 TARGET_TODAY = 2.0
 WORKERS = (1, 2)
 TODAY = "resnet_9blocks: vidgan / today's way"
+RIVALS = {LANES: "threads' best", RECORDED: "threads' best, recorded"}
+"""The fastest arrangements of one process: a lane on each core."""
 ONE_LANE = Arrangement(lanes=1, threads=1)
 
 
@@ -112,7 +123,9 @@ def _measure(
     bare: dict[Arrangement, list[float]] = {each: [] for each in ARRANGEMENTS}
     translator: dict[Arrangement, list[float]] = {ONE_LANE: [], LANES: []}
     whole: dict[int, list[Timing]] = {workers: [] for workers in WORKERS}
-    rivals: dict[int, list[float]] = {workers: [] for workers in WORKERS}
+    rivals: dict[Arrangement, dict[int, list[float]]] = {
+        each: {workers: [] for workers in WORKERS} for each in RIVALS
+    }
     call = translate_call(chosen.path, SIDE, size)
     with bare_rates(chosen.path, seen) as measure_bare:
         for _ in range(args.rounds):
@@ -122,10 +135,12 @@ def _measure(
                 rates.append(rate_in_threads(call, arrangement, args.seconds))
             for workers, timings in whole.items():
                 output = film.with_name("converted.mp4")
-                before = _best(measure_bare, args.seconds)
+                before = [measure_bare(each, args.seconds) for each in RIVALS]
                 timing = timed_conversion(film, output, chosen.path, workers=workers, size=size)
                 timings.append(timing)
-                rivals[workers].append((before + _best(measure_bare, args.seconds)) / 2)
+                for each, earlier in zip(RIVALS, before, strict=True):
+                    rate = (earlier + measure_bare(each, args.seconds)) / 2
+                    rivals[each][workers].append(rate)
     _print_speeds(chosen, seen, bare, translator, whole)
     measured: dict[str, object] = {
         "bare": {each.name: rates for each, rates in bare.items()},
@@ -135,20 +150,17 @@ def _measure(
     return measured, _ratios(rivals, whole)
 
 
-def _best(measure_bare: Callable[[Arrangement, float], float], seconds: float) -> float:
-    """The fastest arrangement of this process: a lane on each core."""
-    return measure_bare(LANES, 2 * seconds)
-
-
-def _ratios(rivals: dict[int, list[float]], whole: dict[int, list[Timing]]) -> dict[str, Ratios]:
+def _ratios(
+    rivals: dict[Arrangement, dict[int, list[float]]], whole: dict[int, list[Timing]]
+) -> dict[str, Ratios]:
     """End to end by bare, pair by pair: this machine's speed drifts by a tenth within minutes."""
-    names = {1: "1 worker / threads' best", 2: "2 workers / threads' best"}
     return {
-        names[workers]: Ratios(
-            whole=median(t.rate / r for t, r in zip(timings, rivals[workers], strict=True)),
-            warm=median(t.warm_rate / r for t, r in zip(timings, rivals[workers], strict=True)),
+        f"{workers} worker{'s' * (workers > 1)} / {RIVALS[arrangement]}": Ratios(
+            whole=median(t.rate / r for t, r in zip(timings, rates[workers], strict=True)),
+            warm=median(t.warm_rate / r for t, r in zip(timings, rates[workers], strict=True)),
             target=TARGET,
         )
+        for arrangement, rates in rivals.items()
         for workers, timings in whole.items()
     }
 
