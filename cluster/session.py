@@ -52,6 +52,8 @@ class Session:
     gpus: int
     node_cpus: tuple[int, ...]
     """CPUs of each machine that is up."""
+    node_gpus: tuple[int, ...] = ()
+    """GPUs of each, in the same order; empty where there are none."""
     started_here: bool
     """True where this session started a local Ray and stops it at the end."""
 
@@ -94,12 +96,14 @@ def session(
 
 def _describe(*, started_here: bool) -> Session:
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    known: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    nodes = [node["Resources"] for node in known if node["Alive"]]
     return Session(
         address=ray.get_runtime_context().gcs_address,
         cpus=int(resources.get("CPU", 0)),
         gpus=int(resources.get("GPU", 0)),
-        node_cpus=tuple(int(node["Resources"].get("CPU", 0)) for node in nodes if node["Alive"]),
+        node_cpus=tuple(int(node.get("CPU", 0)) for node in nodes),
+        node_gpus=tuple(int(node.get("GPU", 0)) for node in nodes),
         started_here=started_here,
     )
 

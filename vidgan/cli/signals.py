@@ -14,7 +14,8 @@ def hear_sigterm() -> None:
 
 def stop_status() -> int:
     """The exit status of a command that was stopped: 143 by SIGTERM, 130 by Ctrl-C."""
-    return 128 + (signal.SIGTERM if _terminated.is_set() else signal.SIGINT)
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # then it was not Ctrl-C
+    return 128 + (signal.SIGTERM if _terminated.is_set() or ignored else signal.SIGINT)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -1,14 +1,15 @@
 """A training on its way: in this process, or in the workers of a cluster."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import torch
 
 from cluster.errors import ClusterError
 from cluster.session import session
-from cluster.trainer import run_workers, share_of_each
+from cluster.shares import share_of_each
+from cluster.trainer import Lost, run_workers
 from cyclegan.checkpoint import WeightsError
 from cyclegan.data import DataError
 from cyclegan.interrupt import interrupt_held
@@ -82,11 +83,26 @@ def _on_cluster(prepare: Prepare, options: dict[str, Any], *, quiet: bool) -> No
         _check_precision(options, torch.device("cuda" if resources.gpus else "cpu"))
         job = prepare(resources.workers)
         with TrainingBar(job, quiet=quiet) as bar, interrupt_held() as pressed:
-            for message in run_workers(
+            messages = run_workers(
                 train_as_member, job, resources, storage=job.out, should_stop=pressed
-            ):
-                assert isinstance(message, Message)
-                _hear(message, bar)
+            )
+            with closing(messages):  # whatever ends this, no worker is left
+                _hear_all(messages, job, bar)
+
+
+def _hear_all(messages: Iterator[object], job: AnyJob, bar: TrainingBar) -> None:
+    """Show what workers say; and where they go on from, when one was lost."""
+    lost: Lost | None = None
+    for message in messages:
+        if isinstance(message, Lost):
+            lost = message
+            continue
+        assert isinstance(message, Message)
+        if lost is not None and isinstance(message, Told):
+            start = message.images - job.config.images_per_step  # told after the first step
+            bar.say(f"{lost.reason}; the training goes on from image {start:,}")
+            lost = None
+        _hear(message, bar)
 
 
 def _check_precision(options: dict[str, Any], device: torch.device) -> None:

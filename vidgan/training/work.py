@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import torch
 
-from cluster.trainer import Member
+from cluster.member import Member
 from cyclegan.allocator import keep_freed_memory
 from cyclegan.checkpoint import WeightsError
 from cyclegan.data import DataError
