@@ -100,8 +100,15 @@ def test_a_training_of_two_survives_a_killed_worker_a_killed_driver_and_ctrl_c(h
         wait_until(lambda: len(set(trainers(driver.pid)) - set(first)) == 2, driver)
         wait_until(lambda: step(checkpoint) > before + 50, driver)
         driver.kill()
-        driver.communicate()
+        _, said = driver.communicate()
     killed_at = step(checkpoint)
+    (loss,) = (line for line in said.split("\n") if "lost" in line)
+    found = re.fullmatch(
+        r"warning: workers were lost \((.*)\); training goes on from image (.*)", loss
+    )
+    assert found is not None, loss
+    assert found[1].startswith("a worker died: "), "not what the surviving one says"
+    assert int(found[2].replace(",", "")) >= 2 * before
 
     again = [*command, "train", "--out", "run", "--resume", "--checkpoint-minutes", "1000"]
     with subprocess.Popen(again, stderr=subprocess.PIPE, text=True) as driver:

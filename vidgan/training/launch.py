@@ -100,7 +100,7 @@ def _hear_all(messages: Iterator[object], job: AnyJob, bar: TrainingBar) -> None
         assert isinstance(message, Message)
         if lost is not None and isinstance(message, Told):
             start = message.images - job.config.images_per_step  # told after the first step
-            bar.say(f"{lost.reason}; the training goes on from image {start:,}")
+            bar.say(f"workers were lost ({lost.reason}); training goes on from image {start:,}")
             lost = None
         _hear(message, bar)
 
