@@ -21,6 +21,7 @@ from cyclegan.guard.values import Symptom
 from cyclegan.photographs import IMAGE_SUFFIXES
 from cyclegan.run_folder import RunFolder
 from cyclegan.samples import spread
+from cyclegan.student import StudentConfig
 from cyclegan.train_config import TrainConfig
 from cyclegan.translator import resolve_device
 from cyclegan.weights import load_generator
@@ -91,7 +92,20 @@ def _config(folder: RunFolder) -> TrainConfig:
     try:
         return folder.read_config()
     except WeightsError as exc:
+        if _is_students(folder):
+            raise ModelError(
+                f"{folder.path}: the training of a student, which has no cycle and no guard; "
+                "a doctor looks at what `vidgan train` made"
+            ) from exc
         raise ModelError(str(exc)) from exc
+
+
+def _is_students(folder: RunFolder) -> bool:
+    try:
+        folder.read_plan(StudentConfig)
+    except WeightsError:
+        return False
+    return True
 
 
 def _event(line: Line) -> Event | None:

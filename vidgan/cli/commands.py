@@ -11,6 +11,7 @@ from click.exceptions import NoArgsIsHelpError
 from vidgan import __version__
 from vidgan.cli.convert import convert
 from vidgan.cli.distill import distill
+from vidgan.cli.doctor import doctor
 from vidgan.cli.errors import say_error
 from vidgan.cli.evaluate import evaluate
 from vidgan.cli.models import models
@@ -51,5 +52,5 @@ def cli() -> None:
     """Translate films and photographs from one domain to another."""
 
 
-for command in (convert, distill, evaluate, models, probe, train):
+for command in (convert, distill, doctor, evaluate, models, probe, train):
     cli.add_command(command)
