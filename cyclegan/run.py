@@ -301,7 +301,8 @@ class _Run(Generic[S, R]):
             case _Verdict.GO_ON:
                 pass
             case _Verdict.SAVE:
-                self._recorder.save(healthy=self._guard.is_healthy)
+                # Those by the clock are not for going back to: it would depend on the machine.
+                self._recorder.save(healthy=self._guard.wants_save)
             case _Verdict.STOP:
                 raise Stopped
             case _Verdict.GO_BACK:

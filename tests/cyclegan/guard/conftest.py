@@ -1,14 +1,18 @@
 """Small trainings for the guard to watch: pictures that are made up, seconds on one thread."""
 
+import json
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from cyclegan.checkpoint import load_checkpoint
 from cyclegan.config import DiscriminatorConfig, FastConfig
 from cyclegan.data import Crops, Preprocess
 from cyclegan.guard.journal import Event, Journal
@@ -16,8 +20,9 @@ from cyclegan.guard.watch import GuardSettings, TrainingGuard
 from cyclegan.run import Guard, Listeners, RunOptions, Unguarded, run_training
 from cyclegan.state import TrainState, new_state
 from cyclegan.step import StepImages
-from cyclegan.train_config import GuardMode, TrainConfig
+from cyclegan.train_config import TrainConfig
 from cyclegan.training import Progress, train
+from cyclegan.weights import load_generator
 
 SIDE = 32
 Tint = tuple[float, float, float]
@@ -59,7 +64,7 @@ def seasons() -> Domains:
     return photographs(COOL, seed=1), photographs(WARM, seed=2)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small() -> TrainConfig:
     """A step of 20 ms; ends in good pictures when nothing is done to it."""
     return TrainConfig(
@@ -81,11 +86,15 @@ def small() -> TrainConfig:
 class Held(Crops):
     """Crops that are held in memory."""
 
-    def __init__(self, domains: Domains, images: int) -> None:
+    def __init__(self, domains: Domains, images: int, *, bad_from: int | None = None) -> None:
         self._held, self.images = domains, images
+        self._bad_from = images if bad_from is None else bad_from
 
     def __getitem__(self, item: int) -> tuple[Tensor, ...]:
+        """From item `bad_from` on they hold no numbers."""
         random = torch.Generator().manual_seed(item)
+        if item >= self._bad_from:
+            return tuple(torch.full_like(pictures[0], torch.nan) for pictures in self._held)
         return tuple(
             pictures[int(torch.randint(len(pictures), (), generator=random))].clone()
             for pictures in self._held
@@ -157,48 +166,86 @@ class Run:
     """In the order in which they were taken."""
     warnings: list[str]
 
+    def checkpoint(self) -> dict[str, Any]:
+        """The last whole state."""
+        return load_checkpoint(self.out / "checkpoint.pt")
+
+    def events(self) -> list[Event]:
+        """What the guard has said, by its file."""
+        lines = (self.out / "guard.jsonl").read_text().splitlines()
+        return [Event(**json.loads(line)) for line in lines]
+
+    @torch.no_grad()
+    def outputs(self, domains: Domains, *, count: int = 16) -> Domains:
+        """What its generators, as `vidgan convert` loads them, make of a few pictures of each."""
+        ab, ba = (load_generator(self.out / f"{name}.safetensors") for name in ("a2b", "b2a"))
+        return ab(domains[0][:count]), ba(domains[1][:count])
+
 
 MakeRun = Callable[..., Run]
 
 
-@pytest.fixture
-def make_run(tmp_path: Path) -> MakeRun:
-    """`make_run("name", config, domains, mode)`: a run on disk, guarded or not."""
+@pytest.fixture(scope="session")
+def make_run(tmp_path_factory: pytest.TempPathFactory) -> MakeRun:
+    """`make_run(config, domains)`: a run on disk, guarded as `config` says, on one thread.
+
+    `out` names an earlier one's folder, to go on with; `heard` is given the run before its first
+    step, for those that are ended by an error. Pictures from number `bad_from` on are not numbers.
+    """
 
     def make(
-        name: str,
         config: TrainConfig,
         domains: Domains,
-        mode: GuardMode,
         *,
-        settings: GuardSettings | None = None,
+        out: Path | None = None,
         stop_at: int = 0,
-        resume: bool = False,
-        warnings: list[str] | None = None,
+        tries: int = 4,
+        checkpoint_seconds: float = 1e9,
+        bad_from: int | None = None,
+        heard: Callable[[Run], None] = lambda run: None,
     ) -> Run:
-        config = replace(config, guard=mode)
-        out, steps = tmp_path / name, list[int]()
-        warnings = [] if warnings is None else warnings
+        resume, out = out is not None, out or tmp_path_factory.mktemp("run")
+        run = Run(out, [], [])
+        heard(run)
         guard: Guard = Unguarded()
-        if mode != "off":
-            settings = settings or GuardSettings(every=5, save_every=50)
-            journal = Journal(out / "guard.jsonl", warnings.append)
+        if config.guard != "off":
+            settings = GuardSettings(every=5, save_every=10, tries=tries)
+            journal = Journal(out / "guard.jsonl", run.warnings.append)
             guard = TrainingGuard(config, journal, settings=settings)
-        run_training(
-            config,
-            Held(domains, config.steps * config.images_per_step),
-            out,
-            options=RunOptions(log_steps=10, checkpoint_seconds=1e9, resume=resume),
-            listeners=Listeners(
-                guard=guard,
-                warn=warnings.append,
-                report=lambda progress: steps.append(progress.step),
-                should_stop=lambda: steps[-1] == stop_at,
-            ),
-        )
-        return Run(out, steps, warnings)
+        with single_thread():
+            run_training(
+                config,
+                Held(domains, config.steps * config.images_per_step, bad_from=bad_from),
+                out,
+                options=RunOptions(
+                    log_steps=10, checkpoint_seconds=checkpoint_seconds, resume=resume
+                ),
+                listeners=Listeners(
+                    guard=guard,
+                    warn=run.warnings.append,
+                    report=lambda progress: run.steps.append(progress.step),
+                    should_stop=lambda: run.steps[-1] == stop_at,
+                ),
+            )
+        return run
 
     return make
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """Sums in one order; a fixture of the session's is made before a test's own are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def night(seasons: Domains) -> Domains:
+    """Day and night: the second domain has half of the contrast, and little light."""
+    a, b = seasons
+    return a, (0.5 * b - 0.45).clamp(-1, 1)
 
 
 @pytest.fixture(scope="session")
