@@ -69,19 +69,28 @@ def test_the_readme_mentions_every_command(name: str) -> None:
     assert re.search(rf"\b{name.removesuffix(' list')}\b", readme.read_text())
 
 
-def test_the_contract_s_options_are_there() -> None:
+CONTRACT = {
+    "convert": "-o --pair --weights --direction --workers --device --size --codec --crf --preset"
+    " --chunk-frames --address --overwrite --no-resume --json --quiet",
+    "train": "--a --b --out --workers --images --batch --crop --generator --lr-g --lr-d"
+    " --lambda-cycle --lambda-identity --gan-mode --guard --seed --resume --address --dry-run",
+    "models list": "",
+    "models show": "",
+    "models import": "--name",
+    "models export": "",
+    "models pull": "--from",
+    "probe": "--json",
+    "doctor": "",
+    "eval": "--a --b --json",
+    "distill": "--teacher --data --out",
+}
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_the_contract_s_options_are_there(name: str) -> None:
     """docs and scripts rely on these names; more may come."""
-    convert = {name for option in COMMANDS["vidgan convert"].params for name in option.opts}
-    wanted = "-o --pair --weights --direction --workers --device --size --codec --crf --preset"
-    wanted += " --chunk-frames --address --overwrite --no-resume --json --quiet"
-    assert set(wanted.split()) <= convert
-    train = {name for option in COMMANDS["vidgan train"].params for name in option.opts}
-    wanted = "--a --b --out --images --batch --crop --generator --lr-g --lr-d --lambda-cycle"
-    wanted += " --lambda-identity --gan-mode --seed --resume --dry-run"
-    assert set(wanted.split()) <= train
-    assert {f"vidgan models {verb}" for verb in ("list", "show", "import", "export", "pull")} <= {
-        *COMMANDS
-    }
+    options = {option for param in COMMANDS[f"vidgan {name}"].params for option in param.opts}
+    assert set(CONTRACT[name].split()) <= options
 
 
 def test_help_takes_less_than_three_tenths_of_a_second() -> None:

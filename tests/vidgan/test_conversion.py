@@ -13,10 +13,12 @@ from PIL import Image
 
 import vidgan
 from cluster.session import Session
+from tests.vidgan.films.pictures import draw
 from vidgan.choice import choose_model, digest
 from vidgan.conversion import convert_all
 from vidgan.crew import share_out
 from vidgan.errors import OutputError
+from vidgan.media.types import Color
 from vidgan.options import Options
 
 Pixels = NDArray[np.uint8]
@@ -144,6 +146,66 @@ def test_the_picture_is_what_the_translator_makes_of_it_seen_upright(
                 if rotation:
                     assert error < np.abs(as_stored.astype(int) - pixels(translated)).mean()
                 assert np.abs(expected.astype(int) - pixels(original)).mean() > 5
+
+
+COLORS = {
+    "bt709.mp4": Color(matrix=1, primaries=1, transfer=1, full_range=False),
+    "bt709_full.mp4": Color(matrix=1, primaries=1, transfer=1, full_range=True),
+    "bt601_full.mp4": Color(matrix=6, primaries=6, transfer=6, full_range=True),
+}
+
+
+def rgb_by_hand(frame: av.VideoFrame, color: Color) -> NDArray[np.float64]:
+    """ITU-T H.273's equations for 8 bits, each chroma sample used four times."""
+    y, cb, cr = (plane.astype(np.float64) for plane in planes(frame))
+    cb, cr = (np.repeat(np.repeat(plane - 128, 2, 0), 2, 1) for plane in (cb, cr))
+    if not color.full_range:
+        y, cb, cr = (y - 16) * 255 / 219, cb * 255 / 224, cr * 255 / 224
+    kr, kb = (0.2126, 0.0722) if color.matrix == 1 else (0.299, 0.114)
+    r, b = y + (2 - 2 * kr) * cr, y + (2 - 2 * kb) * cb
+    return np.stack([r, (y - kr * r - kb * b) / (1 - kr - kb), b], axis=2).clip(0, 255)
+
+
+def planes(frame: av.VideoFrame) -> list[Pixels]:
+    """Of yuv420p, whatever its range; even sides."""
+    h, w = frame.height, frame.width
+    sides = [(h, w), (h // 2, w // 2), (h // 2, w // 2)]
+    return [
+        np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:rows, :columns]
+        for plane, (rows, columns) in zip(frame.planes, sides, strict=True)
+    ]
+
+
+def test_matrix_range_and_pixel_shape_are_the_film_s(
+    make_film: MakeFilm, generator_file: Path, tmp_path: Path
+) -> None:
+    """Against the pictures that the film was made of, and equations: no swscale on either side."""
+    from cyclegan.translator import Translator
+    from cyclegan.weights import load_generator
+
+    size, shape = (192, 128), Fraction(4, 3)
+    sources = [
+        make_film(name, color=color, frames=4, size=size, sample_aspect_ratio=shape, audio=False)
+        for name, color in COLORS.items()
+    ]
+    options = Options(weights=generator_file, crf=1)
+    assert not convert_all(sources, tmp_path, options).failures
+    translate = Translator(load_generator(generator_file), device="cpu")
+    for name, color in COLORS.items():
+        with av.open(tmp_path / name) as container:
+            assert container.streams.video[0].sample_aspect_ratio == shape
+            for number, frame in enumerate(container.decode(video=0)):
+                assert (frame.colorspace, frame.color_range) == (
+                    color.matrix,
+                    2 if color.full_range else 1,
+                )
+                expected = translate(draw(number, size)[np.newaxis])[0]
+
+                def error(read_as: Color, frame: Any = frame, expected: Any = expected) -> float:
+                    return float(np.abs(rgb_by_hand(frame, read_as) - expected).mean())
+
+                assert error(color) < 5
+                assert all(error(color) + 1 < error(o) for o in COLORS.values() if o != color)
 
 
 def test_a_photograph_and_a_folder_of_them(generator_file: Path, tmp_path: Path) -> None:
