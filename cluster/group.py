@@ -4,7 +4,6 @@ All that Ray Train makes (workers, their placement group, a barrier) belongs to 
 its controller runs within it. Ray ends the actors that a dead one owned: to kill it is to end all.
 """
 
-import asyncio
 import os
 import threading
 from collections.abc import Iterator
@@ -14,14 +13,9 @@ from typing import Any
 
 import ray
 from ray.exceptions import RayActorError, RayTaskError
-from ray.train import FailureConfig, Result, RunConfig, ScalingConfig
-from ray.train.torch import TorchTrainer
-from ray.train.v2.api.data_parallel_trainer import (  # type: ignore[attr-defined]
-    TrainController,
-)
 
 from cluster.deaths import reason_of
-from cluster.member import Work, live
+from cluster.member import Work
 from cluster.shares import Resources
 
 NOTES = ".ray-train"
@@ -34,9 +28,6 @@ _SETTINGS = {
     # A process more, whose warnings of a machine's end no worker here reads.
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
 }
-
-
-_NOT_NEEDED = ("DatasetsCallback", "PlacementGroupCleanerCallback")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,54 +102,12 @@ class Group:
 
     def _fit(self, config: dict[str, Any], resources: Resources, storage: Path) -> None:
         try:
-            _trainer(config, resources, storage).fit()
+            from cluster.ray_train import trainer_of  # noqa: PLC0415 - 1 s, which the driver saves
+
+            trainer_of(config, resources, storage=storage, name=NOTES).fit()
         except BaseException as error:  # told to the driver
             self._failure = failure_of(error)
         self._has_ended = True
-
-
-class _Trainer(TorchTrainer):
-    """A TorchTrainer whose controller is not an actor but part of this process.
-
-    It leans on methods that Ray does not promise to keep, hence its upper bound; tests hold it.
-    Saved are the starts of processes: the controller's, which imports torch; two that hand out
-    data sets, of which there are none; and one that removes the placement groups of dead
-    controllers (it asks the dashboard who is dead, and never ends where there is none).
-    """
-
-    def _create_default_callbacks(self) -> list[Any]:
-        found: list[Any] = super()._create_default_callbacks()  # type: ignore[misc]
-        return [each for each in found if type(each).__name__ not in _NOT_NEEDED]
-
-    def _initialize_and_run_controller(self, **settings: Any) -> Result:
-        controller = TrainController(**settings)
-        asyncio.run(controller.run())  # type: ignore[no-untyped-call]
-        return controller.get_result()
-
-
-def _trainer(config: dict[str, Any], resources: Resources, storage: Path) -> TorchTrainer:
-    return _Trainer(
-        live,
-        train_loop_config=config,
-        scaling_config=ScalingConfig(
-            num_workers=resources.workers,
-            use_gpu=resources.gpus > 0,
-            resources_per_worker={
-                "CPU": resources.cpus,
-                **({"GPU": resources.gpus} if resources.gpus else {}),
-            },
-        ),
-        run_config=RunConfig(
-            name=NOTES,
-            storage_path=str(storage),
-            # Whoever made this group begins again, in another: Ray Train itself gives up where a
-            # worker dies while it is being started.
-            failure_config=FailureConfig(
-                max_failures=0,
-                controller_failure_limit=0,  # type: ignore[call-arg]  # mypy sees an older one
-            ),
-        ),
-    )
 
 
 def failure_of(error: BaseException) -> Failure:

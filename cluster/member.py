@@ -8,7 +8,6 @@ from typing import Any
 import ray
 import torch
 import torch.distributed as dist
-from ray.train.torch import get_device
 
 ASK_SECONDS = 0.5
 """How often a worker looks whether it should stop."""
@@ -30,6 +29,8 @@ class Member:
     @property
     def device(self) -> torch.device:
         """Where this worker computes."""
+        from ray.train.torch import get_device  # noqa: PLC0415 - 1 s, which the driver saves
+
         device: torch.device = get_device()
         return device
 

@@ -48,6 +48,7 @@ class Deadly:
 
 def die_once(member: Member, deadly: Deadly) -> None:
     """Rank 1 is killed in its first life; in the second, both add up a number of each."""
+    dist.barrier()  # a life in which one was never there is none
     rank = dist.get_rank()
     lives = len(list(deadly.folder.glob(f"life-{rank}-*")))
     (deadly.folder / f"life-{rank}-{lives}").touch()
