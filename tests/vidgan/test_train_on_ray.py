@@ -130,3 +130,13 @@ def step(checkpoint: Path) -> int:
     found = load_checkpoint(checkpoint)["step"]
     assert isinstance(found, int)
     return found
+
+
+def test_a_cluster_named_by_the_environment_is_the_one_that_trains(here: Path) -> None:
+    command = [sys.executable, "-m", "vidgan", *train("run", 4), "--quiet"]
+    environment = os.environ | {"RAY_ADDRESS": "127.0.0.1:9"}
+    said = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr.startswith("vidgan: no Ray cluster answers at 127.0.0.1:9")
+    assert len(said.stderr.splitlines()) == 1
+    assert not (here / "run/checkpoint.pt").exists()

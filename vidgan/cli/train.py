@@ -185,7 +185,7 @@ process_options = family(
     click.option(
         "--address",
         metavar="RAY",
-        help="A Ray cluster's HOST:PORT.  [default: this machine alone]",
+        help="A Ray cluster's HOST:PORT.  [default: RAY_ADDRESS, else this machine alone]",
     ),
     click.option(
         "--seed",

@@ -1,5 +1,6 @@
 """A training on its way: in this process, or in the workers of a cluster."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -60,6 +61,8 @@ def _takes_a_cluster(options: dict[str, Any]) -> bool:
         return True
     if options.get("alone"):
         return False
+    if os.environ.get("RAY_ADDRESS"):  # as a conversion has it, and within a Ray job
+        return True
     return options["device"] != "cpu" and torch.cuda.device_count() > 1
 
 
