@@ -17,8 +17,8 @@ CHANCE: dict[GanMode, float] = {"lsgan": 0.25, "vanilla": math.log(2), "hinge": 
 """Loss of a discriminator that always says it does not know."""
 SATISFIED = 0.2
 """Of `CHANCE`: such a discriminator has nothing left to learn."""
-WORSE = 2.0
-"""Times `CHANCE`: a discriminator that says nothing at all would do better."""
+WORSE = 3.0
+"""Times `CHANCE`: far worse than one that says nothing; a fresh one starts at twice (lsgan)."""
 DROWNED = 0.9
 """Adversarial share of what a generator is asked for, above which little else is heard."""
 OPEN = 1.0

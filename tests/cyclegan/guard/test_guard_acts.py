@@ -109,6 +109,17 @@ def test_noise_on_what_discriminators_see_goes_on_after_a_stop(
     )
 
 
+def test_one_that_only_warns_changes_nothing(
+    dominated: TrainConfig, night: Domains, make_run: MakeRun
+) -> None:
+    short = replace(dominated, images=40)
+    warned, off = (make_run(replace(short, guard=mode), night) for mode in ("warn", "off"))
+    assert "discriminator never settles" in {event.name for event in warned.events()}
+    one, other = warned.checkpoint(), off.checkpoint()
+    assert not (off.out / "guard.jsonl").exists()
+    assert_same({**one, "guard": {}}, {**other, "guard": {}})
+
+
 def test_it_gives_up_after_so_many_tries(
     small: TrainConfig, seasons: Domains, make_run: MakeRun
 ) -> None:
