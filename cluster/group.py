@@ -27,6 +27,9 @@ _SETTINGS = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
     # A process more, whose warnings of a machine's end no worker here reads.
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    # How long a farewell of torch.distributed may take, seconds. After a death it never comes, and
+    # Ray's 30 s would be lost.
+    "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "3",
 }
 
 
