@@ -1,9 +1,10 @@
 """Several processes that train one pair of generators: they agree, and they add up to one."""
 
+import itertools
 import multiprocessing
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,27 @@ import torch
 import torch.distributed as dist
 from PIL import Image
 from torch import Tensor
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from torch.nn.parallel import DistributedDataParallel
 
 from cyclegan.checkpoint import load_checkpoint
 from cyclegan.config import DiscriminatorConfig, FastConfig
 from cyclegan.data import Preprocess, UnpairedImages, list_images
-from cyclegan.run import Listeners, RunOptions, Stopped, run_training
-from cyclegan.state import new_state, restore
-from cyclegan.team import Alone, Distributed
-from cyclegan.train_config import TrainConfig
-from cyclegan.training import Progress, batches_from, train, wrapped
+from cyclegan.learning import Take
+from cyclegan.run import (
+    Intervention,
+    Listeners,
+    RunOptions,
+    Stopped,
+    Unguarded,
+    run_learning,
+    run_training,
+)
+from cyclegan.state import Adjustments, TrainState, new_state, restore
+from cyclegan.step import StepResult, StepSettings, train_step
+from cyclegan.team import Alone, Distributed, Team
+from cyclegan.train_config import LossWeights, TrainConfig
+from cyclegan.training import CycleLearning, Progress, batches_from, train, wrapped
 
 CPU = torch.device("cpu")
 RANKS = 2
@@ -53,10 +65,24 @@ class Seen:
     fakes: list[Tensor]
     stopped_at: int
     searches: list[bool]
+    reductions: list[list[tuple[str, int, bool]]]
+    """Of each step: the network, the number of the bucket, and whether it was the last one."""
+    otherwise: dict[str, dict[str, Any]]
+    """What trainings with other settings end with, by the name of the setting."""
+    detours: dict[str, tuple[list[int], dict[str, Any]]]
+    """Of runs whose guard goes back: the steps that were taken, and what they end with."""
+
+
+OTHERWISE: dict[str, TrainConfig] = {
+    "checkpointing in bf16": replace(CONFIG, images=6, checkpointing=True, precision="bf16"),
+    "no identity": replace(CONFIG, images=6, loss=LossWeights(identity=0.0)),
+}
 
 
 def member(rank: int, folder: Path, domains: tuple[Path, Path]) -> None:
-    """One rank: a training without a pool, and a run with one, stopped and taken up again."""
+    """One rank: trainings without a pool, and runs with one, among them one that is stopped and
+    taken up again, and two that go back.
+    """
     torch.set_num_threads(1)
     dist.init_process_group(
         "gloo", init_method=f"file://{folder / 'rendezvous'}", rank=rank, world_size=RANKS
@@ -81,7 +107,22 @@ def member(rank: int, folder: Path, domains: tuple[Path, Path]) -> None:
     run(whole, domains, folder / "whole", team)
     stopped_at = run(whole, domains, folder / "parts", team, stop_at=3)
     run(whole, domains, folder / "parts", team, resume=True)
-    seen = Seen(state.shared(), state.own(), fakes, stopped_at, searches)
+    otherwise = {name: trained(config, domains, team) for name, config in OTHERWISE.items()}
+    reductions = reductions_of_steps(domains, team)
+    detours = {
+        "to a healthy state": with_detour(domains, folder / "healthy", team, save_at=2),
+        "to the start": with_detour(domains, folder / "start", team, save_at=None),
+    }
+    seen = Seen(
+        state.shared(),
+        state.own(),
+        fakes,
+        stopped_at,
+        searches,
+        reductions=reductions,
+        otherwise=otherwise,
+        detours=detours,
+    )
     torch.save(vars(seen), folder / f"seen-{rank}.pt")
     dist.destroy_process_group()
 
@@ -113,6 +154,99 @@ def run(
     except Stopped:
         return -1
     return steps[-1]
+
+
+def trained(config: TrainConfig, domains: tuple[Path, Path], team: Team) -> dict[str, Any]:
+    """What all of a team share after a training of theirs."""
+    state = new_state(config, CPU, rank=team.rank)
+    data = batches_from(dataset(config, domains), config, start_step=0, rank=team.rank)
+    train(config, state, data, report=lambda progress: None, device=CPU, team=team)
+    return state.shared()
+
+
+def reductions_of_steps(
+    domains: tuple[Path, Path], team: Team
+) -> list[list[tuple[str, int, bool]]]:
+    """What DDP averages over the team in each of three steps."""
+    state = new_state(CONFIG, CPU, rank=team.rank)
+    networks = wrapped(state.networks, CONFIG, team)
+    averaged: list[tuple[str, int, bool]] = []
+    for spec in fields(networks):
+        network = getattr(networks, spec.name)
+        assert isinstance(network, DistributedDataParallel)
+        network.register_comm_hook(None, counting_hook(spec.name, averaged))
+    steps = []
+    data = batches_from(dataset(CONFIG, domains), CONFIG, start_step=0, rank=team.rank)
+    settings = StepSettings(weights=CONFIG.loss, dtype=torch.float32)
+    for step, (a, b) in enumerate(itertools.islice(data, 3)):
+        train_step(networks, state.learner, a, b, settings=settings, steps=step)
+        steps.append(list(averaged))
+        averaged.clear()
+    return steps
+
+
+Hook = Callable[[object, dist.GradBucket], torch.futures.Future[torch.Tensor]]
+
+
+def counting_hook(name: str, averaged: list[tuple[str, int, bool]]) -> Hook:
+    """DDP's own average, written down."""
+
+    def hook(state: object, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
+        averaged.append((name, bucket.index(), bucket.is_last()))
+        return allreduce_hook(dist.group.WORLD, bucket)
+
+    return hook
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedLearning(CycleLearning):
+    """A CycleGAN's training that keeps its state, and the steps it took, in their order."""
+
+    steps: list[int] = field(default_factory=list)
+    states: list[TrainState] = field(default_factory=list)
+
+    def stepper(self, state: TrainState, device: torch.device, team: Team) -> Take[StepResult]:
+        take_plainly = CycleLearning.stepper(self, state, device, team)
+        self.states.append(state)
+
+        def take(batch: Sequence[Tensor]) -> StepResult:
+            self.steps.append(state.step + 1)
+            return take_plainly(batch)
+
+        return take
+
+
+class GoesBackOnce(Unguarded[TrainState, StepResult]):
+    """At step 3, with half the generators' rate."""
+
+    def __init__(self, save_at: int | None) -> None:
+        self._save_at = save_at
+        self._has_acted = False
+
+    def look(self, progress: Progress, state: TrainState) -> Intervention | None:
+        self.wants_save = progress.step == self._save_at
+        if progress.step != 3 or self._has_acted:
+            return None
+        self._has_acted = True
+        return Intervention(adjustments=Adjustments(lr_g=0.5))
+
+
+def with_detour(
+    domains: tuple[Path, Path], out: Path, team: Team, *, save_at: int | None
+) -> tuple[list[int], dict[str, Any]]:
+    """A run that goes back once; rank 0 alone has the guard."""
+    config = replace(CONFIG, pool=2)
+    learning = RecordedLearning(config)
+    guard = GoesBackOnce(save_at) if team.rank == 0 else Unguarded[TrainState, StepResult]()
+    run_learning(
+        learning,
+        dataset(config, domains),
+        out,
+        options=RunOptions(),
+        listeners=Listeners(guard=guard),
+        team=team,
+    )
+    return learning.steps, learning.states[-1].shared()
 
 
 @pytest.fixture(scope="module")
@@ -160,10 +294,51 @@ def tensors(value: object) -> Iterator[Tensor]:
             yield from tensors(item)
 
 
-def test_all_ranks_hold_equal_weights(seen: list[Seen]) -> None:
-    first, second = (list(tensors(each.shared)) for each in seen)
+def assert_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
+    first, second = list(tensors(one)), list(tensors(other))
     assert len(first) > 50
-    assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_all_ranks_hold_equal_weights(seen: list[Seen]) -> None:
+    assert_equal(seen[0].shared, seen[1].shared)
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_all_ranks_hold_equal_weights_otherwise_too(seen: list[Seen], name: str) -> None:
+    one, other = (each.otherwise[name] for each in seen)
+    assert_equal(one, other)
+    assert one["step"] == other["step"] == 3
+    fresh = new_state(OTHERWISE[name], CPU).shared()
+    for network in ("g_ab", "g_ba", "d_a", "d_b"):
+        key = next(key for key in fresh[network] if key.endswith("weight"))
+        assert not torch.equal(one[network][key], fresh[network][key])
+
+
+def test_each_gradient_is_averaged_once_a_step(seen: list[Seen]) -> None:
+    for each in seen:
+        assert len(each.reductions) == 3
+        for step in each.reductions:
+            for name in ("g_ab", "g_ba", "d_a", "d_b"):
+                buckets = [(index, is_last) for of, index, is_last in step if of == name]
+                count = len(buckets)
+                assert sorted(buckets) == [(i, i == count - 1) for i in range(count)]
+                assert count > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [
+        ("to a healthy state", [1, 2, 3, 3, 4, 5, 6]),
+        ("to the start", [1, 2, 3, 1, 2, 3, 4, 5, 6]),
+    ],
+)
+def test_all_ranks_go_back_together(seen: list[Seen], name: str, steps: list[int]) -> None:
+    (first, one), (second, other) = (each.detours[name] for each in seen)
+    assert first == second == steps
+    assert_equal(one, other)
+    assert one["adjustments"] == other["adjustments"]
+    assert one["adjustments"]["lr_g"] == 0.5
 
 
 def test_ranks_see_different_pictures_and_draw_from_their_own_chance(seen: list[Seen]) -> None:
