@@ -116,6 +116,15 @@ def test_initial_weights_are_the_papers(tiny: TrainConfig) -> None:
             assert module.bias.eq(0).all()
 
 
+def test_optimisers_are_the_papers() -> None:
+    config = TrainConfig(generator=FastConfig(blocks=1, filters=4))
+    for optimizer in new_state(config, CPU).optimizers():
+        assert isinstance(optimizer, torch.optim.Adam)
+        for group in optimizer.param_groups:
+            assert (group["lr"], group["betas"]) == (2e-4, (0.5, 0.999))
+            assert (group["weight_decay"], group["amsgrad"]) == (0, False)
+
+
 def test_a_training_learns_to_change_the_colour(tiny: TrainConfig) -> None:
     config = replace(
         tiny,
