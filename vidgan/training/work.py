@@ -1,5 +1,6 @@
 """What one process does with a training: this one, or each worker of a cluster."""
 
+import os
 import time
 from collections.abc import Callable
 
@@ -68,7 +69,7 @@ def train_job(
     def warn(text: str) -> None:
         tell(Warned(text))
 
-    loading = choose_loading(ranks_here=team.size, on_gpu=device.type == "cuda")
+    loading = choose_loading(ranks_here=ranks_here(team), on_gpu=device.type == "cuda")
     data = job.dataset(memory=loading.memory)
     options = RunOptions(
         device=device,
@@ -100,6 +101,11 @@ def train_job(
                 report=report, warn=warn, should_stop=should_stop
             )
             run_learning(_student(job), data, job.out, options=options, listeners=heard, team=team)
+
+
+def ranks_here(team: Team) -> int:
+    """How many of the team share this machine, which Ray Train says as torchrun does."""
+    return min(team.size, int(os.environ.get("LOCAL_WORLD_SIZE", team.size)))
 
 
 def _student(job: StudentJob) -> StudentLearning:
