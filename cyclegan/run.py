@@ -12,6 +12,7 @@ import torch
 
 from cyclegan.checkpoint import WeightsError, load_checkpoint
 from cyclegan.data import Crops
+from cyclegan.failures import named_failures
 from cyclegan.interrupt import interrupt_held
 from cyclegan.learning import Learning, R, R_contra, S, S_contra
 from cyclegan.recorder import Recorder
@@ -166,19 +167,20 @@ def run_learning(
 
     Raises:
         WeightsError: `out` holds another run, or `resume` finds none that fits.
-        TrainingError: losses or weights are no longer finite, or the guard has given up.
+        TrainingError: losses or weights are no longer finite, the guard has given up, memory
+            does not suffice, or the networks cannot be compiled.
         Stopped: it was asked to stop.
     """
     listeners = listeners or Listeners()
-    run = _Run(
-        learning,
-        dataset,
-        RunFolder(out),
-        options=options,
-        listeners=listeners,
-        team=team or Alone(),
-    )
-    with ExitStack() as stack:
+    with named_failures(learning.config), ExitStack() as stack:
+        run = _Run(
+            learning,
+            dataset,
+            RunFolder(out),
+            options=options,
+            listeners=listeners,
+            team=team or Alone(),
+        )
         for watcher in listeners.watchers:
             stack.callback(watcher.close)
         run.open()

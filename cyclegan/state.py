@@ -24,7 +24,7 @@ State = dict[str, Any]
 
 
 class TrainingError(ValueError):
-    """The training has diverged: losses or weights are no longer finite numbers."""
+    """The training cannot go on: it has diverged, or the machine cannot do it."""
 
 
 @dataclass(slots=True, kw_only=True)
