@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from torch.amp.grad_scaler import GradScaler
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
@@ -38,6 +39,17 @@ def resolve_dtype(
     if precision == "fp16" and device.type == "cpu":
         raise ValueError("fp16 needs a CUDA device; on a CPU choose auto, bf16 or fp32")
     return DTYPES[precision]
+
+
+FIRST_SCALE = 2.0**8
+"""What fp16's losses are multiplied by at first. A discriminators' scaler is heard only when the
+generators' has found its place, and each halving is a skipped step: from here both may fall to 1
+without looking stuck. Torch's own start, 65536, would take twice as many."""
+
+
+def loss_scaler(device: torch.device, dtype: torch.dtype) -> GradScaler:
+    """A scaler that keeps fp16's gradients in range, and does nothing to other numbers."""
+    return GradScaler(device.type, init_scale=FIRST_SCALE, enabled=dtype == torch.float16)
 
 
 @cache

@@ -7,13 +7,12 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from cyclegan.ema import Ema
 from cyclegan.networks import PatchDiscriminator, build_generator, init_weights
 from cyclegan.pool import ImagePool
-from cyclegan.precision import resolve_dtype
+from cyclegan.precision import loss_scaler, resolve_dtype
 from cyclegan.seeds import mixed
 from cyclegan.step import Learner, Networks
 from cyclegan.team import Team
@@ -218,15 +217,14 @@ def new_state(config: TrainConfig, device: torch.device, *, rank: int = 0) -> Tr
 def _learner(config: TrainConfig, networks: Networks, device: torch.device, rank: int) -> Learner:
     dtype = resolve_dtype(config.precision, device, training=True)
     pools = [ImagePool(config.pool, seed=mixed(config.seed, pool, rank)) for pool in "ab"]
-    scalers = [GradScaler(device.type, enabled=dtype == torch.float16) for _ in range(2)]
     betas = (0.5, 0.999)
     return Learner(
         optimizer_g=torch.optim.Adam(networks.generators(), config.lr_g, betas=betas, fused=True),
         optimizer_d=torch.optim.Adam(
             networks.discriminators(), config.lr_d, betas=betas, fused=True
         ),
-        scaler_g=scalers[0],
-        scaler_d=scalers[1],
+        scaler_g=loss_scaler(device, dtype),
+        scaler_d=loss_scaler(device, dtype),
         pool_a=pools[0],
         pool_b=pools[1],
         ema_ab=Ema(networks.g_ab, decay=config.ema_decay),

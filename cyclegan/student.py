@@ -24,7 +24,7 @@ from cyclegan.distill import (
 from cyclegan.ema import Ema
 from cyclegan.learning import Take
 from cyclegan.networks import Generator, PatchDiscriminator, build_generator, init_weights
-from cyclegan.precision import resolve_dtype
+from cyclegan.precision import loss_scaler, resolve_dtype
 from cyclegan.reference import meta_network
 from cyclegan.seeds import mixed
 from cyclegan.state import LearningState, Stateful
@@ -122,7 +122,6 @@ class StudentLearning:
         self._place(discriminator, device)
         torch.manual_seed(mixed(config.seed, "steps", rank))
         dtype = resolve_dtype(config.precision, device, training=True)
-        scalers = [GradScaler(device.type, enabled=dtype == torch.float16) for _ in range(2)]
         betas = (0.5, 0.999)
         return StudentState(
             student=tapped,
@@ -131,8 +130,8 @@ class StudentLearning:
             optimizer_d=torch.optim.Adam(
                 discriminator.parameters(), config.lr_d, betas, fused=True
             ),
-            scaler_g=scalers[0],
-            scaler_d=scalers[1],
+            scaler_g=loss_scaler(device, dtype),
+            scaler_d=loss_scaler(device, dtype),
             ema=ema,
             direction=config.direction,
             about=self.about,

@@ -20,8 +20,8 @@ from cyclegan.team import Alone, Team
 from cyclegan.train_config import Plan, TrainConfig, lr_scale
 
 MOST_SKIPPED = 25
-"""Steps in a row without a finite gradient, after which nothing can be hoped for: a scaler for
-fp16 that starts at 65536 needs some 10 to find its place."""
+"""Steps in a row without a finite gradient, after which nothing can be hoped for: fp16's scalers,
+both of them, need fewer to find their places (`precision.FIRST_SCALE`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
