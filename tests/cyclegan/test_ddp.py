@@ -13,6 +13,7 @@ import torch
 import torch.distributed as dist
 from PIL import Image
 from torch import Tensor
+from torch._C._distributed_c10d import GradBucket
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from torch.nn.parallel import DistributedDataParallel
 
@@ -185,15 +186,17 @@ def reductions_of_steps(
     return steps
 
 
-Hook = Callable[[object, dist.GradBucket], torch.futures.Future[torch.Tensor]]
+Hook = Callable[[object, GradBucket], torch.futures.Future[torch.Tensor]]
 
 
 def counting_hook(name: str, averaged: list[tuple[str, int, bool]]) -> Hook:
     """DDP's own average, written down."""
+    world = dist.group.WORLD
+    assert world is not None
 
-    def hook(state: object, bucket: dist.GradBucket) -> torch.futures.Future[torch.Tensor]:
+    def hook(state: object, bucket: GradBucket) -> torch.futures.Future[torch.Tensor]:
         averaged.append((name, bucket.index(), bucket.is_last()))
-        return allreduce_hook(dist.group.WORLD, bucket)
+        return allreduce_hook(world, bucket)
 
     return hook
 
