@@ -102,6 +102,7 @@ def test_a_gpus_memory_is_memory_and_a_mistake_is_a_mistake(tiny: TrainConfig) -
     assert not isinstance(passed.value, TrainingError)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # Dynamo's own; it hides it elsewhere
 @pytest.mark.skipif(shutil.which(os.environ.get("CXX", "g++")) is None, reason="no C++ compiler")
 def test_compiled_networks_train_as_plain_ones_do(tiny: TrainConfig) -> None:

@@ -87,6 +87,7 @@ def wait_until(is_so: Callable[[], object], process: "subprocess.Popen[str]") ->
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_a_training_of_two_survives_a_killed_worker_a_killed_driver_and_ctrl_c(here: Path) -> None:
     """And a resumed one needs no other option than the run."""
     checkpoint = here / "run/checkpoint.pt"

@@ -24,7 +24,13 @@ def both(name: str) -> set[str]:
     return {f"{name} ({place})" for place in BOTH}
 
 
-@pytest.mark.parametrize("generator", [FastConfig(blocks=1, filters=8, input_share=0.0), RESNET])
+@pytest.mark.parametrize(
+    "generator",
+    [
+        FastConfig(blocks=1, filters=8, input_share=0.0),
+        pytest.param(RESNET, marks=pytest.mark.slow),
+    ],
+)
 def test_a_healthy_training_raises_nothing(
     small: TrainConfig, seasons: Domains, watch: Watch, generator: Any
 ) -> None:
@@ -126,6 +132,7 @@ def test_one_domain_enlarged(small: TrainConfig, seasons: Domains, watch: Watch)
     assert seen.found() == {"domains prepared apart (b)"}
 
 
+@pytest.mark.slow
 def test_a_checkerboard(small: TrainConfig, seasons: Domains, watch: Watch) -> None:
     loss = LossWeights(cycle=0.5, identity=0.0)
     seen = watch(replace(small, generator=RESNET, loss=loss), seasons, steps=220)
@@ -146,6 +153,7 @@ def test_inverted_colours(
     assert (seen.found() == both("inverted colours")) is inverts
 
 
+@pytest.mark.slow
 def test_a_message_hidden_in_the_output(
     small: TrainConfig, watch: Watch, secretive: Domains
 ) -> None:

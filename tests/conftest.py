@@ -1,0 +1,8 @@
+"""What all tests share: two processes run them, and neither may starve the other."""
+
+import os
+
+# Ray starts its workers at niceness 15, and the tests of the other process would starve them.
+os.environ.setdefault("RAY_worker_niceness", "0")
+# Two processes that use both cores each wait for each other; torch reads this when imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
