@@ -87,10 +87,13 @@ class Crew:
 
     def note_place(self, actor: Actor, place: Place) -> None:
         """Note that an actor's process is up."""
-        actor.place = place
+        if actor in self.actors:
+            actor.place = place
 
     def note_ready(self, actor: Actor, place: Place) -> None:
         """Note that an actor's worker is set up; it may be known before its place is."""
+        if actor not in self.actors:  # struck off while this answer was on its way
+            return
         actor.place = place
         actor.ready = True
         self.deaths_at_start = 0

@@ -8,15 +8,17 @@ compute is not known here.
 import shutil
 import time
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import RayActorError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from cluster.deaths import reason_of
 from cluster.errors import ClusterError
 from cluster.group import NOTES, Failure, Group, Heard, failure_of
 from cluster.member import Started, Work
@@ -120,10 +122,13 @@ class _Life:
                 time.sleep(POLL_SECONDS)
         except (RayActorError, RayTaskError) as error:  # the group's own process
             return failure_of(error)
+        except RayError as error:
+            raise ClusterError(f"Ray failed: {reason_of(error)}") from error
         finally:
             ray.kill(self._group)
             if self._group_id is not None:
-                give_back(self._group_id, within_seconds=FREE_SECONDS)
+                with suppress(RayError):  # the cluster itself may be gone; the first error counts
+                    give_back(self._group_id, within_seconds=FREE_SECONDS)
             shutil.rmtree(storage / NOTES, ignore_errors=True)
 
     def _answer(self, asked: Any) -> Any:

@@ -22,14 +22,14 @@ def named_failures(config: Plan) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as exc:
-        if _is_of_memory(exc):
+        if is_of_memory(exc):
             raise TrainingError(_out_of_memory(exc, config)) from exc
         if _is_of_a_compiler(exc):
             raise TrainingError(_not_compiled(exc)) from exc
         raise
 
 
-def _is_of_memory(error: Exception) -> bool:
+def is_of_memory(error: Exception) -> bool:
     """CPUs, and some of CUDA's libraries, say it by a plain RuntimeError."""
     return isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)) is not None
 

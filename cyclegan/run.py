@@ -12,7 +12,7 @@ import torch
 
 from cyclegan.checkpoint import WeightsError, load_checkpoint
 from cyclegan.data import Crops
-from cyclegan.failures import named_failures
+from cyclegan.failures import is_of_memory, named_failures
 from cyclegan.interrupt import interrupt_held
 from cyclegan.learning import Learning, R, R_contra, S, S_contra
 from cyclegan.recorder import Recorder
@@ -253,7 +253,9 @@ class _Run(Generic[S, R]):
                 in_step = self._team.size == 1 or isinstance(error, Stopped)
                 has_failed = isinstance(error, TrainingError)
                 if in_step and self._state.is_whole and self._state.step > 0 and not has_failed:
-                    self._recorder.save(healthy=False)
+                    # A stop may fall on a step whose state the guard wanted to keep.
+                    is_kept = isinstance(error, Stopped) and self._guard.wants_save
+                    self._recorder.save(healthy=is_kept)
                 raise
             break
         self._recorder.save(healthy=self._guard.is_healthy)
@@ -332,6 +334,8 @@ class _Run(Generic[S, R]):
         try:
             restore(self._state, content, self._team)
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as exc:
+            if is_of_memory(exc):
+                raise
             raise WeightsError(
                 f"{source} is not of a training with these settings: "
                 "resume with the same ones, or choose another --out"

@@ -4,5 +4,10 @@ import os
 
 # Ray starts its workers at niceness 15, and the tests of the other process would starve them.
 os.environ.setdefault("RAY_worker_niceness", "0")
-# Two processes that use both cores each wait for each other; torch reads this when imported.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Two processes that use both cores each wait for each other. OpenMP reads this when torch is
+# loaded; what tests start is to choose for itself, as it does for users.
+os.environ["OMP_NUM_THREADS"] = "1"
+import torch  # noqa: F401
+
+del os.environ["OMP_NUM_THREADS"]

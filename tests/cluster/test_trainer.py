@@ -21,6 +21,8 @@ from cluster.trainer import Lost, run_workers
 
 TWO = Resources(workers=2, cpus=1, gpus=0)
 BOTH_CPUS = Resources(workers=1, cpus=2, gpus=0)
+GENEROUS = 60.0
+"""Seconds: only a hang takes so long, also on a busy machine."""
 
 
 def free_cpus() -> float:
@@ -103,9 +105,9 @@ def test_workers_of_a_caller_that_goes_away_are_gone_within_seconds(tmp_path: Pa
     workers.close()
     assert free_cpus() == 2
     while Path(f"/proc/{pid}").exists():
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < GENEROUS
         time.sleep(0.1)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < GENEROUS
     assert list(tmp_path.iterdir()) == [], "Ray's notes are gone"
 
 
@@ -129,7 +131,7 @@ def test_a_cluster_in_use_is_waited_for_less_than_a_minute(
             ClusterError, match=r"no room within 2 s for 2 workers of 1 CPUs .*fewer --work"
         ):
             list(run_workers(hang, None, TWO, storage=tmp_path))
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < GENEROUS
         assert free_cpus() == 1
     finally:
         ray.kill(other)

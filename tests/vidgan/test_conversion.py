@@ -171,7 +171,7 @@ def planes(frame: av.VideoFrame) -> list[Pixels]:
     h, w = frame.height, frame.width
     sides = [(h, w), (h // 2, w // 2), (h // 2, w // 2)]
     return [
-        np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:rows, :columns]
+        np.frombuffer(bytes(plane), np.uint8).reshape(-1, plane.line_size)[:rows, :columns]
         for plane, (rows, columns) in zip(frame.planes, sides, strict=True)
     ]
 

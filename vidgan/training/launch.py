@@ -61,7 +61,8 @@ def _takes_a_cluster(options: dict[str, Any]) -> bool:
         return True
     if options.get("alone"):
         return False
-    if os.environ.get("RAY_ADDRESS"):  # as a conversion has it, and within a Ray job
+    # As a conversion has it, and a Ray job; "local" is this machine.
+    if os.environ.get("RAY_ADDRESS", "local") not in ("", "local"):
         return True
     return options["device"] != "cpu" and torch.cuda.device_count() > 1
 

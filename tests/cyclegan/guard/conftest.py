@@ -237,8 +237,10 @@ def single_thread() -> Iterator[None]:
     """Sums in one order; a fixture of the session's is made before a test's own are."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -89,6 +89,14 @@ def test_checkpoints_by_the_clock_do_not_change_where_it_goes_back_to(
     assert acted.remedy.startswith("back to step 40, ")
 
 
+def test_a_stop_on_a_step_that_is_to_be_kept_keeps_it(
+    small: TrainConfig, seasons: Domains, make_run: MakeRun
+) -> None:
+    """Else a resumed training would go back further than an undisturbed one."""
+    out = _stopped(make_run, replace(small, images=2 * 60, guard="act"), seasons, at=40)
+    assert torch.load(out / "healthy.pt", weights_only=True)["step"] == 40
+
+
 def test_noise_on_what_discriminators_see_goes_on_after_a_stop(
     small: TrainConfig, seasons: Domains, make_run: MakeRun
 ) -> None:
