@@ -122,6 +122,19 @@ def test_a_generator_that_draws_one_colour(
     assert "(b2a)" not in said.out
 
 
+def test_generators_that_do_not_take_each_other_back(
+    trained: Path, tmp_path: Path, vidgan_command: Command
+) -> None:
+    """One of them has learnt nothing: it draws bright shapes of its own."""
+    run = shutil.copytree(trained / "healthy", tmp_path / "run")
+    config = FastConfig(blocks=1, filters=4, input_share=0.0)
+    generator = build_generator(config)
+    init_weights(generator, std=0.2, seed=2)
+    save_generator(generator, config, run / "b2a.safetensors")
+    said = vidgan_command("doctor", run)
+    assert "cycle does not close (a2b), by the generators" in said.out.splitlines()
+
+
 def test_a_running_one(trained: Path, tmp_path: Path, vidgan_command: Command) -> None:
     """Its folder is locked, its log ends in half a line, its generators are not there yet."""
     run = shutil.copytree(trained / "failed", tmp_path / "run")
