@@ -48,17 +48,17 @@ class Arrangement:
         return f"{kind}={self.lanes} threads={self.threads}{' recorded' * self.recorded}"
 
 
-ARRANGEMENTS = (
-    Arrangement(lanes=1, threads=1),
-    Arrangement(lanes=1, threads=CORES),
-    Arrangement(lanes=CORES, threads=1),
-    Arrangement(lanes=CORES, threads=1, recorded=True),
-    Arrangement(lanes=CORES, threads=1, processes=True),
-)
 LANES = Arrangement(lanes=CORES, threads=1)
 """A frame for each core at a time, as in a worker that has all cores."""
 RECORDED = Arrangement(lanes=CORES, threads=1, recorded=True)
 """The very same, as that worker's translator runs it."""
+ARRANGEMENTS = (
+    Arrangement(lanes=1, threads=1),
+    Arrangement(lanes=1, threads=CORES),
+    LANES,
+    RECORDED,
+    Arrangement(lanes=CORES, threads=1, processes=True),
+)
 
 
 def forward_call(weights: Path, side: int, *, recorded: bool = False) -> Call:

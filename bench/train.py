@@ -216,16 +216,16 @@ def _measure_cost(rounds: int) -> dict[str, tuple[float, float]]:
     """The plain loop, and a run as `vidgan train` makes it, on the same pictures, in turns."""
     keep_freed_memory()  # for both, as a run does for itself
     ratios: list[float] = []
-    for number in range(rounds):
-        with tempfile.TemporaryDirectory(prefix="bench-") as name:
-            job = _job(Path(name), name=f"run{number}")
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            job = _job(Path(folder))
             plain = _times_of_loop(job)
             run, ended = _times_of_run(job)
         # Pictures and judging of a training's last step come before that step is told.
         last = max(step for step in run if step < job.config.steps)
         loop, whole = plain[last] - plain[1], run[last] - run[1]
-        print(f"steps 1 to {last}: plain loop {loop:.1f} s, run {whole:.1f} s; to the run's end, ")
-        print(f"with its last pictures, judging and checkpoint, {ended - run[last]:.1f} s")
+        print(f"steps 1 to {last}: plain loop {loop:.1f} s, run {whole:.1f} s")
+        print(f"from there to the run's end, all that it does last: {ended - run[last]:.1f} s")
         ratios.append(whole / loop - 1)
     return {"cost: run / plain loop - 1": (median(ratios), 0.03)}
 
@@ -260,7 +260,7 @@ def _times_of_run(job: Job) -> tuple[dict[int, float], float]:
     return times, time.perf_counter()
 
 
-def _job(folder: Path, *, name: str) -> Job:
+def _job(folder: Path) -> Job:
     """A training of the small generators on photographs that it makes, with default intervals."""
     random = np.random.default_rng(0)
     for domain, level in (("a", 80), ("b", 170)):
@@ -269,13 +269,13 @@ def _job(folder: Path, *, name: str) -> Job:
             coarse = random.integers(level - 60, level + 60, (9, 9, 3)).astype(np.uint8)
             picture = Image.fromarray(coarse).resize((256, 256), Image.Resampling.BICUBIC)
             picture.save(folder / domain / f"{number:03}.jpg", quality=92)
-    (folder / name).mkdir()
+    (folder / "run").mkdir()
     config = replace(SMALL, images=1200)
-    RunFolder(folder / name).begin(config)
+    RunFolder(folder / "run").begin(config)
     paths = {domain: sorted((folder / domain).iterdir()) for domain in "ab"}
     return Job(
         config=config,
-        out=folder / name,
+        out=folder / "run",
         train_a=tuple(paths["a"][12:]),
         train_b=tuple(paths["b"][12:]),
         held_out_a=tuple(paths["a"][:12]),

@@ -26,10 +26,19 @@ def reason_of(error: Exception) -> str:
     """Return the one telling line of the many that Ray writes about a death."""
     if isinstance(error, ActorUnavailableError):
         return "the worker, or its machine, does not answer any more"
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if getattr(error, "actor_init_failed", False):  # a traceback: the last line says what
-        return lines[-1][:_LONGEST]
-    text = _CAUSES.sub("", " ".join(lines))
+        return last_line(error)
+    text = _CAUSES.sub("", " ".join(_lines(error)))
     if (detail := re.search(r"Worker exit detail: (.*)", text)) is not None:
         text = f"the process was killed or crashed ({detail[1]})"
     return text[:_LONGEST]
+
+
+def last_line(error: BaseException) -> str:
+    """The last line of what an error says, or else its type's name."""
+    lines = _lines(error)
+    return lines[-1][:_LONGEST] if lines else type(error).__name__
+
+
+def _lines(error: BaseException) -> list[str]:
+    return [line.strip() for line in str(error).splitlines() if line.strip()]

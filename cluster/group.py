@@ -14,13 +14,12 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayTaskError
 
-from cluster.deaths import reason_of
+from cluster.deaths import last_line, reason_of
 from cluster.member import Work
 from cluster.shares import Resources
 
 NOTES = ".ray-train"
 """The folder of Ray Train's notes within the storage."""
-_LONGEST = 300
 _SETTINGS = {
     # How often the controller looks after its workers, seconds. With Ray's 2 s, a training's end,
     # and each failure, take 2 s longer.
@@ -121,9 +120,8 @@ def failure_of(error: BaseException) -> Failure:
     if deaths:
         return Failure(f"a worker died: {reason_of(deaths[0])}", is_for_want_of_room=False)
     last = causes[0][-1]
-    lines = [line.strip() for line in str(last).splitlines() if line.strip()]
     return Failure(
-        lines[-1][:_LONGEST] if lines else type(last).__name__,
+        last_line(last),
         is_for_want_of_room=type(last).__name__ == "WorkerGroupStartupTimeoutError",
     )
 

@@ -15,8 +15,8 @@ def traced(network: nn.Module, example: Tensor) -> Forward:
     Of several threads that run a network layer by layer, one at a time may be in Python, and each
     layer asks for its turn. A recorded graph runs outside of Python from end to end: for two lanes
     of our small generator that was 1.2 times the frames, for one lane 1.1 (docs/performance.md).
-    It computes the very same bits. The network must be in eval mode, and
-    decide nothing by its input's values or size, as all of `cyclegan.networks` are.
+    It computes the very same bits. The network must be in eval mode, and decide nothing by its
+    input's values or size: so it is with all of `cyclegan.networks`.
 
     torch.jit is deprecated; what is to replace it either runs layer by layer in Python (the graphs
     of `torch.export`) or needs a C++ compiler on every machine (Inductor). Where a torch comes

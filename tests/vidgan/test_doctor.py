@@ -108,15 +108,20 @@ def test_json(trained: Path, vidgan_command: Command) -> None:
     assert len(titles) == len(set(titles)), "each is said once, whoever saw it"
 
 
+def _replace_generator(file: Path, *, std: float, seed: int) -> None:
+    """By one with random weights, N(0, std)."""
+    config = FastConfig(blocks=1, filters=4, input_share=0.0)
+    generator = build_generator(config)
+    init_weights(generator, std=std, seed=seed)
+    save_generator(generator, config, file)
+
+
 def test_a_generator_that_draws_one_colour(
     trained: Path, tmp_path: Path, vidgan_command: Command
 ) -> None:
     """Its log looks well and its guard saw nothing: the pictures tell."""
     run = shutil.copytree(trained / "healthy", tmp_path / "run")
-    config = FastConfig(blocks=1, filters=4, input_share=0.0)
-    generator = build_generator(config)
-    init_weights(generator, std=0.0, seed=0)
-    save_generator(generator, config, run / "a2b.safetensors")
+    _replace_generator(run / "a2b.safetensors", std=0.0, seed=0)
     said = vidgan_command("doctor", run)
     assert "blank outputs (a2b), by the generators" in said.out.splitlines()
     assert "(b2a)" not in said.out
@@ -127,10 +132,7 @@ def test_generators_that_do_not_take_each_other_back(
 ) -> None:
     """One of them has learnt nothing: it draws bright shapes of its own."""
     run = shutil.copytree(trained / "healthy", tmp_path / "run")
-    config = FastConfig(blocks=1, filters=4, input_share=0.0)
-    generator = build_generator(config)
-    init_weights(generator, std=0.2, seed=2)
-    save_generator(generator, config, run / "b2a.safetensors")
+    _replace_generator(run / "b2a.safetensors", std=0.2, seed=2)
     said = vidgan_command("doctor", run)
     assert "cycle does not close (a2b), by the generators" in said.out.splitlines()
 
