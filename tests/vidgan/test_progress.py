@@ -1,11 +1,15 @@
-"""What the bar shows: never twice, never backwards."""
+"""What bar and log show: never twice, never backwards, and a log in lines that can be read."""
 
 import re
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
-from cluster.actor import Place, WorkerLost, WorkerStarted, WorkerStatus
-from vidgan.progress import Bar, Tally
+from cluster.actor import ItemRetried, Place, WorkerLost, WorkerStarted, WorkerStatus
+from vidgan.bar import Bar, shown_progress
+from vidgan.log_lines import LogLines
+from vidgan.progress import Tally
 
 ONE, TWO = Place(pid=1, node="a"), Place(pid=2, node="a")
 
@@ -70,4 +74,99 @@ def test_a_short_look_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     bar.looking(1000)
     bar.looked(1000)
     bar.stop()
+    assert capsys.readouterr().err == ""
+
+
+class Log:
+    """A log and the time of day; `convert` does chunks of 50 frames at one speed."""
+
+    def __init__(self, total: int) -> None:
+        self.now = 1000.0
+        self.lines: list[str] = []
+        self.progress = LogLines(clock=lambda: self.now, say=self.lines.append)
+        self.progress.start(total, chunks=total // 50)
+
+    def convert(self, first: int, last: int, *, rate: float) -> None:
+        for chunk in range(first // 50, last // 50):
+            for frames in range(0, 50, 10):
+                self.progress.hear(WorkerStatus(ONE, {(0, chunk): frames}))
+                self.now += 10 / rate
+            self.progress.done((0, chunk), 50)
+
+
+def test_a_log_gets_lines_that_say_all_and_are_ten_seconds_apart() -> None:
+    log = Log(9000)
+    log.progress.hear(WorkerStarted(ONE))
+    log.progress.hear(WorkerStarted(TWO))
+    log.convert(0, 9000, rate=20)
+    log.progress.stop()
+    assert log.lines[0] == "starting workers for 9,000 frames in 180 chunks"
+    assert log.lines[1] == (
+        "translating: 200 of 9,000 frames (2 %), 20.0 frames/s, about 7 min left, 2 workers"
+    )
+    assert log.lines[-1] == "translating: 9,000 of 9,000 frames (100 %), 20.0 frames/s, 2 workers"
+    assert 20 <= len(log.lines) <= 45  # of seven and a half minutes
+
+
+def test_a_short_film_is_a_few_lines_and_a_long_one_a_line_a_minute() -> None:
+    short, long = Log(250), Log(900_000)
+    short.convert(0, 250, rate=100)
+    short.progress.stop()
+    assert [line.partition(" frames")[0] for line in short.lines[1:]] == [
+        "translating: 200 of 250",
+        "translating: 250 of 250",
+    ]
+    long.convert(0, 900_000, rate=25)
+    assert 600 < len(long.lines) < 700  # of ten hours
+
+
+def test_what_is_foretold_follows_the_last_minute_without_jumps() -> None:
+    log = Log(20_000)
+    for chunk in range(100):  # an earlier try had done these, which is no speed
+        log.progress.reused((0, chunk), 50)
+    log.progress.hear(WorkerStarted(ONE))
+    log.convert(5_000, 7_500, rate=25)
+    log.convert(7_500, 10_000, rate=5)
+    rates = [
+        float(found[1]) for line in log.lines if (found := re.search(r"([\d.]+) frames/s", line))
+    ]
+    assert max(rates) < 26
+    assert rates[-1] == pytest.approx(5, abs=0.2)
+    assert max(before - after for before, after in pairwise(rates)) < 6
+
+
+def test_a_log_says_what_happens_to_workers_and_files() -> None:
+    log = Log(100)
+    log.progress.hear(WorkerStarted(ONE))
+    log.progress.hear(WorkerStarted(TWO))
+    log.progress.hear(WorkerLost(TWO, "out of memory"))
+    log.progress.hear(ItemRetried(position=1, attempts=1, reason="out of memory"))
+    log.convert(0, 100, rate=10)
+    log.progress.joining(Path("out/clip.winter.mp4"))
+    log.progress.stop()
+    assert log.lines[1:3] == [
+        "a worker was lost (out of memory); its work is given to another",
+        "a part is tried again, after 1 attempt",
+    ]
+    assert all(line.endswith("1 worker") for line in log.lines if "frames/s" in line)
+    assert log.lines[-1] == "writing clip.winter.mp4"
+
+
+def test_without_a_terminal_no_carriage_return_is_written(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shown = shown_progress(quiet=False)
+    shown.start(10, chunks=1)
+    shown.done((0, 0), 10)
+    shown.joining(Path("a\nname\rof lines.mp4"))
+    shown.stop()
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines() == [
+        "starting workers for 10 frames in 1 chunks",
+        "writing a name of lines.mp4",
+        "translating: 10 of 10 frames (100 %)",
+    ]
+    assert "\r" not in printed.err
+    shown_progress(quiet=True).start(10, chunks=1)
     assert capsys.readouterr().err == ""

@@ -49,15 +49,15 @@ def convert(
     Without -o, clip.mp4 becomes clip.NAME.mp4 beside it.
     """
     with one_line_errors(go_on=lambda: "run the same command again to go on from here"):
+        from vidgan.bar import shown_progress  # noqa: PLC0415
         from vidgan.conversion import convert_all  # noqa: PLC0415 - brings in torch, Ray
         from vidgan.options import Options  # noqa: PLC0415
-        from vidgan.progress import Bar, Progress  # noqa: PLC0415
 
         report = convert_all(
             inputs,
             output,
             Options(resume=not no_resume, **options),
-            Progress() if quiet else Bar(),
+            shown_progress(quiet=quiet),
         )
         for warning in report.warnings:
             click.echo(f"warning: {warning}", err=True)

@@ -111,11 +111,16 @@ class _Lines:
 
 
 class FramesBar:
-    """Counts frames looked at while they are taken out of films; nothing is shown without films."""
+    """Counts frames looked at while they are taken out of films; nothing is shown without films.
+
+    A bar for each domain on a terminal; elsewhere a line for each, at its end.
+    """
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
+        self._is_terminal = sys.stderr.isatty()
         self._bars: dict[str, tqdm[NoReturn]] = {}
+        self._done: dict[str, tuple[int, int]] = {}
 
     def __enter__(self) -> "FramesBar":
         return self
@@ -123,16 +128,23 @@ class FramesBar:
     def __exit__(self, *exc_info: object) -> None:
         for bar in self._bars.values():
             bar.close()
+        if not self._is_terminal and not self._quiet:
+            for domain, (done, total) in self._done.items():
+                sys.stderr.write(f"frames of {domain}: looked at {done:,} of {total:,}\n")
 
     def show(self, domain: str, done: int, total: int) -> None:
         """Move a domain's bar on."""
         if domain not in self._bars:
             self._bars[domain] = tqdm(
-                total=total, unit="frame", disable=self._quiet, desc=f"frames of {domain}"
+                total=total,
+                unit="frame",
+                disable=self._quiet or not self._is_terminal,
+                desc=f"frames of {domain}",
             )
         bar = self._bars[domain]
         bar.total = total
         bar.update(done - bar.n)
+        self._done[domain] = done, total
 
     def say(self, text: str) -> None:
         """A line of its own."""
