@@ -4,8 +4,8 @@ Importing this package does not import Ray; `cluster.session` and `cluster.pool`
 """
 
 from cluster.environment import prepare
-from cluster.errors import ClusterError, PoisonItemError, WorkerLostError
+from cluster.errors import ClusterError, WorkerLostError
 
 prepare()
 
-__all__ = ["ClusterError", "PoisonItemError", "WorkerLostError"]
+__all__ = ["ClusterError", "WorkerLostError"]

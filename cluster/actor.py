@@ -1,11 +1,13 @@
 """The two sides of an actor: what a worker must offer, and what the driver hears about it."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import ray
+
+from cluster.versions import check_versions
 
 STATUS_GROUP = "status"
 """Ray's name for the thread that answers while items run."""
@@ -48,7 +50,7 @@ class WorkerStarted:
 
 @dataclass(frozen=True, slots=True)
 class WorkerLost:
-    """A worker process died; `place` is None where it died before it said where it was."""
+    """A worker died, or was given up; `place` is None where it had not said where it was."""
 
     place: Place | None
     reason: str
@@ -64,6 +66,20 @@ class ItemRetried:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemCopied:
+    """An item that is late was given to an idle worker, too; the first result counts."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReleased:
+    """A worker was let go: there is nothing left that it could do."""
+
+    place: Place | None
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerStatus:
     """What a worker says of how far it is."""
 
@@ -71,7 +87,15 @@ class WorkerStatus:
     status: Any
 
 
-Event = WorkerStarted | WorkerLost | ItemRetried | WorkerStatus
+Event = WorkerStarted | WorkerLost | WorkerReleased | ItemRetried | ItemCopied | WorkerStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What comes in place of a result: every worker that was given the item died of it."""
+
+    attempts: int
+    reason: str
 
 
 class Host:
@@ -89,8 +113,15 @@ class Host:
         """Answer as soon as the process is up."""
         return Place(pid=os.getpid(), node=ray.get_runtime_context().get_node_id())
 
-    def setup(self, make_worker: Callable[[Any], Worker[Any, Any]], shared: Any) -> Place:
-        """Make the worker and set it up, then answer; close it again if that fails."""
+    def setup(self, versions: Mapping[str, str], recipe: list[Any]) -> Place:
+        """Make the worker and set it up, then answer; close it again if that fails.
+
+        `recipe` refers to `make_worker` and `shared`, which are read only when `versions` are
+        found to be the same here: else they could not even be unpickled.
+        """
+        check_versions(versions)
+        make_worker: Callable[[Any], Worker[Any, Any]]
+        make_worker, shared = ray.get(recipe)
         worker = make_worker(shared)
         try:
             worker.setup()

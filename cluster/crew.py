@@ -1,7 +1,7 @@
-"""The actors of one map: started, watched, replaced when they die, closed or killed at the end."""
+"""The actors of one map: hired, heard, replaced when they die or do not move, let go at the end."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,15 +12,21 @@ from cluster.actor import (
     Host,
     Place,
     WorkerLost,
+    WorkerReleased,
     WorkerStarted,
     WorkerStatus,
 )
+from cluster.deaths import LOSSES, last_line, never_began, reason_of, value_of
 from cluster.errors import ClusterError, WorkerLostError
+from cluster.pace import Pace, Patience
 
 _EXPECTED_SECONDS = 15.0
 """An actor asked for less than this ago is likely to come; one asked for earlier may never fit."""
 _CLOSE_SECONDS = 10.0
 _STATUS_SECONDS = 1.0
+_ROOM_SECONDS = 10.0
+_LONGEST_PAUSE = 30.0
+"""Between the deaths of workers while they start and the hiring of new ones."""
 
 
 @dataclass(eq=False, slots=True)
@@ -29,29 +35,67 @@ class Job:
 
     position: int
     item: Any
-    attempts: int = 0
+    cost: float
+    deaths: int = 0
+    """Workers that it was with when they died."""
+    nodes: set[str] = field(default_factory=set)
+    """Where they were."""
+    copies: int = 0
+    """Actors that have it now."""
+    done: bool = False
 
 
 @dataclass(eq=False, slots=True)
 class Actor:
-    """What the driver knows of one actor."""
+    """What the driver knows of one actor; times are those of `time.monotonic`."""
 
     handle: Any
     asked_for: float
     place: Place | None = None
     ready: bool = False
     jobs: list[Job] = field(default_factory=list)
+    moved: float = 0.0
+    """When it last gave a sign."""
+    began: float = 0.0
+    """When it turned to the first of its jobs."""
+    status: Any = None
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def quarantined(self) -> bool:
         """It runs an item that may have killed a worker before, and must run it alone."""
-        return any(job.attempts > 1 for job in self.jobs)
+        return any(job.deaths for job in self.jobs)
 
     @property
     def expected(self) -> bool:
         """It is not ready, but soon will be."""
         young = time.monotonic() - self.asked_for < _EXPECTED_SECONDS
         return not self.ready and (self.place is not None or young)
+
+    @property
+    def node(self) -> str:
+        """Where it is; empty as long as it has not said so."""
+        return self.place.node if self.place else ""
+
+    def begin(self, job: Job) -> Any:
+        """Give it a job; gives back the call."""
+        if not self.jobs:
+            self.began = self.moved = time.monotonic()
+        job.copies += 1
+        self.jobs.append(job)
+        return self.handle.process.remote(job.item)
+
+    def end(self, job: Job) -> None:
+        """A call has ended, or never will."""
+        job.copies -= 1
+        self.jobs.remove(job)
+
+    def note_done(self, job: Job, crew_pace: Pace) -> None:
+        """Time a job that is done; it has ended already."""
+        now = time.monotonic()
+        for pace in (self.pace, crew_pace):
+            pace.note(now - self.began, job.cost)
+        self.began = self.moved = now
 
 
 @dataclass(eq=False, kw_only=True)
@@ -61,11 +105,15 @@ class Crew:
     size: int
     options: dict[str, Any]
     """As `ray.remote` takes them."""
-    recipe: tuple[Any, ...]
+    recipe: list[Any]
     """What `Host.setup` is given; object references, so that each node fetches them once."""
+    versions: Mapping[str, str]
+    """Packages that each machine must have."""
     max_attempts: int
-    schedule_seconds: float
+    patience: Patience
     on_event: Callable[[Event], None]
+    room: Callable[[], int] | None
+    """How many workers the cluster could hold by now."""
     actors: list[Actor] = field(default_factory=list)
     arriving: dict[Any, Actor] = field(default_factory=dict)
     """Calls under way for the place of an actor: that its process is up is known by the answer."""
@@ -73,25 +121,74 @@ class Crew:
     """Calls under way to set an actor up. Both are made at once: no answer waits for the driver."""
     asking: dict[Any, Actor] = field(default_factory=dict)
     """Calls under way for the status of busy actors."""
-    asked_at: float = 0.0
+    leaving: dict[Any, Actor] = field(default_factory=dict)
+    """Calls under way to close actors that were let go."""
+    pace: Pace = field(default_factory=Pace)
+    """Of all together."""
+    unfit: int = 0
+    """Places in the crew that stay empty: the machine there cannot do the work."""
     deaths_at_start: int = 0
+    hire_after: float = 0.0
+    asked_at: float = 0.0
+    looked_at: float = field(default_factory=time.monotonic)
 
-    def hire(self) -> None:
-        """Ask for as many actors as are missing."""
-        while len(self.actors) < self.size:
+    def hire(self, wanted: int) -> None:
+        """Ask for as many actors as are missing of those `wanted` and those there may be."""
+        self._grow()
+        if time.monotonic() < self.hire_after:
+            return
+        while len(self.actors) < min(self.size - self.unfit, wanted):
             handle: Any = ray.remote(**self.options)(Host).remote()
             actor = Actor(handle=handle, asked_for=time.monotonic())
             self.actors.append(actor)
             self.arriving[handle.place.remote()] = actor
-            self.starting[handle.setup.remote(*self.recipe)] = actor
+            self.starting[handle.setup.remote(self.versions, self.recipe)] = actor
 
-    def note_place(self, actor: Actor, place: Place) -> None:
-        """Note that an actor's process is up."""
-        if actor in self.actors:
+    def _grow(self) -> None:
+        """Look now and then whether machines have joined."""
+        now = time.monotonic()
+        if self.room is None or now - self.looked_at < _ROOM_SECONDS:
+            return
+        self.looked_at = now
+        self.size = max(self.size, self.room())
+
+    def calls(self) -> list[Any]:
+        """All calls under way that are no items."""
+        return [*self.arriving, *self.starting, *self.asking, *self.leaving]
+
+    def hear(self, ref: Any) -> None:
+        """See to a call that has ended and is no item.
+
+        Raises:
+            WorkerLostError: one death too many among starting workers.
+            Exception: what kept a worker from being set up, where no other is left.
+        """
+        for calls, note in (
+            (self.arriving, self._note_place),
+            (self.starting, self._note_ready),
+            (self.asking, self._note_status),
+            (self.leaving, self._note_closed),
+        ):
+            if (actor := calls.pop(ref, None)) is None:
+                continue
+            try:
+                note(actor, value_of(ref))
+            except LOSSES as error:
+                self.bury(actor, error)
+            except Exception as error:
+                if calls is not self.starting:
+                    raise
+                self._dismiss(actor, error)
+            return
+
+    def _note_place(self, actor: Actor, place: Place) -> None:
+        """An actor's process is up."""
+        if actor in self.actors and actor.place is None:
             actor.place = place
+            actor.moved = time.monotonic()
 
-    def note_ready(self, actor: Actor, place: Place) -> None:
-        """Note that an actor's worker is set up; it may be known before its place is."""
+    def _note_ready(self, actor: Actor, place: Place) -> None:
+        """An actor's worker is set up; it may be known before its place is."""
         if actor not in self.actors:  # struck off while this answer was on its way
             return
         actor.place = place
@@ -99,19 +196,16 @@ class Crew:
         self.deaths_at_start = 0
         self.on_event(WorkerStarted(place))
 
-    def calls(self) -> list[Any]:
-        """All calls under way that are no items."""
-        return [*self.arriving, *self.starting, *self.asking]
+    def _note_status(self, actor: Actor, status: Any) -> None:
+        """Pass an answer on; a new one is a sign that the actor moves."""
+        if actor not in self.actors or actor.place is None:
+            return
+        if status != actor.status:
+            actor.status, actor.moved = status, time.monotonic()
+        self.on_event(WorkerStatus(actor.place, status))
 
-    def take(self, ref: Any) -> tuple[Actor, Callable[[Actor, Any], None]]:
-        """Strike off a call that has ended: whose it was, and what to do with the answer."""
-        for calls, note in (
-            (self.arriving, self.note_place),
-            (self.starting, self.note_ready),
-        ):
-            if ref in calls:
-                return calls.pop(ref), note
-        return self.asking.pop(ref), self.note_status
+    def _note_closed(self, actor: Actor, answer: None) -> None:
+        ray.kill(actor.handle)
 
     def ask_status(self) -> None:
         """Ask busy actors how far they are, once a second and never twice at a time."""
@@ -124,55 +218,136 @@ class Crew:
             if actor.jobs and id(actor) not in being_asked:
                 self.asking[actor.handle.status.remote()] = actor
 
-    def note_status(self, actor: Actor, status: Any) -> None:
-        """Pass an answer on."""
-        assert actor.place is not None
-        self.on_event(WorkerStatus(actor.place, status))
+    def stalled(self) -> Iterator[tuple[Actor, str]]:
+        """Actors that have given no sign for too long, and the reason in words."""
+        now = time.monotonic()
+        for actor in list(self.actors):
+            if actor.jobs:
+                costs = (job.cost for job in actor.jobs)
+                limit = self.patience.for_items(costs, self.pace.slowest)
+            elif actor.place is not None and not actor.ready:
+                limit = self.patience.setup
+            else:
+                continue
+            if now - actor.moved > limit:
+                yield actor, f"it did not move for {limit:.0f} s"
 
-    def bury(self, actor: Actor, reason: str) -> None:
-        """Strike a dead actor off; called again for the same one, do nothing."""
+    def bury(self, actor: Actor, cause: Exception | str) -> None:
+        """Strike a dead actor off; called again for the same one, do nothing.
+
+        Raises:
+            WorkerLostError: one death too many among starting workers.
+            ClusterError: no machine can even import what a worker runs.
+        """
         if actor not in self.actors:
             return
+        if isinstance(cause, Exception) and never_began(cause):
+            self._dismiss(actor, self._not_installed(cause))
+            return
+        reason = cause if isinstance(cause, str) else reason_of(cause)
+        self._strike(actor, reason)
+        if not actor.ready:
+            self._count_death(reason)
+
+    def _strike(self, actor: Actor, reason: str) -> None:
         self.actors.remove(actor)
         ray.kill(actor.handle)  # where Ray only lost sight of it, two must not do the same work
         self.on_event(WorkerLost(actor.place, reason))
-        if actor.ready:
-            return
+
+    def _count_death(self, reason: str) -> None:
+        """Give up after too many; else wait longer before each hiring, for what may pass.
+
+        Each place in the crew has its attempts: one lost machine takes many actors down at once,
+        and Ray may start their successors there once more before it notices.
+        """
         self.deaths_at_start += 1
-        # Each place in the crew has its attempts: one lost machine takes many actors down at once,
-        # and Ray may start their successors there once more before it notices.
         if self.deaths_at_start >= self.max_attempts * self.size:
             raise WorkerLostError(
                 f"workers died while starting, {self.deaths_at_start} times in a row, "
                 f"the last time: {reason}"
             )
+        pause = min(_LONGEST_PAUSE, 0.1 * 2**self.deaths_at_start)
+        self.hire_after = time.monotonic() + pause
+
+    def _dismiss(self, actor: Actor, error: Exception) -> None:
+        """Do without an actor that its machine does not let work; raise if it was the last hope."""
+        if actor not in self.actors:
+            return
+        self._strike(actor, last_line(error))
+        self.unfit += 1
+        if not any(other.ready or other.expected for other in self.actors):
+            raise error
+
+    def _not_installed(self, cause: Exception) -> ClusterError:
+        wanted = " ".join(f"{name}=={number}" for name, number in self.versions.items())
+        return ClusterError(
+            f"a machine of the cluster cannot run a worker ({last_line(cause)}): "
+            f"run `pip install {wanted}` there, for the Python that runs Ray"
+        )
 
     def check_room(self) -> None:
         """Give up where not one worker process came up in the time allowed."""
         newest = max((actor.asked_for for actor in self.actors), default=time.monotonic())
-        in_time = time.monotonic() - newest < self.schedule_seconds
+        in_time = time.monotonic() - newest < self.patience.place
         if in_time or any(actor.place for actor in self.actors):
             return
         total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
+        needs = {
+            "CPU": self.options["num_cpus"],
+            "GPU": self.options["num_gpus"],
+            **self.options["resources"],
+        }
         raise ClusterError(
-            f"no worker could be started within {self.schedule_seconds:.0f} s: each needs "
-            f"{self.options['num_cpus']:g} CPUs and {self.options['num_gpus']:g} GPUs on one "
-            f"machine; the cluster has {total.get('CPU', 0):g} CPUs ({free.get('CPU', 0):g} free) "
-            f"and {total.get('GPU', 0):g} GPUs ({free.get('GPU', 0):g} free)"
+            f"no worker could be started within {self.patience.place:.0f} s: each needs "
+            f"{_counted(needs)} on one machine; the cluster has "
+            + ", ".join(
+                f"{_counted({name: total.get(name, 0)})} ({free.get(name, 0):g} free)"
+                for name in needs
+            )
         )
 
+    def may_retry(self, job: Job, actor: Actor) -> bool:
+        """Whether an actor may try what has killed others: elsewhere, if there is an elsewhere."""
+        if actor.node not in job.nodes:
+            return True
+        return all(other.node in job.nodes for other in self.actors if other.ready)
+
+    def release_idle(self, wanted: int) -> None:
+        """Let go of actors that have nothing to do, so that no more than `wanted` stay.
+
+        Their CPUs and GPUs are free for others at once, and a cluster that grows and shrinks by
+        itself may shrink. Those that the cluster has no room for go first.
+        """
+        idle = sorted((a for a in self.actors if not a.jobs), key=lambda a: a.ready)
+        for actor in idle[: max(0, len(self.actors) - wanted)]:
+            self.actors.remove(actor)
+            self.on_event(WorkerReleased(actor.place))
+            if actor.ready:
+                self.leaving[actor.handle.close.remote()] = actor
+            else:
+                ray.kill(actor.handle)
+
     def close(self) -> None:
-        """Let every worker close itself, in a bounded time."""
-        closing = [actor.handle.close.remote() for actor in self.actors if actor.ready]
+        """Let every idle worker close itself, in a bounded time; the others are late copies."""
+        idle = [actor for actor in self.actors if actor.ready and not actor.jobs]
+        closing = [*self.leaving, *(actor.handle.close.remote() for actor in idle)]
         if closing:
             ray.wait(closing, num_returns=len(closing), timeout=_CLOSE_SECONDS)
 
     def kill(self) -> None:
         """End all actors at once, whatever they do; their CPUs become free."""
         if ray.is_initialized():  # else the session ended first, and its workers with it
-            for actor in self.actors:
+            for actor in (*self.actors, *self.leaving.values()):
                 ray.kill(actor.handle)
-        self.arriving.clear()
-        self.starting.clear()
-        self.asking.clear()
+        for calls in (self.arriving, self.starting, self.asking, self.leaving):
+            calls.clear()
+
+
+def _counted(amounts: Mapping[str, float]) -> str:
+    """Amounts of resources in words: "2 CPUs, 1 GPUs and 1 of accelerator"."""
+    words = [
+        f"{amount:g} {name}s" if name in ("CPU", "GPU") else f"{amount:g} of {name}"
+        for name, amount in amounts.items()
+    ]
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

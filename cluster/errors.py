@@ -2,7 +2,6 @@
 
 ClusterError                one clear line: what is wrong with the cluster, and what to do
 └── WorkerLostError         workers die, again and again, while they start
-    └── PoisonItemError     every worker that was given one particular item died
 
 What a worker's own code raises is not wrapped: it reaches the caller as the type it was.
 This module imports nothing, so that catching these errors costs no import of Ray.
@@ -15,19 +14,3 @@ class ClusterError(Exception):
 
 class WorkerLostError(ClusterError):
     """Worker processes died (killed, out of memory, node gone) more often than is worth a retry."""
-
-
-class PoisonItemError(WorkerLostError):
-    """One item took its worker down at every attempt.
-
-    `position` counts the items from 0, `attempts` how often it was tried.
-    """
-
-    def __init__(self, *, position: int, attempts: int, reason: str) -> None:
-        """Keep the facts, and say them in one line."""
-        super().__init__(
-            f"item {position} lost its worker {attempts} times, the last time: {reason}"
-        )
-        self.position = position
-        self.attempts = attempts
-        self.reason = reason

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,14 +48,34 @@ class Session:
 
     address: str
     """host:port of the cluster's control service."""
-    cpus: int
-    gpus: int
-    node_cpus: tuple[int, ...]
-    """CPUs of each machine that is up."""
-    node_gpus: tuple[int, ...] = ()
-    """GPUs of each, in the same order; empty where there are none."""
+    nodes: tuple[Mapping[str, float], ...]
+    """What each machine that is up has: "CPU", "GPU", and resources with names of their own."""
     started_here: bool
     """True where this session started a local Ray and stops it at the end."""
+
+    @property
+    def node_cpus(self) -> tuple[int, ...]:
+        """CPUs of each machine."""
+        return tuple(int(node.get("CPU", 0)) for node in self.nodes)
+
+    @property
+    def node_gpus(self) -> tuple[int, ...]:
+        """GPUs of each machine, in the same order."""
+        return tuple(int(node.get("GPU", 0)) for node in self.nodes)
+
+    @property
+    def cpus(self) -> int:
+        """CPUs of all machines together."""
+        return sum(self.node_cpus)
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of all machines together."""
+        return sum(self.node_gpus)
+
+    def places(self, needs: Mapping[str, float]) -> int:
+        """How many workers find room that need so much of one machine each."""
+        return sum(_places_on(node, needs) for node in self.nodes)
 
 
 @contextmanager
@@ -80,32 +100,35 @@ def session(
     wanted = address or os.environ.get("RAY_ADDRESS") or "local"
     if ray.is_initialized():
         _check_same_cluster(address)
-        yield _describe(started_here=False)
+        yield describe(started_here=False)
         return
     _hush()
     if wanted == "local":
         with _local_ray(num_cpus, preload):
-            yield _describe(started_here=True)
+            yield describe(started_here=True)
         return
     try:
         _connect(wanted)
-        yield _describe(started_here=False)
+        yield describe(started_here=False)
     finally:
         ray.shutdown()
 
 
-def _describe(*, started_here: bool) -> Session:
-    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+def describe(*, started_here: bool = False) -> Session:
+    """The cluster that this process is connected to, as it is by now."""
     known: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    nodes = [node["Resources"] for node in known if node["Alive"]]
     return Session(
         address=ray.get_runtime_context().gcs_address,
-        cpus=int(resources.get("CPU", 0)),
-        gpus=int(resources.get("GPU", 0)),
-        node_cpus=tuple(int(node.get("CPU", 0)) for node in nodes),
-        node_gpus=tuple(int(node.get("GPU", 0)) for node in nodes),
+        nodes=tuple(node["Resources"] for node in known if node["Alive"]),
         started_here=started_here,
     )
+
+
+def _places_on(node: Mapping[str, float], needs: Mapping[str, float]) -> int:
+    """Ray counts in ten-thousandths."""
+    wanted = {name: round(10_000 * amount) for name, amount in needs.items() if amount > 0}
+    counts = [int(10_000 * node.get(name, 0)) // amount for name, amount in wanted.items()]
+    return min(counts, default=1)
 
 
 def _hush() -> None:

@@ -2,30 +2,34 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cluster.errors import ClusterError, PoisonItemError
+from cluster.errors import ClusterError
+from cluster.pace import Patience
 from cluster.pool import map_unordered
-from cluster.session import session
+from cluster.session import Session, describe, session
+from cluster.versions import installed
 from cyclegan.precision import Precision
+from vidgan.batch import Batch
 from vidgan.choice import Choice, choose_model, digest
-from vidgan.crew import Crew, share_out
-from vidgan.errors import SettingsError, VidganError, WorkerError
+from vidgan.crew import Crew, Share, share_out
+from vidgan.errors import OutputError, SettingsError, VidganError, WorkerError
 from vidgan.inputs import Piece, plan
 from vidgan.jobs import Job, open_job
 from vidgan.media.chunks import CHUNK_FRAMES
 from vidgan.models import Direction
-from vidgan.options import Options
+from vidgan.options import RETRIES, Options
+from vidgan.places import Place, as_place, size_of
 from vidgan.progress import Progress
 from vidgan.report import FileReport, Report
-from vidgan.tasks import Recipe, Result, Task
+from vidgan.tasks import Recipe, cost_of
 from vidgan.worker import FilmWorker
 
 
 def convert(
-    source: str | Path,
-    output: str | Path | None = None,
+    source: str | Place,
+    output: str | Place | None = None,
     *,
     pair: str | None = None,
     weights: str | Path | None = None,
@@ -39,6 +43,11 @@ def convert(
     preset: str | None = None,
     chunk_frames: int = CHUNK_FRAMES,
     address: str | None = None,
+    cpus_per_worker: float | None = None,
+    gpus_per_worker: float | None = None,
+    resources: Mapping[str, float] | None = None,
+    retries: int = RETRIES,
+    wait: float | None = None,
     overwrite: bool = False,
     resume: bool = True,
 ) -> Report:
@@ -61,10 +70,15 @@ def convert(
         preset=preset,
         chunk_frames=chunk_frames,
         address=address,
+        cpus_per_worker=cpus_per_worker,
+        gpus_per_worker=gpus_per_worker,
+        resources=tuple((resources or {}).items()),
+        retries=retries,
+        wait=wait,
         overwrite=overwrite,
         resume=resume,
     )
-    report = convert_all([Path(source)], None if output is None else Path(output), options)
+    report = convert_all([as_place(source)], None if output is None else as_place(output), options)
     if len(report.failures) > 1:
         raise VidganError("; ".join(map(str, report.failures)))
     if report.failures:
@@ -73,8 +87,8 @@ def convert(
 
 
 def convert_all(
-    inputs: Sequence[Path],
-    output: Path | None,
+    inputs: Sequence[Place],
+    output: Place | None,
     options: Options,
     progress: Progress | None = None,
 ) -> Report:
@@ -139,10 +153,10 @@ def _open_jobs(
     return jobs, reports, failures
 
 
-def _size(path: Path) -> int:
+def _size(place: Place) -> int:
     try:
-        return path.stat().st_size
-    except OSError:  # whatever it is, the job says it better
+        return size_of(place)
+    except (OSError, VidganError):  # whatever it is, the job says it better
         return 0
 
 
@@ -153,99 +167,64 @@ def _run(
     progress: Progress,
     held: contextlib.ExitStack,
 ) -> Crew:
-    """Do all jobs; one whose part brings workers down fails, and the others go on without it."""
-    progress.start(sum(job.count.frames for job in jobs), sum(job.count.chunks for job in jobs))
+    """Do all jobs; one that fails, or whose part brings workers down, stops no other."""
+    chunks = sum(job.count.chunks for job in jobs)
+    progress.start(sum(job.count.frames for job in jobs), chunks)
     try:
         cluster = held.enter_context(session(address=options.address, preload=("vidgan.worker",)))
     except ClusterError as error:
         raise WorkerError(str(error)) from error
-    crew = share_out(cluster, workers=options.workers, device=options.device)
+    crew = _crew(cluster, options).at_most(chunks)
     recipe = choice.recipe(crew, options.precision)
-    while waiting := [job for job in jobs if job.error is None and job.report is None]:
-        for job in waiting:
-            job.restart()
-        origin: list[Job] = []
-        try:
-            _map(waiting, recipe, crew, origin, progress)
-            break
-        except PoisonItemError as error:
-            _fail(
-                origin[error.position],
-                WorkerError(
-                    f"one part of it brought down its worker {error.attempts} times "
-                    f"({error.reason}): try a smaller --size or fewer --workers; "
-                    "what is finished is kept"
-                ),
-            )
-        except ClusterError as error:
-            for job in waiting:
-                _fail(job, WorkerError(str(error)))
+    batch = held.enter_context(Batch(jobs, progress))
+    try:
+        _map(batch, recipe, crew, options, chunks, progress)
+        batch.finish()
+    except ClusterError as error:
+        batch.give_up(WorkerError(str(error)))
+    except OutputError as error:
+        batch.give_up(error)
     return crew
 
 
+def _crew(cluster: Session, options: Options) -> Crew:
+    return share_out(
+        cluster,
+        workers=options.workers,
+        device=options.device,
+        share=Share(
+            cpus=options.cpus_per_worker,
+            gpus=options.gpus_per_worker,
+            resources=options.resources,
+        ),
+        gpus_may_come=options.wait is not None,
+    )
+
+
 def _map(
-    jobs: Sequence[Job], recipe: Recipe, crew: Crew, origin: list[Job], progress: Progress
+    batch: Batch, recipe: Recipe, crew: Crew, options: Options, chunks: int, progress: Progress
 ) -> None:
     """Hand all tasks to the workers, and take the results as they come."""
-    by_number = {job.number: job for job in jobs}
+
+    def room() -> int:
+        """Machines that join later get workers, too; not where their number was chosen."""
+        return min(chunks, options.workers or describe().places(crew.needs))
+
     results = map_unordered(
         FilmWorker,
-        _tasks(jobs, digest(recipe), origin, progress),
+        batch.tasks(digest(recipe)),
         shared=recipe,
         workers=crew.workers,
         cpus_per_worker=crew.cpus_per_worker,
         gpus_per_worker=crew.gpus_per_worker,
+        resources=dict(crew.resources),
+        room=room,
+        versions=installed(("vidgan", "torch", "av")),
+        cost=cost_of,
+        max_attempts=options.retries + 1,
+        patience=Patience() if options.wait is None else Patience(place=options.wait),
         on_event=progress.hear,
     )
     with contextlib.closing(results):
-        for _, result in results:
-            _take(by_number[result.job], result, progress)
-
-
-def _tasks(
-    jobs: Sequence[Job], settings: bytes, origin: list[Job], progress: Progress
-) -> Iterator[Task]:
-    """All tasks of all jobs, in order; `origin` notes which job each came from.
-
-    A job of which nothing is left to do, after a crash in the join for one, is finished here.
-    """
-    for job in jobs:
-        try:
-            for task in job.tasks(settings, progress.reused):
-                if job.error is not None:
-                    break
-                origin.append(job)
-                yield task
-        except VidganError as error:
-            _fail(job, error)
-        _finish_if_complete(job, progress)
-
-
-def _take(job: Job, result: Result, progress: Progress) -> None:
-    if isinstance(result.value, VidganError):
-        _fail(job, result.value)
-    if job.error is not None:
-        return
-    try:
-        index, frames = job.take(result)
-        progress.done((job.number, index), frames)
-    except VidganError as error:
-        _fail(job, error)
-    _finish_if_complete(job, progress)
-
-
-def _finish_if_complete(job: Job, progress: Progress) -> None:
-    if not job.complete or job.error is not None or job.report is not None:
-        return
-    progress.joining(job.piece.output)
-    try:
-        job.report = job.finish()
-    except VidganError as error:
-        _fail(job, error)
-
-
-def _fail(job: Job, error: VidganError) -> None:
-    """Note the first error of a job; whatever is wrong, the line names the file."""
-    named = any(str(path) in str(error) for path in (job.piece.source, job.piece.output))
-    if job.error is None:
-        job.error = error if named else type(error)(f"{job.piece.source}: {error}")
+        for position, result in results:
+            batch.take(position, result)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cluster.session import Session
 from vidgan.errors import SettingsError
@@ -16,6 +16,16 @@ each other at Python's lock. See docs/performance.md for one worker of two lanes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What a user wants each worker to take of its machine; None leaves it to `share_out`."""
+
+    cpus: float | None = None
+    gpus: float | None = None
+    resources: tuple[tuple[str, float], ...] = ()
+    """Resources with names of their own, each with its amount."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Crew:
     """The workers of a conversion and each one's share of the machine."""
 
@@ -24,39 +34,83 @@ class Crew:
     cpus_per_worker: float
     gpus_per_worker: float
     device: str
+    resources: tuple[tuple[str, float], ...] = ()
 
     @classmethod
     def nobody(cls) -> "Crew":
         """No workers: there was nothing to do."""
         return cls(workers=0, lanes=0, cpus_per_worker=0, gpus_per_worker=0, device="none")
 
+    @property
+    def needs(self) -> dict[str, float]:
+        """What each worker takes, by Ray's names."""
+        own = {"CPU": self.cpus_per_worker, "GPU": self.gpus_per_worker}
+        return {**own, **dict(self.resources)}
 
-def share_out(cluster: Session, *, workers: int | None, device: str) -> Crew:
+    def at_most(self, tasks: int) -> "Crew":
+        """No more workers than there are tasks."""
+        return replace(self, workers=min(self.workers, max(1, tasks)))
+
+
+def share_out(
+    cluster: Session,
+    *,
+    workers: int | None,
+    device: str,
+    share: Share | None = None,
+    gpus_may_come: bool = False,
+) -> Crew:
     """One worker for each GPU; without any, as few as fill all cores.
 
     Raises:
-        SettingsError: CUDA is asked for and the cluster has no GPU.
+        SettingsError: a GPU is asked for, the cluster has none, and none `may_come`.
     """
-    if device == "cuda" and cluster.gpus == 0:
-        raise SettingsError("--device cuda: there is no GPU here; choose --device cpu or auto")
-    if device != "cpu" and cluster.gpus > 0:
-        count = workers or cluster.gpus
-        return Crew(
-            workers=count,
-            lanes=2,
-            cpus_per_worker=_share(cluster.cpus, count, most=1),
-            gpus_per_worker=_share(cluster.gpus, count, most=1),
-            device="cuda",
+    share = share or Share()
+    wants_gpu = device == "cuda" or bool(share.gpus)
+    if wants_gpu and device == "cpu":
+        raise SettingsError("--device cpu uses no GPU: leave --gpus-per-worker out")
+    if wants_gpu and cluster.gpus == 0 and not gpus_may_come:
+        raise SettingsError(
+            "--device cuda: there is no GPU here; choose --device cpu or auto, or say with --wait "
+            "how long a machine with one may take to join"
         )
-    machines = [cpus for cpus in cluster.node_cpus if cpus > 0] or [1]
+    if wants_gpu or (device == "auto" and cluster.gpus > 0):
+        return _on_gpus(cluster, workers, share)
+    return _on_cpus(cluster, workers, share)
+
+
+def _on_gpus(cluster: Session, workers: int | None, share: Share) -> Crew:
+    """GPUs that are still to come are one."""
+    room = cluster.places({"GPU": share.gpus or 1, **dict(share.resources)})
+    count = workers or max(1, room)
+    return Crew(
+        workers=count,
+        lanes=2,
+        cpus_per_worker=share.cpus or _share(cluster.cpus, count, most=1),
+        gpus_per_worker=share.gpus or _share(max(1, cluster.gpus), count, most=1),
+        device="cuda",
+        resources=share.resources,
+    )
+
+
+def _on_cpus(cluster: Session, workers: int | None, share: Share) -> Crew:
+    """Only machines that have the resources asked for by name count."""
+    named = dict(share.resources)
+    fitting = [node for node in cluster.nodes if all(node.get(n, 0) >= named[n] for n in named)]
+    machines = [int(node.get("CPU", 0)) for node in fitting if node.get("CPU", 0) >= 1] or [1]
     lanes = _usual_lanes(machines) if workers is None else _fitting_lanes(machines, workers)
-    count = workers or _room(machines, lanes)
+    if share.cpus is not None:
+        lanes = max(1, int(share.cpus))
+    room = max(1, min(_room(machines, lanes), cluster.places(named) if named else sum(machines)))
+    count = workers or room
+    even = lanes if _room(machines, lanes) >= count else _part(machines, count)
     return Crew(
         workers=count,
         lanes=lanes,
-        cpus_per_worker=lanes if _room(machines, lanes) >= count else _part(machines, count),
+        cpus_per_worker=share.cpus or even,
         gpus_per_worker=0,
         device="cpu",
+        resources=share.resources,
     )
 
 

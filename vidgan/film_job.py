@@ -1,5 +1,6 @@
 """A film on its way through a conversion: cut into tasks, its results taken, its output written."""
 
+import threading
 from collections.abc import Callable, Iterator
 
 from vidgan.errors import OutputError, VidganError
@@ -47,12 +48,8 @@ class FilmJob:
             pass
         self.count = count_film(self.film, frames_per_chunk=options.chunk_frames, on_read=on_read)
         self._clear_first = not options.resume
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget what was read and handed out; what is in the ledger stays."""
-        self.close()
-        self._reader = ChunkReader(self.film, frames_per_chunk=self._options.chunk_frames)
+        self._stopped = threading.Event()
+        self._reader = ChunkReader(self.film, frames_per_chunk=options.chunk_frames)
         self._keys: list[str] = []
         self._expected: list[int] = []
         self._lost: list[int] = []
@@ -105,7 +102,7 @@ class FilmJob:
         return chunk.index, len(chunk.packets)
 
     def finish(self) -> FileReport:
-        """Join the chunks into the output, and forget them."""
+        """Join the chunks into the output, and forget them; may run in a thread of its own."""
         joined = join(
             self.film,
             self._stored,
@@ -136,12 +133,18 @@ class FilmJob:
             warnings=(*warnings, *self._name_lost()),
         )
 
+    def stop(self) -> None:
+        """Let `finish`, where it is under way in another thread, end soon and leave nothing."""
+        self._stopped.set()
+
     def close(self) -> None:
         """Let go of the ledger; what is in it stays for the next try."""
         self._ledger.__exit__(None, None, None)
 
     def _stored(self) -> Iterator[EncodedChunk]:
         for key in self._keys:
+            if self._stopped.is_set():
+                raise OutputError(f"{self.piece.output}: stopped while it was being written")
             chunk = self._ledger.read(key)
             if chunk is None:
                 raise OutputError(

@@ -9,8 +9,10 @@ from vidgan.inputs import Piece
 from vidgan.media.count import Count
 from vidgan.media.preflight import check_place
 from vidgan.options import Options
+from vidgan.places import Remote
 from vidgan.report import FileReport
 from vidgan.tasks import ImageTask, OnReuse, Result
+from vidgan.transport import write_all
 
 
 class ImageJob:
@@ -37,10 +39,6 @@ class ImageJob:
         self._overwrite = options.overwrite
         check_place(piece.source, piece.output, overwrite=self._overwrite)
 
-    def restart(self) -> None:
-        """Forget the result."""
-        self._data = None
-
     @property
     def complete(self) -> bool:
         """Its result has been taken."""
@@ -64,7 +62,10 @@ class ImageJob:
         check_place(self.piece.source, output, overwrite=self._overwrite)  # it may have come up
         data = self._data
         try:
-            write_atomically(output, lambda part: part.write_bytes(data))
+            if isinstance(output, Remote):
+                write_all(output, data)
+            else:
+                write_atomically(output, lambda part: part.write_bytes(data))
         except OSError as exc:
             raise OutputError(
                 f"{output}: cannot be written ({exc.strerror}); make room there, "
@@ -74,6 +75,9 @@ class ImageJob:
         return FileReport(
             source=self.piece.source, output=output, frames=1, chunks=1, is_image=True
         )
+
+    def stop(self) -> None:
+        """A photograph is written in no time."""
 
     def close(self) -> None:
         """Nothing is held."""

@@ -1,11 +1,10 @@
 """What becomes of each input: a film's job, a photograph's, or nothing that is left to do.
 
-Jobs offer the same: `count`, `tasks`, `take`, `finish`, `restart`, `close`.
+Jobs offer the same: `count`, `tasks`, `take`, `finish`, `stop`, `close`.
 """
 
 from collections.abc import Callable
 from os.path import exists  # of names too long, which Path.exists raises, others say it better
-from pathlib import Path
 
 from vidgan.errors import OutputError
 from vidgan.film_job import FilmJob, film_work
@@ -13,7 +12,9 @@ from vidgan.image_job import ImageJob
 from vidgan.inputs import Piece
 from vidgan.ledger import NOTE, ledger_of
 from vidgan.options import Options
+from vidgan.places import Place, Remote
 from vidgan.report import FileReport
+from vidgan.transport import make_folder
 
 Job = FilmJob | ImageJob
 
@@ -49,12 +50,18 @@ def open_job(
 
 
 def _finished_before(piece: Piece, options: Options, purpose: bytes) -> FileReport | None:
-    if piece.is_image or not options.resume or not exists(ledger_of(piece.output) / NOTE):
+    if piece.is_image or not options.resume:
+        return None
+    note = ledger_of(piece.output) / NOTE
+    if not (note.is_file() if isinstance(note, Remote) else exists(note)):
         return None
     return film_work(piece, options, purpose).take_finished()
 
 
-def _make_folder(folder: Path) -> None:
+def _make_folder(folder: Place) -> None:
+    if isinstance(folder, Remote):
+        make_folder(folder)
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:

@@ -1,5 +1,6 @@
 """All choices of a conversion, checked before anything is begun."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -9,6 +10,8 @@ from vidgan.errors import SettingsError
 from vidgan.media.chunks import CHUNK_FRAMES
 from vidgan.models import Direction
 
+RETRIES = 3
+"""How often a part is tried again whose worker died."""
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -32,6 +35,11 @@ class Options:
     preset: str | None = None
     chunk_frames: int = CHUNK_FRAMES
     address: str | None = None
+    cpus_per_worker: float | None = None
+    gpus_per_worker: float | None = None
+    resources: tuple[tuple[str, float], ...] = ()
+    retries: int = RETRIES
+    wait: float | None = None
     overwrite: bool = False
     resume: bool = True
 
@@ -44,8 +52,14 @@ class Options:
         _check_choice("precision", self.precision, get_args(Precision))
         _check_choice("direction", self.direction or "a2b", get_args(Direction))
         _check_least("workers", self.workers, 1)
+        _check_least("retries", self.retries, 0)
         _check_least("size", self.size, 0)
         _check_least("chunk-frames", self.chunk_frames, 1)
+        _check_positive("cpus-per-worker", self.cpus_per_worker)
+        _check_positive("gpus-per-worker", self.gpus_per_worker)
+        _check_positive("wait", self.wait)
+        for name, amount in self.resources:
+            _check_positive(f"resource {name}", amount)
 
 
 def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -56,3 +70,8 @@ def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
 def _check_least(name: str, value: int | None, least: int) -> None:
     if value is not None and value < least:
         raise SettingsError(f"--{name} {value}: must be {least} or more")
+
+
+def _check_positive(name: str, value: float | None) -> None:
+    if value is not None and not 0 < value < math.inf:
+        raise SettingsError(f"--{name} {value:g}: must be more than 0")

@@ -9,6 +9,10 @@ from vidgan.errors import VidganError
 from vidgan.media.types import Chunk, EncodedChunk, EncoderSettings, VideoStream
 
 
+_PIXELS_PER_BYTE = 4
+"""Of a photograph, roughly: nothing but a time to wait depends on it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranslatorSettings:
     """How frames are translated; together with the weights it decides every pixel."""
@@ -53,6 +57,14 @@ class ImageTask:
 
 
 Task = FilmTask | ImageTask
+
+
+def cost_of(task: Task) -> float:
+    """By which tasks of different films are timed: about the pixels of all frames."""
+    if isinstance(task, ImageTask):
+        return max(1, _PIXELS_PER_BYTE * len(task.data))
+    return max(1, len(task.chunk.owned)) * task.video.width * task.video.height
+
 
 OnReuse = Callable[[tuple[int, int], int], object]
 """Told of a (job, chunk) that is done already, and of how many frames it has."""

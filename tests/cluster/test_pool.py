@@ -14,8 +14,18 @@ import pytest
 import ray
 from numpy.typing import NDArray
 
-from cluster import ClusterError, PoisonItemError, WorkerLostError
-from cluster.actor import Event, ItemRetried, WorkerLost, WorkerStarted, WorkerStatus
+from cluster import ClusterError, WorkerLostError
+from cluster.actor import (
+    Event,
+    ItemCopied,
+    ItemRetried,
+    Lost,
+    WorkerLost,
+    WorkerReleased,
+    WorkerStarted,
+    WorkerStatus,
+)
+from cluster.pace import Patience
 from cluster.pool import map_unordered
 from cluster.session import Session
 
@@ -79,6 +89,53 @@ class Suicidal(Diary):
         time.sleep(0.05)
         if item == 2:
             os.kill(os.getpid(), signal.SIGKILL)
+        return item
+
+
+class Hanging(Diary):
+    """Item 2 hangs, the first time."""
+
+    def process(self, item: int) -> int:
+        if item == 2 and "process 2" not in self.path.read_text().splitlines():
+            super().process(item)
+            self.hang()
+        return super().process(item)
+
+    def hang(self) -> None:
+        time.sleep(10 * GENEROUS)
+
+
+class Stopped(Hanging):
+    """Item 2 stops the process, the first time."""
+
+    def hang(self) -> None:
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+class Slow(Diary):
+    """Takes long, but says that it moves."""
+
+    steps = 0
+
+    def process(self, item: int) -> int:
+        for _ in range(12):
+            time.sleep(0.5)
+            self.steps += 1
+        return item
+
+    def status(self) -> object:
+        return self.steps
+
+
+class SlowForOne(Diary):
+    """The worker that gets item 0 first takes for ever over every item, the other is quick."""
+
+    slow = False
+
+    def process(self, item: int) -> int:
+        self.slow = self.slow or (item == 0 and not self.path.exists())
+        super().process(item)
+        time.sleep(10 * GENEROUS if self.slow else 0.1)
         return item
 
 
@@ -225,17 +282,104 @@ def test_a_killed_worker_changes_nothing_in_the_results() -> None:
     assert all("killed" in event.reason for event in retried)
 
 
-def test_an_item_that_kills_its_workers_is_named(tmp_path: Path) -> None:
+def test_an_item_that_kills_its_workers_is_lost_alone(tmp_path: Path) -> None:
     diary = tmp_path / "diary"
-    delivered: list[tuple[int, int]] = []
-    results = map_unordered(
-        Suicidal, range(6), shared=diary, workers=2, cpus_per_worker=1, max_attempts=3
+    results = dict(
+        map_unordered(
+            Suicidal, range(12), shared=diary, workers=2, cpus_per_worker=1, max_attempts=3
+        )
     )
-    with pytest.raises(PoisonItemError, match="item 2 lost its worker 3 times") as caught:
-        delivered.extend(results)
-    assert (caught.value.position, caught.value.attempts) == (2, 3)
+    lost = results.pop(2)
+    assert isinstance(lost, Lost)
+    assert lost.attempts == 3
+    assert "killed" in lost.reason
     assert diary.read_text().splitlines().count("process 2") == 3
-    assert {(0, 0), (1, 1)} <= set(delivered)  # its neighbours are not dragged along
+    assert results == {i: i for i in range(12) if i != 2}  # its neighbours are not dragged along
+
+
+def test_a_worker_that_does_not_move_is_replaced(tmp_path: Path) -> None:
+    """One whose code hangs, and one whose process is stopped, so that it cannot even answer."""
+    for hang in (Hanging, Stopped):
+        diary = tmp_path / hang.__name__
+        events: list[Event] = []
+        began = time.monotonic()
+        results = dict(
+            map_unordered(
+                hang,
+                range(6),
+                shared=diary,
+                workers=1,
+                cpus_per_worker=1,
+                max_attempts=2,
+                patience=Patience(first=3, least=3, factor=3),
+                on_event=events.append,
+            )
+        )
+        assert results == {i: i for i in range(6)}
+        assert time.monotonic() - began < GENEROUS
+        (lost,) = (event for event in events if isinstance(event, WorkerLost))
+        assert lost.reason == "it did not move for 3 s"
+        assert lost.place is not None
+        assert not _is_running(lost.place.pid)
+
+
+def _is_running(pid: int) -> bool:
+    """Wait a little for an end that was ordered."""
+    for _ in range(100):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def test_a_worker_that_moves_slowly_is_left_alone(tmp_path: Path) -> None:
+    events: list[Event] = []
+    results = map_unordered(
+        Slow,
+        [0],
+        shared=tmp_path / "diary",
+        workers=1,
+        cpus_per_worker=1,
+        patience=Patience(first=3),
+        on_event=events.append,
+    )
+    assert list(results) == [(0, 0)]
+    assert not [event for event in events if isinstance(event, WorkerLost)]
+
+
+def test_the_last_item_of_a_slow_worker_is_done_by_an_idle_one(tmp_path: Path) -> None:
+    events: list[Event] = []
+    began = time.monotonic()
+    results = map_unordered(
+        SlowForOne,
+        range(12),
+        shared=tmp_path / "diary",
+        workers=2,
+        cpus_per_worker=1,
+        on_event=events.append,
+    )
+    assert sorted(results) == [(i, i) for i in range(12)]
+    assert time.monotonic() - began < GENEROUS  # the slow worker would take ten times as long
+    assert [event for event in events if isinstance(event, ItemCopied)]
+    assert not [event for event in events if isinstance(event, WorkerLost)]
+
+
+def test_idle_workers_are_let_go_before_the_end(ray_session: Session, tmp_path: Path) -> None:
+    """Four workers, one item: two go while it is being done, and two CPUs are free."""
+    released: list[float] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, WorkerReleased):
+            released.append(time.monotonic())
+
+    results = map_unordered(
+        Slow, [0], shared=tmp_path / "diary", workers=4, cpus_per_worker=0.5, on_event=hear
+    )
+    assert list(results) == [(0, 0)]
+    assert len(released) >= 2
+    assert time.monotonic() - released[0] > 1
 
 
 def test_an_ordinary_error_arrives_as_itself_and_at_once(tmp_path: Path) -> None:
@@ -292,7 +436,7 @@ def test_a_worker_that_no_machine_can_hold_is_an_error(ray_session: Session) -> 
                 shared=SHARED,
                 workers=1,
                 cpus_per_worker=ray_session.cpus + 1,
-                schedule_seconds=1,
+                patience=Patience(place=1),
             )
         )
 

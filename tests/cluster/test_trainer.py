@@ -138,27 +138,44 @@ def test_a_cluster_in_use_is_waited_for_less_than_a_minute(
 
 
 def test_more_workers_than_there_are_cpus_or_gpus_are_refused() -> None:
-    small = Session(address="", cpus=2, gpus=1, node_cpus=(2,), node_gpus=(1,), started_here=True)
+    small = Session(address="", nodes=({"CPU": 2, "GPU": 1},), started_here=True)
     with pytest.raises(ClusterError, match="--workers 3: the cluster has 2 CPUs"):
         share_of_each(small, workers=3, device="cpu")
     with pytest.raises(ClusterError, match="--workers 2: the cluster has 1 GPUs"):
         share_of_each(small, workers=2, device="auto")
-    none = Session(address="", cpus=2, gpus=0, node_cpus=(2,), started_here=True)
+    none = Session(address="", nodes=({"CPU": 2},), started_here=True)
     with pytest.raises(ClusterError, match=r"has 0 GPUs.*--device cpu"):
         share_of_each(none, workers=1, device="cuda")
     apart = Session(
-        address="", cpus=9, gpus=4, node_cpus=(1, 8), node_gpus=(4, 0), started_here=False
+        address="",
+        nodes=(
+            {"CPU": 1, "GPU": 4},
+            {"CPU": 8},
+        ),
+        started_here=False,
     )
     with pytest.raises(ClusterError, match=r"--workers 2: .*a GPU and a CPU.* has 1 such"):
         share_of_each(apart, workers=2, device="auto")
 
 
 def test_each_worker_gets_an_even_share_of_one_machine() -> None:
-    nodes = Session(address="", cpus=20, gpus=0, node_cpus=(16, 4), started_here=False)
+    nodes = Session(
+        address="",
+        nodes=(
+            {"CPU": 16},
+            {"CPU": 4},
+        ),
+        started_here=False,
+    )
     assert share_of_each(nodes, workers=5, device="cpu") == Resources(workers=5, cpus=4, gpus=0)
-    gpus = Session(address="", cpus=64, gpus=8, node_cpus=(64,), node_gpus=(8,), started_here=False)
+    gpus = Session(address="", nodes=({"CPU": 64, "GPU": 8},), started_here=False)
     assert share_of_each(gpus, workers=None, device="auto") == Resources(workers=8, cpus=8, gpus=1)
     uneven = Session(
-        address="", cpus=20, gpus=2, node_cpus=(16, 4), node_gpus=(1, 1), started_here=False
+        address="",
+        nodes=(
+            {"CPU": 16, "GPU": 1},
+            {"CPU": 4, "GPU": 1},
+        ),
+        started_here=False,
     )
     assert share_of_each(uneven, workers=2, device="auto") == Resources(workers=2, cpus=4, gpus=1)

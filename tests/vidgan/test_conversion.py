@@ -246,7 +246,7 @@ def test_chunks_of_other_settings_are_not_used_again(
     make_film: MakeFilm, generator_file: Path, tmp_path: Path
 ) -> None:
     crew = share_out(
-        Session(address="", cpus=2, gpus=0, node_cpus=(2,), started_here=True),
+        Session(address="", nodes=({"CPU": 2},), started_here=True),
         workers=None,
         device="auto",
     )

@@ -8,12 +8,9 @@ from vidgan.errors import SettingsError
 
 
 def cluster(*node_cpus: int, gpus: int = 0) -> Session:
+    first, *others = ({"CPU": float(cpus)} for cpus in node_cpus)
     return Session(
-        address="127.0.0.1:1",
-        cpus=sum(node_cpus),
-        gpus=gpus,
-        node_cpus=node_cpus,
-        started_here=True,
+        address="127.0.0.1:1", nodes=({**first, "GPU": gpus}, *others), started_here=True
     )
 
 

@@ -175,7 +175,7 @@ def test_a_part_that_kills_its_workers_fails_its_own_film_alone(
     films = [make_film(f"poison{number}.mp4", frames=12) for number in range(2)]
     # Both films' tasks are lost with the first worker, then each is tried alone, in turns: the
     # fourth death is the third of one film's task.
-    options = Options(weights=generator_file, workers=1)
+    options = Options(weights=generator_file, workers=1, retries=2)
     report = convert_all(films, tmp_path / "out", options, KillAtStart(4))
     (failure,) = report.failures
     (done,) = report.files

@@ -2,20 +2,28 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
 from vidgan.cli.errors import one_line_errors, say_error
-from vidgan.cli.options import COUNT, FILE, encoder_options, machine_options, model_options
+from vidgan.cli.options import (
+    COUNT,
+    PLACE,
+    cluster_options,
+    encoder_options,
+    machine_options,
+    model_options,
+)
+from vidgan.places import Place
 
 
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="INPUT...")
-@click.option("-o", "--output", type=FILE, help="A file for one input, else a folder.")
+@click.argument("inputs", nargs=-1, required=True, type=PLACE, metavar="INPUT...")
+@click.option("-o", "--output", type=PLACE, help="A file for one input, else a folder.")
 @model_options
 @machine_options
+@cluster_options
 @click.option(
     "--size",
     type=click.IntRange(min=0),
@@ -36,15 +44,15 @@ from vidgan.cli.options import COUNT, FILE, encoder_options, machine_options, mo
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object when done.")
 @click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
 def convert(
-    inputs: tuple[Path, ...],
-    output: Path | None,
+    inputs: tuple[Place, ...],
+    output: Place | None,
     *,
     no_resume: bool,
     as_json: bool,
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Translate films, photographs, or folders of them.
+    """Translate films, photographs, or folders of them; each a path or a URL.
 
     Without -o, clip.mp4 becomes clip.NAME.mp4 beside it.
     """

@@ -6,9 +6,30 @@ from typing import Any, TypeVar
 
 import click
 
+from vidgan.errors import VidganError
+from vidgan.places import Place, as_place
+
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+class PlaceType(click.ParamType[Place, Place]):
+    """A path of this machine, or a URL."""
+
+    name = "place"
+
+    def convert(
+        self, value: str | Place, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Place:
+        """As click's."""
+        try:
+            return as_place(value)
+        except VidganError as error:
+            self.fail(str(error), param, ctx)
+
+
 FILE = click.Path(path_type=Path)
+PLACE = PlaceType()
+"""A path or a URL."""
 COUNT = click.IntRange(min=1)
 DIRECTION = click.Choice(["a2b", "b2a"])
 DEVICE = click.Choice(["auto", "cpu", "cuda"])
@@ -66,6 +87,61 @@ machine_options = family(
     ),
 )
 """What to run on."""
+
+
+def _parse_resources(
+    context: click.Context, parameter: click.Parameter, given: tuple[str, ...]
+) -> tuple[tuple[str, float], ...]:
+    """NAME=AMOUNT, several times."""
+    pairs = []
+    for text in given:
+        name, sign, amount = text.partition("=")
+        try:
+            pairs.append((name, float(amount) if sign else 1.0))
+        except ValueError as error:
+            raise click.BadParameter(f"{text!r} is not NAME=AMOUNT") from error
+        if not name or name in ("CPU", "GPU"):
+            raise click.BadParameter(f"{text!r}: CPUs and GPUs have options of their own")
+    return tuple(pairs)
+
+
+cluster_options = family(
+    click.option(
+        "--cpus-per-worker",
+        type=float,
+        metavar="N",
+        help="What each takes of its machine.  [default: an even share]",
+    ),
+    click.option(
+        "--gpus-per-worker",
+        type=float,
+        metavar="N",
+        help="The same; 0.5 lets two workers share a GPU.",
+    ),
+    click.option(
+        "--resource",
+        "resources",
+        multiple=True,
+        metavar="NAME=N",
+        callback=_parse_resources,
+        help="The same, of a resource that the cluster has under this name.",
+    ),
+    click.option(
+        "--retries",
+        type=click.IntRange(min=0),
+        default=3,
+        show_default=True,
+        metavar="N",
+        help="How often a part is tried again whose worker died.",
+    ),
+    click.option(
+        "--wait",
+        type=float,
+        metavar="SECONDS",
+        help="How long a first free place on the cluster may take.  [default: 60]",
+    ),
+)
+"""What workers take of a cluster, and what happens when they are lost."""
 
 encoder_options = family(
     click.option(

@@ -1,0 +1,139 @@
+"""All jobs of a conversion on their way through one pool of workers, so that none idles between."""
+
+import contextlib
+import errno
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+
+from cluster.actor import Lost
+from vidgan.errors import OutputError, VidganError, WorkerError
+from vidgan.jobs import Job
+from vidgan.progress import Progress
+from vidgan.report import FileReport
+from vidgan.tasks import Result, Task
+
+
+class Batch:
+    """Gives out the tasks of all jobs, takes results, and finishes each job in the background.
+
+    Outputs are written by one thread beside the one that feeds the workers: a long film is read
+    back and compared for seconds, in which no worker should wait. Where it is left by an exception
+    (Ctrl-C), what is being written is stopped, and no part of it stays.
+    """
+
+    def __init__(self, jobs: Sequence[Job], progress: Progress) -> None:
+        self._jobs = jobs
+        self._progress = progress
+        self._by_number = {job.number: job for job in jobs}
+        self._origin: list[Job] = []
+        """Which job each task came from."""
+        self._writer = ThreadPoolExecutor(1, "writer")
+        self._writing: dict[Future[FileReport], Job] = {}
+
+    def __enter__(self) -> "Batch":
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if exc is not None:
+            for job in self._writing.values():
+                job.stop()
+        self._writer.shutdown(wait=True, cancel_futures=exc is not None)
+
+    def tasks(self, settings: bytes) -> Iterator[Task]:
+        """All tasks of all jobs, in order; `settings` stands for what decides the pixels.
+
+        A job of which nothing is left to do, after a crash in the join for one, is finished here.
+
+        Raises:
+            OutputError: the disk is full, and what is finished can no longer be kept.
+        """
+        for job in self._jobs:
+            with self._failing(job):
+                for task in job.tasks(settings, self._progress.reused):
+                    if job.error is not None:
+                        break
+                    self._origin.append(job)
+                    yield task
+            self._write_if_complete(job)
+
+    def take(self, position: int, result: Result | Lost) -> None:
+        """Take what became of a task, the `position`-th that was given out.
+
+        Raises:
+            OutputError: the disk is full, and it can no longer be kept.
+        """
+        self._reap(wait=False)
+        job = self._origin[position]
+        if job.error is not None:
+            return
+        with self._failing(job):
+            if isinstance(result, Lost):
+                raise WorkerError(
+                    f"one part of it brought down its worker {result.attempts} times "
+                    f"({result.reason}): try a smaller --size or fewer --workers; "
+                    "what is finished is kept"
+                )
+            if isinstance(result.value, VidganError):
+                raise result.value
+            index, frames = job.take(result)
+            self._progress.done((job.number, index), frames)
+        self._write_if_complete(job)
+
+    def finish(self) -> None:
+        """Wait until every output is written.
+
+        Raises:
+            OutputError: the disk is full.
+        """
+        self._reap(wait=True)
+
+    def give_up(self, error: VidganError) -> None:
+        """Fail whatever is not done, for a reason that none of it is to blame for."""
+        for job in self._jobs:
+            if job.report is None and job not in self._writing.values():
+                fail(job, error)
+        with contextlib.suppress(OutputError):
+            self.finish()
+
+    def _write_if_complete(self, job: Job) -> None:
+        written = job.report is not None or job in self._writing.values()
+        if job.complete and job.error is None and not written:
+            self._progress.joining(job.piece.output)
+            self._writing[self._writer.submit(job.finish)] = job
+
+    def _reap(self, *, wait: bool) -> None:
+        """Note which outputs are written, or why not."""
+        for future, job in list(self._writing.items()):
+            if not wait and not future.done():
+                continue
+            with self._failing(job):
+                job.report = future.result()
+            del self._writing[future]
+
+    @contextlib.contextmanager
+    def _failing(self, job: Job) -> Iterator[None]:
+        """What goes wrong with one job fails it alone; but a full disk is full for all."""
+        try:
+            yield
+        except VidganError as error:
+            fail(job, error)
+            if _is_full(error):
+                raise
+
+
+def _is_full(error: VidganError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def fail(job: Job, error: VidganError) -> None:
+    """Note the first error of a job; whatever is wrong, the line names the file."""
+    named = any(str(path) in str(error) for path in (job.piece.source, job.piece.output))
+    if job.error is None:
+        job.error = error if named else type(error)(f"{job.piece.source}: {error}")
