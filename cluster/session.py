@@ -2,12 +2,10 @@
 
 import logging
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ import ray
 from ray._private import ray_constants
 
 from cluster.errors import ClusterError
+from cluster.scratch import scratch_folder
 
 OBJECT_STORE_BYTES = 1 << 30
 """Shared memory for a local Ray: room for weights and a few chunks in flight; pages are only taken
@@ -31,6 +30,7 @@ ANSWER_SECONDS = 9.0
 MOST_PRELOADED = 16
 """Ray keeps one process ready for each CPU; on large machines, modules in all of them cost more
 memory than the start is worth."""
+_AGENTS_WAIT = "RAY_DASHBOARD_GCS_RPC_TIMEOUT_SECONDS"
 _TRIAL = """
 import sys, ray
 try:
@@ -38,8 +38,6 @@ try:
 except Exception as error:
     sys.exit(print(error) or 1)
 """
-_SOCKET_PATH_ROOM = 20
-"""Ray's sockets add about 85 characters to its directory, and a Unix socket's path ends at 107."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,19 +136,14 @@ def _hush() -> None:
 
 @contextmanager
 def _local_ray(num_cpus: int | None, preload: Sequence[str]) -> Iterator[None]:
-    """Start a Ray of our own in a private directory, and stop it and remove the directory.
-
-    A directory of its own, because the default one (/tmp/ray) belongs to whichever user of the
-    machine came first, and keeps every session's logs for ever.
-    """
-    directory = tempfile.mkdtemp(prefix="ray-", dir=_short_directory())
-    try:
-        with _importable_by_workers(), _on_loopback_alone(), _sigterm_as_before():
-            _start(directory, num_cpus, preload)
-        yield
-    finally:
-        ray.shutdown()
-        shutil.rmtree(directory, ignore_errors=True)
+    """Start a Ray of our own in a folder of its own, and stop it."""
+    with scratch_folder() as directory:
+        try:
+            with _environment_for_ray(), _on_loopback_alone(), _sigterm_as_before():
+                _start(directory, num_cpus, preload)
+            yield
+        finally:
+            ray.shutdown()
 
 
 def _start(directory: str, num_cpus: int | None, preload: Sequence[str]) -> None:
@@ -210,29 +203,30 @@ def _sigterm_as_before() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _short_directory() -> str | None:
-    chosen = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
-    return chosen if len(chosen) <= _SOCKET_PATH_ROOM else "/tmp"
-
-
 @contextmanager
-def _importable_by_workers() -> Iterator[None]:
-    """Let local workers import what this process imports, also from a checkout without install.
+def _environment_for_ray() -> Iterator[None]:
+    """What the processes of a local Ray inherit from the environment in which it is started.
 
-    Worker processes inherit the environment in which Ray was started. Installed packages need no
-    help, and site-packages on PYTHONPATH would come before the standard library.
+    Local workers import what this process imports, also from a checkout without install (installed
+    packages need no help, and site-packages on PYTHONPATH would come before the standard library).
+    And where this process is killed, Ray's agents, which do not die with it, look for the rest of
+    their Ray for 10 seconds, not for a minute.
     """
+    settings = {_AGENTS_WAIT: os.environ.get(_AGENTS_WAIT, "10")}
     root = Path(__file__).resolve().parents[1]
-    before = os.environ.get("PYTHONPATH")
     if root.name not in ("site-packages", "dist-packages"):
-        os.environ["PYTHONPATH"] = os.pathsep.join([str(root), *([before] if before else [])])
+        paths = (str(root), os.environ.get("PYTHONPATH"))
+        settings["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
     try:
         yield
     finally:
-        if before is None:
-            os.environ.pop("PYTHONPATH", None)
-        else:
-            os.environ["PYTHONPATH"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _connect(address: str) -> None:

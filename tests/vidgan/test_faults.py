@@ -1,10 +1,12 @@
 """Workers and drivers that are killed in mid-run change nothing in what comes out."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -157,6 +159,62 @@ def test_a_stopped_driver_goes_on_where_it_was(
     assert {path.name for path in tmp_path.iterdir()} == {"out.mp4"}
 
 
+DEAF = """
+import sys, time
+import cluster.session
+from vidgan.cli import main
+
+def slow_shutdown(*args, shutdown=cluster.session.ray.shutdown):
+    print("tidying up", file=sys.stderr, flush=True)
+    time.sleep(600)
+
+cluster.session.ray.shutdown = slow_shutdown
+sys.argv = ["vidgan", *sys.argv[1:]]
+main()
+"""
+"""The command line where tidying up takes for ever."""
+
+
+def test_a_second_ctrl_c_stops_at_once(film: Path, generator_file: Path, tmp_path: Path) -> None:
+    output, mark = tmp_path / "out.mp4", uuid.uuid4().hex
+    command = [sys.executable, "-c", DEAF, "convert", str(film), "-o", str(output), "--quiet"]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    with subprocess.Popen(
+        [*command, "--weights", str(generator_file), "--chunk-frames", str(CHUNK_FRAMES)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**environment, "TEST_MARK": mark},
+        start_new_session=True,
+    ) as driver:
+        _wait_for_chunks(tmp_path / "out.mp4.vidgan", 1)
+        driver.send_signal(signal.SIGINT)
+        assert driver.stderr is not None
+        assert driver.stderr.readline() == "tidying up\n"
+        driver.send_signal(signal.SIGINT)
+        assert driver.wait(timeout=5) == 130
+        assert driver.stderr.read() == "vidgan: stopped at once\n"
+    assert not output.exists()
+    _wait_until_gone(mark)
+
+
+def _wait_until_gone(mark: str) -> None:
+    """Ray's processes die with the one that started them; its agents may look for it 10 s."""
+    for _ in range(300):
+        if not _marked(mark):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"still running: {_marked(mark)}")
+
+
+def _marked(mark: str) -> list[str]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            if f"TEST_MARK={mark}".encode() in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+    return found
+
+
 class KillAtStart(Progress):
     """Kills workers as soon as they are ready, the first `number` of them."""
 
@@ -181,4 +239,4 @@ def test_a_part_that_kills_its_workers_fails_its_own_film_alone(
     (done,) = report.files
     assert "one part of it brought down its worker 3 times" in str(failure)
     assert str(next(film for film in films if film != done.source)) in str(failure)
-    assert list((tmp_path / "out").iterdir()) == [done.output]
+    assert {*(tmp_path / "out").iterdir()} == {done.output, tmp_path / "out/vidgan-report.json"}

@@ -1,14 +1,22 @@
-"""How a command is stopped from outside: SIGTERM does what Ctrl-C does, with its own status."""
+"""How a command is stopped from outside: in order by one Ctrl-C, at once by a second.
 
+SIGTERM does what Ctrl-C does, with a status of its own.
+"""
+
+import os
 import signal
+import sys
 import threading
 from types import FrameType
 
-_terminated = threading.Event()  # signals are the process's, and so is this
+_terminated = threading.Event()  # signals are the process's, and so are these
+_interrupted = threading.Event()
 
 
-def hear_sigterm() -> None:
-    """Let SIGTERM do from now on whatever Ctrl-C would do at that moment."""
+def hear_signals() -> None:
+    """Let a second Ctrl-C end the process at once, and SIGTERM do whatever Ctrl-C would do then."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt_or_end)
     signal.signal(signal.SIGTERM, _interrupt)
 
 
@@ -16,6 +24,18 @@ def stop_status() -> int:
     """The exit status of a command that was stopped: 143 by SIGTERM, 130 by Ctrl-C."""
     ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # then it was not Ctrl-C
     return 128 + (signal.SIGTERM if _terminated.is_set() or ignored else signal.SIGINT)
+
+
+def _interrupt_or_end(number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt; the second time, end without any tidying.
+
+    The processes of a local Ray die with this one, and the next command sweeps up after it.
+    """
+    if _interrupted.is_set():
+        os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, b"vidgan: stopped at once\n")
+        os._exit(stop_status())
+    _interrupted.set()
+    raise KeyboardInterrupt
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
