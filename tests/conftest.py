@@ -5,6 +5,9 @@ import os
 # Ray starts its workers at niceness 15, and the tests of the other process would starve them.
 os.environ.setdefault("RAY_worker_niceness", "0")
 
+# Ray passes on the numbers it is told every ten seconds; tests of them would wait as long.
+os.environ.setdefault("RAY_metrics_report_interval_ms", "1000")
+
 # Two processes that use both cores each wait for each other. OpenMP reads this when torch is
 # loaded; what tests start is to choose for itself, as it does for users.
 os.environ["OMP_NUM_THREADS"] = "1"

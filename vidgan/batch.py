@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
 from cluster.actor import Lost
+from vidgan.account import Account
 from vidgan.errors import OutputError, VidganError, WorkerError
 from vidgan.jobs import Job
 from vidgan.progress import Progress
@@ -22,9 +23,10 @@ class Batch:
     (Ctrl-C), what is being written is stopped, and no part of it stays.
     """
 
-    def __init__(self, jobs: Sequence[Job], progress: Progress) -> None:
+    def __init__(self, jobs: Sequence[Job], progress: Progress, account: Account) -> None:
         self._jobs = jobs
         self._progress = progress
+        self._account = account
         self._by_number = {job.number: job for job in jobs}
         self._origin: list[Job] = []
         """Which job each task came from."""
@@ -55,10 +57,12 @@ class Batch:
         """
         for job in self._jobs:
             with self._failing(job):
-                for task in job.tasks(settings, self._progress.reused):
+                tasks: Iterator[Task] = job.tasks(settings, self._progress.reused)
+                for task in self._account.clock.each("demux", tasks):
                     if job.error is not None:
                         break
                     self._origin.append(job)
+                    self._account.hand_out()
                     yield task
             self._write_if_complete(job)
 
@@ -68,6 +72,7 @@ class Batch:
         Raises:
             OutputError: the disk is full, and it can no longer be kept.
         """
+        self._account.take(None if isinstance(result, Lost) else result)
         self._reap(wait=False)
         job = self._origin[position]
         if job.error is not None:
@@ -81,7 +86,9 @@ class Batch:
                 )
             if isinstance(result.value, VidganError):
                 raise result.value
-            index, frames = job.take(result)
+            with self._account.clock.stage("ledger"):
+                index, frames = job.take(result)
+            self._account.done(frames)
             self._progress.done((job.number, index), frames)
         self._write_if_complete(job)
 
@@ -105,7 +112,7 @@ class Batch:
         written = job.report is not None or job in self._writing.values()
         if job.complete and job.error is None and not written:
             self._progress.joining(job.piece.output)
-            self._writing[self._writer.submit(job.finish)] = job
+            self._writing[self._writer.submit(self._account.joining.call, job.finish)] = job
 
     def _reap(self, *, wait: bool) -> None:
         """Note which outputs are written, or why not."""

@@ -3,19 +3,22 @@
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from cluster.actor import Event
 from cluster.errors import ClusterError
 from cluster.pace import Patience
 from cluster.pool import map_unordered
 from cluster.session import Session, describe, session
 from cluster.versions import installed
 from cyclegan.precision import Precision
+from vidgan.account import Account
 from vidgan.batch import Batch
 from vidgan.choice import Choice, choose_model, digest
 from vidgan.crew import Crew, Share, share_out
 from vidgan.errors import OutputError, SettingsError, VidganError, WorkerError
-from vidgan.inputs import Piece, plan
+from vidgan.inputs import Failure, Piece, plan
 from vidgan.jobs import Job, open_job
 from vidgan.media.chunks import CHUNK_FRAMES
 from vidgan.models import Direction
@@ -23,6 +26,7 @@ from vidgan.options import RETRIES, Options
 from vidgan.places import Place, as_place, size_of
 from vidgan.progress import Progress
 from vidgan.report import FileReport, Report
+from vidgan.report_file import write_reports
 from vidgan.tasks import Recipe, cost_of
 from vidgan.worker import FilmWorker
 
@@ -98,59 +102,81 @@ def convert_all(
         VidganError: nothing can be converted at all: a wrong setting, an unknown pair, no cluster.
         KeyboardInterrupt: interrupted; finished chunks are kept.
     """
-    started = time.monotonic()
-    progress = progress or Progress()
     choice = choose_model(options)
     pieces, failures = plan(inputs, output, choice.label)
-    with contextlib.ExitStack() as held:
-        held.callback(progress.stop)
-        jobs, reports, refused = _open_jobs(
-            pieces, options, choice.purpose(options), progress, held
+    folders = dict.fromkeys(piece.folder for piece in pieces if piece.folder is not None)
+    run = _Run(failed=failures, progress=progress or Progress())
+    try:
+        with contextlib.ExitStack() as held:
+            held.callback(run.progress.stop)
+            with run.account.clock.stage("demux"):
+                _open_jobs(run, pieces, options, choice.purpose(options), held)
+            if run.jobs:
+                _convert_jobs(run, choice, options, held)
+    except KeyboardInterrupt:
+        if run.jobs:
+            write_reports(run.report(), folders, interrupted=True)
+        raise
+    report = run.report()
+    return replace(report, notes=tuple(write_reports(report, folders)))
+
+
+@dataclass(eq=False, kw_only=True)
+class _Run:
+    """What has become of the inputs by now."""
+
+    failed: list[Failure]
+    """Those that never became jobs."""
+    progress: Progress
+    done: list[FileReport] = field(default_factory=list)
+    """Those of which nothing was left to do."""
+    jobs: list[Job] = field(default_factory=list)
+    crew: Crew = field(default_factory=Crew.nobody)
+    account: Account = field(default_factory=Account)
+    started: float = field(default_factory=time.monotonic)
+
+    def report(self) -> Report:
+        """All of it; a job without an end was interrupted."""
+        failed, interrupted = [*self.failed], OutputError("interrupted before it was finished")
+        for job in self.jobs:
+            if job.report is None:
+                error = job.error or interrupted
+                place = job.piece
+                failed.append(Failure(source=place.source, output=place.output, error=error))
+        return Report(
+            files=(*self.done, *(job.report for job in self.jobs if job.report is not None)),
+            failed=tuple(failed),
+            seconds=time.monotonic() - self.started,
+            workers=self.crew.workers,
+            device=self.crew.device,
+            stages=self.account.seconds,
+            retries=self.account.retries,
+            workers_lost=self.account.workers_lost,
         )
-        failures += refused
-        crew = Crew.nobody()
-        if jobs:
-            crew = _run(jobs, choice, options, progress, held)
-        for job in jobs:
-            if job.error is not None:
-                failures.append(job.error)
-            elif job.report is not None:
-                reports.append(job.report)
-    return Report(
-        files=tuple(reports),
-        failures=tuple(failures),
-        seconds=time.monotonic() - started,
-        workers=crew.workers,
-        device=crew.device,
-    )
 
 
 def _open_jobs(
+    run: _Run,
     pieces: Sequence[Piece],
     options: Options,
     purpose: bytes,
-    progress: Progress,
     held: contextlib.ExitStack,
-) -> tuple[list[Job], list[FileReport], list[VidganError]]:
+) -> None:
     """Look through all inputs, so that what cannot be converted is refused before any work."""
-    progress.looking(sum(_size(piece.source) for piece in pieces))
-    jobs: list[Job] = []
-    reports: list[FileReport] = []
-    failures: list[VidganError] = []
+    run.progress.looking(sum(_size(piece.source) for piece in pieces))
     for piece in pieces:
         try:
-            job = open_job(len(jobs), piece, options, purpose, progress.looked)
+            job = open_job(len(run.jobs), piece, options, purpose, run.progress.looked)
         except SettingsError:
             raise
         except VidganError as error:
-            failures.append(error)
+            run.failed.append(Failure(source=piece.source, output=piece.output, error=error))
             continue
         if isinstance(job, FileReport):
-            reports.append(job)
+            run.done.append(job)
         else:
             held.callback(job.close)
-            jobs.append(job)
-    return jobs, reports, failures
+            run.jobs.append(job)
 
 
 def _size(place: Place) -> int:
@@ -160,31 +186,29 @@ def _size(place: Place) -> int:
         return 0
 
 
-def _run(
-    jobs: list[Job],
-    choice: Choice,
-    options: Options,
-    progress: Progress,
-    held: contextlib.ExitStack,
-) -> Crew:
+def _convert_jobs(run: _Run, choice: Choice, options: Options, held: contextlib.ExitStack) -> None:
     """Do all jobs; one that fails, or whose part brings workers down, stops no other."""
-    chunks = sum(job.count.chunks for job in jobs)
-    progress.start(sum(job.count.frames for job in jobs), chunks)
+    chunks = sum(job.count.chunks for job in run.jobs)
+    run.progress.start(sum(job.count.frames for job in run.jobs), chunks)
     try:
-        cluster = held.enter_context(session(address=options.address, preload=("vidgan.worker",)))
+        with run.account.clock.stage("start"):
+            cluster = held.enter_context(
+                session(address=options.address, preload=("vidgan.worker",))
+            )
     except ClusterError as error:
         raise WorkerError(str(error)) from error
-    crew = _crew(cluster, options).at_most(chunks)
-    recipe = choice.recipe(crew, options.precision)
-    batch = held.enter_context(Batch(jobs, progress))
+    run.account.connect()
+    held.callback(run.account.disconnect)
+    run.crew = _crew(cluster, options).at_most(chunks)
+    recipe = choice.recipe(run.crew, options.precision)
+    batch = held.enter_context(Batch(run.jobs, run.progress, run.account))
     try:
-        _map(batch, recipe, crew, options, chunks, progress)
+        _map(batch, recipe, run, options, chunks)
         batch.finish()
     except ClusterError as error:
         batch.give_up(WorkerError(str(error)))
     except OutputError as error:
         batch.give_up(error)
-    return crew
 
 
 def _crew(cluster: Session, options: Options) -> Crew:
@@ -201,10 +225,13 @@ def _crew(cluster: Session, options: Options) -> Crew:
     )
 
 
-def _map(
-    batch: Batch, recipe: Recipe, crew: Crew, options: Options, chunks: int, progress: Progress
-) -> None:
+def _map(batch: Batch, recipe: Recipe, run: _Run, options: Options, chunks: int) -> None:
     """Hand all tasks to the workers, and take the results as they come."""
+    crew = run.crew
+
+    def hear(event: Event) -> None:
+        run.account.hear(event)
+        run.progress.hear(event)
 
     def room() -> int:
         """Machines that join later get workers, too; not where their number was chosen."""
@@ -223,8 +250,8 @@ def _map(
         cost=cost_of,
         max_attempts=options.retries + 1,
         patience=Patience() if options.wait is None else Patience(place=options.wait),
-        on_event=progress.hear,
+        on_event=hear,
     )
     with contextlib.closing(results):
-        for position, result in results:
+        for position, result in run.account.clock.each("waiting", results):
             batch.take(position, result)

@@ -2,24 +2,31 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 
-from vidgan.errors import InputError, SettingsError, VidganError
+from vidgan.errors import InputError, RemoteError, SettingsError, VidganError
+from vidgan.places import Place, Remote
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm"})
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
     """One file to convert."""
 
-    source: Path
-    output: Path
+    source: Place
+    output: Place
     found: bool
     """Found in a folder, not named: then an output that exists means that it is done."""
-    into_folder: bool = False
-    """The output's folder is made where it is not there."""
+    folder: Place | None = None
+    """Where results go, this one among them, each perhaps in a folder of its own; it and those are
+    made where they are not there."""
+
+    @property
+    def into_folder(self) -> bool:
+        """The output's folder is made where it is not there."""
+        return self.folder is not None
 
     @property
     def is_image(self) -> bool:
@@ -27,30 +34,47 @@ class Piece:
         return self.source.suffix.lower() in IMAGE_SUFFIXES
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """What is wrong with an input, and with which; its text is that of the error."""
+
+    source: Place | None
+    output: Place | None = None
+    """Where its result would have gone."""
+    error: VidganError
+
+    def __str__(self) -> str:
+        return str(self.error)
+
+
 def plan(
-    inputs: Sequence[Path], output: Path | None, label: str
-) -> tuple[list[Piece], list[VidganError]]:
+    inputs: Sequence[Place], output: Place | None, label: str
+) -> tuple[list[Piece], list[Failure]]:
     """Where each input goes: `clip.mp4` to `clip.LABEL.mp4` beside it, or to `output`.
 
     Folders are walked and keep their structure; results of an earlier try that lie in them are not
-    taken for inputs. With one input file `output` is a file, unless it
-    is a folder already; otherwise it is a folder.
+    taken for inputs. With one input file `output` is a file, unless it is a folder already, or a
+    URL that ends in a slash; otherwise it is a folder.
 
     Gives the pieces, and what is wrong with inputs that yield none (a folder without media).
 
     Raises:
         SettingsError: two inputs would be written to the same output, or one over an input.
+        RemoteError: the output's server does not answer.
     """
     into_folder = output is not None and (len(inputs) > 1 or inputs[0].is_dir() or output.is_dir())
     pieces: list[Piece] = []
-    failures: list[VidganError] = []
+    failures: list[Failure] = []
     for path in inputs:
         try:
-            pieces += _pieces(path, output, label, into_folder)
-        except InputError as error:
-            failures.append(error)
+            if path.is_dir():
+                pieces += _in_folder(path, output, label, failures)
+            else:
+                pieces.append(_named(path, output, label, into_folder))
+        except (InputError, RemoteError) as error:
+            failures.append(Failure(source=path, error=error))
     sources = {piece.source.resolve() for piece in pieces}
-    first: dict[Path, Piece] = {}
+    first: dict[Place, Piece] = {}
     for piece in pieces:
         target = piece.output.resolve()
         if target in sources:
@@ -67,31 +91,63 @@ def plan(
     return list(first.values()), failures  # an input named twice is converted once
 
 
-def _pieces(path: Path, output: Path | None, label: str, into_folder: bool) -> Iterator[Piece]:
-    if not path.is_dir():
-        target = path.with_name(f"{path.stem}.{label}{path.suffix}") if output is None else output
-        if output is not None and into_folder:
-            target = output / path.name
-        yield Piece(source=path, output=target, found=False, into_folder=into_folder)
-        return
-    named = path if path.name not in ("", "..") else path.resolve()  # "." has no name
-    root = output if output is not None else named.with_name(f"{named.name}.{label}")
+def _named(path: Place, output: Place | None, label: str, into_folder: bool) -> Piece:
+    if not path.name:
+        raise InputError(f"{path}: this address names no file; check it")
+    target = path.with_name(f"{path.stem}.{label}{path.suffix}") if output is None else output
+    if output is not None and into_folder:
+        target = output / path.name
+    folder = output if into_folder else None
+    return Piece(source=path, output=target, found=False, folder=folder)
+
+
+def _in_folder(
+    path: Place, output: Place | None, label: str, failures: list[Failure]
+) -> list[Piece]:
+    root = output if output is not None else _beside(path, label)
     results = _below(root, path)
-    files = [file.relative_to(path) for file in _media_in(path)]
+    files = _media_in(path, failures)
     files = [file for file in files if results is None or not file.is_relative_to(results)]
     if not files:
         kinds = ", ".join(sorted(VIDEO_SUFFIXES | IMAGE_SUFFIXES))
         raise InputError(f"{path}: no films or images in this folder ({kinds})")
-    for file in files:
-        yield Piece(source=path / file, output=root / file, found=True, into_folder=True)
+    return [
+        Piece(source=path / file, output=root / file, found=True, folder=root) for file in files
+    ]
 
 
-def _below(folder: Path, other: Path) -> Path | None:
+def _beside(path: Place, label: str) -> Place:
+    named = path if path.name not in ("", "..") else path.resolve()  # "." has no name
+    if not named.name:
+        raise InputError(f"{path}: there is nothing beside this; name an output folder with -o")
+    return named.with_name(f"{named.name}.{label}")
+
+
+def _below(folder: Place, other: Place) -> PurePath | None:
     """Where `folder` is in `other`, if it is a folder somewhere below it."""
+    if isinstance(folder, Remote):
+        return folder.inside(other) if isinstance(other, Remote) else None
+    if isinstance(other, Remote):
+        return None
     inner, outer = folder.resolve(), other.resolve()
     return inner.relative_to(outer) if outer in inner.parents else None
 
 
-def _media_in(folder: Path) -> list[Path]:
+def _media_in(folder: Place, failures: list[Failure]) -> list[PurePath]:
+    """Films and images anywhere below it, as paths from it, in order."""
     wanted = VIDEO_SUFFIXES | IMAGE_SUFFIXES
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in wanted and p.is_file())
+    if isinstance(folder, Path):
+        found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in wanted and p.is_file())
+        return [path.relative_to(folder) for path in found]
+    names = (name for name in folder.files() if PurePosixPath(name).suffix.lower() in wanted)
+    return sorted(_safe(folder, names, failures))
+
+
+def _safe(folder: Remote, names: Iterator[str], failures: list[Failure]) -> Iterator[PurePosixPath]:
+    """Object stores take any name, such as "../x" or "a//b": those are refused, each by itself."""
+    for name in names:
+        if "\0" in name or any(part in {"", ".", ".."} for part in name.split("/")):
+            error = InputError(f"{folder}: {name!r} in it cannot be the name of a file; rename it")
+            failures.append(Failure(source=folder, error=error))
+        else:
+            yield PurePosixPath(name)

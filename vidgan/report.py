@@ -1,17 +1,23 @@
 """What a conversion says when it is done, for people and for programs."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
 from vidgan.errors import VidganError
+from vidgan.inputs import Failure
+from vidgan.places import Place
+from vidgan.time_table import time_table
+from vidgan.timing import StageSeconds
+
+TABLE_SECONDS = 10.0
+"""A run that took less needs no table of where its time went."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileReport:
     """What became of one input."""
 
-    source: Path
-    output: Path
+    source: Place
+    output: Place
     frames: int = 0
     chunks: int = 0
     chunks_reused: int = 0
@@ -30,10 +36,22 @@ class Report:
     """The sum of a conversion."""
 
     files: tuple[FileReport, ...]
-    failures: tuple[VidganError, ...]
+    failed: tuple[Failure, ...]
     seconds: float
     workers: int
     device: str
+    stages: StageSeconds = field(default_factory=StageSeconds)
+    """Where the time went."""
+    retries: int = 0
+    """Chunks that were begun again because their worker was lost."""
+    workers_lost: int = 0
+    notes: tuple[str, ...] = ()
+    """What else a user should know."""
+
+    @property
+    def failures(self) -> tuple[VidganError, ...]:
+        """What is wrong with inputs that failed."""
+        return tuple(failure.error for failure in self.failed)
 
     @property
     def frames(self) -> int:
@@ -48,7 +66,7 @@ class Report:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Everything a user should know of the outputs."""
-        return tuple(warning for file in self.files for warning in file.warnings)
+        return (*(warning for file in self.files for warning in file.warnings), *self.notes)
 
     def lines(self) -> list[str]:
         """What was done, a line for each file, and the sum."""
@@ -59,6 +77,8 @@ class Report:
                 f"({self.frames_per_second:.1f} frames/s) on {self.workers} "
                 f"{self.device} worker{'s' if self.workers > 1 else ''}"
             )
+        if self.seconds >= TABLE_SECONDS:
+            lines += time_table(self.stages, seconds=self.seconds, workers=self.workers)
         return lines
 
     def to_json(self) -> dict[str, object]:
@@ -79,6 +99,9 @@ class Report:
             "skipped": [str(file.output) for file in self.files if file.skipped],
             "warnings": list(self.warnings),
             "failures": [str(failure) for failure in self.failures],
+            "stages": self.stages.rounded(),
+            "retries": self.retries,
+            "workers_lost": self.workers_lost,
         }
 
 

@@ -1,13 +1,13 @@
 """What the driver and its workers say to each other."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cyclegan.config import GeneratorConfig
 from cyclegan.precision import Precision
 from vidgan.errors import VidganError
 from vidgan.media.types import Chunk, EncodedChunk, EncoderSettings, VideoStream
-
+from vidgan.timing import StageSeconds
 
 _PIXELS_PER_BYTE = 4
 """Of a photograph, roughly: nothing but a time to wait depends on it."""
@@ -79,3 +79,5 @@ class Result:
 
     job: int
     value: EncodedChunk | bytes | VidganError
+    seconds: StageSeconds = field(default_factory=StageSeconds)
+    """Of a worker: to decode, translate and encode it."""

@@ -1,6 +1,7 @@
 """What one actor does with a chunk: decode, translate and encode, all three at the same time."""
 
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -19,9 +20,29 @@ from vidgan.media.encode import ChunkEncoder
 from vidgan.media.types import EncodedChunk, Packet, RgbFrame
 from vidgan.stages import prefetch
 from vidgan.tasks import ChunksUnderWay, FilmTask, ImageTask, Recipe, Result, Task
+from vidgan.timing import StageSeconds, Stopwatch
 
-Batch = tuple[list[int], "Future[NDArray[np.uint8]]"]
+Pixels = NDArray[np.uint8]
+Batch = tuple[list[int], "Future[Pixels]"]
 """Presentation times, and the translated frames (N, H, W, 3) to come."""
+
+
+class Watches:
+    """What one task takes of each stage; waiting for one another, or for a lane, is no work."""
+
+    def __init__(self) -> None:
+        self.decode = Stopwatch()
+        self.translate = Stopwatch()
+        self.encode = Stopwatch()
+
+    @property
+    def seconds(self) -> StageSeconds:
+        """By now."""
+        return StageSeconds(
+            decode=self.decode.seconds,
+            translate=self.translate.seconds,
+            encode=self.encode.seconds,
+        )
 
 
 class FilmWorker:
@@ -66,17 +87,21 @@ class FilmWorker:
 
         What is wrong with the input is a result too: it fails its file, not the workers.
         """
+        watches = Watches()
+        value = self._value_of(task, watches)
+        return Result(job=task.job, value=value, seconds=watches.seconds)
+
+    def _value_of(self, task: Task, watches: Watches) -> EncodedChunk | bytes | VidganError:
         try:
-            return Result(job=task.job, value=self._convert(task))
+            return self._convert(task, watches)
         except VidganError as error:
-            return Result(job=task.job, value=error)
+            return error
         except (RuntimeError, MemoryError) as error:  # torch's own, out of memory among them
             reason = next(iter(str(error).splitlines()), type(error).__name__)
-            value = WorkerError(
+            return WorkerError(
                 f"{task.name}: the generator failed ({reason}); try a smaller --size, "
                 "or --device cpu"
             )
-            return Result(job=task.job, value=value)
 
     def status(self) -> ChunksUnderWay:
         """Frames encoded so far of each chunk under way."""
@@ -87,51 +112,72 @@ class FilmWorker:
         if self._lanes is not None:
             self._lanes.shutdown(cancel_futures=True)
 
-    def _convert(self, task: Task) -> EncodedChunk | bytes:
+    def _convert(self, task: Task, watches: Watches) -> EncodedChunk | bytes:
         if isinstance(task, ImageTask):
-            return translate_image(task.data, task.name, self._in_lane)
+            return self._convert_image(task, watches)
         place = task.job, task.chunk.index
         self._encoded[place] = 0
         try:
-            return self._convert_chunk(task, place)
+            return self._convert_chunk(task, place, watches)
         finally:
             del self._encoded[place]
 
-    def _in_lane(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        assert self._lanes is not None
-        return self._lanes.submit(self._translator, frames).result()
+    def _convert_image(self, task: ImageTask, watches: Watches) -> bytes:
+        """Decoding is what comes before the first picture is translated, encoding the rest."""
+        began = time.perf_counter()
+        away = Stopwatch()
 
-    def _convert_chunk(self, task: FilmTask, place: tuple[int, int]) -> EncodedChunk:
+        def translate(frames: Pixels) -> Pixels:
+            if not away.seconds:
+                watches.decode.add(time.perf_counter() - began)
+            return away.call(lambda: self._to_lane(frames, watches).result())
+
+        made = translate_image(task.data, task.name, translate)
+        elsewhere = away.seconds + watches.decode.seconds
+        watches.encode.add(time.perf_counter() - began - elsewhere)
+        return made
+
+    def _to_lane(self, frames: Pixels, watches: Watches) -> "Future[Pixels]":
+        assert self._lanes is not None
+        return self._lanes.submit(watches.translate.call, self._translator, frames)
+
+    def _convert_chunk(
+        self, task: FilmTask, place: tuple[int, int], watches: Watches
+    ) -> EncodedChunk:
         turns = task.video.rotation // 90
         ahead = self._recipe.lanes + 2
         encoder = ChunkEncoder(task.video, task.encoder)
         packets: list[Packet] = []
         delivered: set[int] = set()
         with (
-            prefetch(decode_chunk(task.chunk, task.video), depth=ahead) as frames,
-            prefetch(self._translate(frames, turns), depth=ahead) as batches,
+            prefetch(
+                watches.decode.each(decode_chunk(task.chunk, task.video)), depth=ahead
+            ) as frames,
+            prefetch(self._translate(frames, turns, watches), depth=ahead) as batches,
         ):
             for pts, future in batches:
-                for time, rgb in zip(pts, np.rot90(future.result(), -turns, (1, 2)), strict=True):
-                    packets += encoder.encode(RgbFrame(pts=time, rgb=np.ascontiguousarray(rgb)))
-                    delivered.add(time)
+                for moment, rgb in zip(pts, np.rot90(future.result(), -turns, (1, 2)), strict=True):
+                    frame = RgbFrame(pts=moment, rgb=np.ascontiguousarray(rgb))
+                    packets += watches.encode.call(encoder.encode, frame)
+                    delivered.add(moment)
                     self._encoded[place] += 1
         if delivered:
-            packets += encoder.finish()
+            packets += watches.encode.call(encoder.finish)
         lost = tuple(pts for pts in task.chunk.owned if pts not in delivered)
         return EncodedChunk(index=task.chunk.index, packets=tuple(packets), lost=lost)
 
-    def _translate(self, frames: Iterable[RgbFrame], turns: int) -> Iterator[Batch]:
+    def _translate(
+        self, frames: Iterable[RgbFrame], turns: int, watches: Watches
+    ) -> Iterator[Batch]:
         """Hand frames to the lanes, upright, as generators know the world.
 
         A chunk hands over all its frames before the next one may: two that took turns would both
         be late, and the lanes idle while both are encoded.
         """
-        assert self._lanes is not None
         with self._turn:
             for batch in _batches(frames, self._translator.batch):
                 stack = np.stack([np.rot90(frame.rgb, turns) for frame in batch])
-                yield [frame.pts for frame in batch], self._lanes.submit(self._translator, stack)
+                yield [frame.pts for frame in batch], self._to_lane(stack, watches)
 
 
 def _batches(frames: Iterable[RgbFrame], size: int) -> Iterator[list[RgbFrame]]:

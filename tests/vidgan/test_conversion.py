@@ -120,7 +120,7 @@ def test_size_and_rotation_are_the_source_s(
 
 def test_nothing_is_left_beside_the_outputs(converted: dict[str, tuple[Path, Path]]) -> None:
     folder = next(iter(converted.values()))[1].parent
-    assert {path.name for path in folder.iterdir()} == set(FILMS)
+    assert {path.name for path in folder.iterdir()} == {*FILMS, "vidgan-report.json"}
 
 
 def test_the_picture_is_what_the_translator_makes_of_it_seen_upright(

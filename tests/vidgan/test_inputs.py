@@ -53,7 +53,7 @@ def test_a_folder_without_media_is_named_and_stops_no_other(tmp_path: Path) -> N
     _touch(tmp_path / "in/notes.txt")
     pieces, failures = plan([tmp_path / "in", tmp_path / "a.mp4"], tmp_path / "out", "x")
     assert [piece.source.name for piece in pieces] == ["a.mp4"]
-    assert [type(failure) for failure in failures] == [InputError]
+    assert [type(failure.error) for failure in failures] == [InputError]
     assert "no films or images" in str(failures[0])
 
 
