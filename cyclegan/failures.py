@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cyclegan.memory import is_of_memory
 from cyclegan.state import TrainingError
 from cyclegan.train_config import Plan, TrainConfig
 
-_NO_MEMORY = re.compile(r"out of memory|can't allocate memory|STATUS_ALLOC_FAILED")
 _WANTED = re.compile(r"tried to allocate (\d+(?:\.\d+)? \w+)", re.IGNORECASE)
 _COMPILERS = ("torch._dynamo.", "torch._inductor.")
 
@@ -27,11 +27,6 @@ def named_failures(config: Plan) -> Iterator[None]:
         if _is_of_a_compiler(exc):
             raise TrainingError(_not_compiled(exc)) from exc
         raise
-
-
-def is_of_memory(error: Exception) -> bool:
-    """CPUs, and some of CUDA's libraries, say it by a plain RuntimeError."""
-    return isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)) is not None
 
 
 def _is_of_a_compiler(error: Exception) -> bool:

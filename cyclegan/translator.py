@@ -11,9 +11,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cyclegan.memory import is_of_memory
 from cyclegan.networks import Generator
 from cyclegan.precision import Precision, resolve_dtype
 from cyclegan.traced import traced
+from cyclegan.turns import Turns
 
 Frames = NDArray[np.uint8]
 
@@ -44,8 +46,10 @@ class Translator:
     added to the full frame, whose own detail stays.
 
     The network always runs on batches of exactly `batch` frames (short ones are filled up and
-    cut), so that what becomes of a frame does not depend on its neighbours. Calls are safe from
-    several threads at once; torch's own threads are the caller's to set.
+    cut), so that what becomes of a frame does not depend on its neighbours. Where memory does not
+    suffice, `batch` is halved for good, and at last calls wait for each other; on CUDA, whose
+    kernels depend on the batch, a frame may then differ by a level. Calls are safe from several
+    threads at once; torch's own threads are the caller's to set.
 
     Raises:
         ValueError: a setting out of range, or a device or precision that is not to be had.
@@ -67,6 +71,7 @@ class Translator:
         self.size = size
         self.batch = batch or (8 if self.device.type == "cuda" else 1)
         self.multiple = generator.config.multiple
+        self._turns = Turns()
         network = (
             copy.deepcopy(generator)
             .eval()
@@ -83,6 +88,7 @@ class Translator:
 
         Raises:
             ValueError: not uint8 (N, H, W, 3), or a frame without pixels.
+            RuntimeError, MemoryError: not even one frame alone finds memory.
         """
         if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
             raise ValueError(f"expected uint8 (N, H, W, 3), got {frames.dtype} {frames.shape}")
@@ -90,18 +96,38 @@ class Translator:
             raise ValueError(f"frames have no pixels: {frames.shape}")
         out = np.empty_like(frames, order="C")
         with torch.inference_mode():
-            for start in range(0, len(frames), self.batch):
-                part = frames[start : start + self.batch]
-                out[start : start + self.batch] = self._translate(part)
+            start = 0
+            while start < len(frames):
+                batch = self.batch
+                part = slice(start, start + batch)
+                if self._fits(frames[part], out[part], batch):
+                    start += batch
         return out
 
-    def _translate(self, frames: Frames) -> Frames:
+    def _fits(self, frames: Frames, out: Frames, batch: int) -> bool:
+        """Translate into `out`; False where memory did not suffice, and less is asked of it now."""
+        with self._turns.turn() as alone:
+            try:
+                out[:] = self._translate(frames, batch)
+            except (RuntimeError, MemoryError) as error:
+                if not is_of_memory(error) or (alone and batch == 1):
+                    raise
+            else:
+                return True
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if batch == 1:
+            self._turns.one_at_a_time()
+        self.batch = min(self.batch, max(1, batch // 2))
+        return False
+
+    def _translate(self, frames: Frames, batch: int) -> Frames:
         # (N, H, W, 3) seen as (N, 3, H, W) is channels_last already: no copy.
         # A copy of what is read-only, as Pillow's arrays are: torch warns of it.
         whole = np.require(frames, requirements=("C", "W"))
         full = torch.from_numpy(whole).to(self.device).permute(0, 3, 1, 2)
-        if len(full) < self.batch:
-            full = torch.cat([full, full[-1:].expand(self.batch - len(full), -1, -1, -1)])
+        if len(full) < batch:
+            full = torch.cat([full, full[-1:].expand(batch - len(full), -1, -1, -1)])
         h, w = self._seen_size(full.shape[2], full.shape[3])
         if (h, w) == full.shape[2:]:
             out = self._generate(full).add_(1).mul_(127.5).round_()

@@ -1,5 +1,8 @@
 """Frames through a generator: any size, any batch, any precision, always the same."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -95,6 +98,63 @@ def test_a_frame_does_not_depend_on_its_neighbours() -> None:
         translate = Translator(network, device="cpu", batch=size)
         alone = np.concatenate([translate(frame[np.newaxis]) for frame in batch])
         assert np.array_equal(translate(batch), alone)
+
+
+LITTLE_MEMORY = """
+import resource, sys
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np, torch
+from cyclegan.config import FastConfig
+from cyclegan.networks import build_generator, init_weights
+from cyclegan.translator import Translator
+
+torch.set_num_threads(1)
+network = build_generator(FastConfig(blocks=1, filters=16))
+init_weights(network, std=0.05, seed=3)
+make = lambda batch: Translator(network, device="cpu", precision="fp32", batch=batch)
+frames = np.random.default_rng(0).integers(0, 256, (8, 512, 512, 3), np.uint8)
+expected = np.concatenate([make(1)(frame[None]) for frame in frames])
+threads = ThreadPoolExecutor(4)
+list(threads.map(lambda _: make(1)(frames[:1, :64, :64]), range(4)))  # their stacks and arenas
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+translate = make(int(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_AS, (used + int(sys.argv[2]) * 2**20,) * 2)
+if translate.batch > 1:
+    out = translate(frames)
+    assert 1 <= translate.batch < int(sys.argv[1]), translate.batch
+else:
+    out = np.concatenate(list(threads.map(lambda frame: translate(frame[None]), frames)))
+assert np.abs(out.astype(int) - expected).max() <= 1
+print("done")
+"""
+
+
+@pytest.mark.parametrize(("batch", "room"), [(8, 400), (1, 170)])
+def test_out_of_memory_halves_the_batch_then_lanes_wait_for_each_other(
+    batch: int, room: int
+) -> None:
+    """With room, in MiB, for a frame or two."""
+    done = subprocess.run(
+        [sys.executable, "-c", LITTLE_MEMORY, str(batch), str(room)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "MALLOC_ARENA_MAX": "1"},
+    )
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+def test_out_of_memory_for_a_single_frame_is_the_caller_s() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LITTLE_MEMORY, "1", "10"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "can't allocate memory" in done.stderr
 
 
 def test_lanes_of_one_thread_agree_to_the_bit() -> None:
