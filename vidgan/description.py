@@ -1,13 +1,12 @@
 """A film or photograph in words and as JSON, for `vidgan probe`."""
 
-from pathlib import Path
-
 from vidgan.errors import OutputError
 from vidgan.images import open_image, read_image
 from vidgan.media.containers import container_for
 from vidgan.media.count import Count
 from vidgan.media.encoders import encoder_settings, output_pixel_format
 from vidgan.media.types import Film, VideoStream
+from vidgan.places import Place
 
 MATRICES = {1: "BT.709", 4: "FCC", 5: "BT.601 (625 lines)", 6: "BT.601", 7: "SMPTE 240M"}
 
@@ -43,7 +42,7 @@ def film_to_json(film: Film, count: Count) -> dict[str, object]:
     }
 
 
-def photograph_to_json(path: Path) -> dict[str, object]:
+def photograph_to_json(path: Place) -> dict[str, object]:
     """Plain values by name, of a photograph.
 
     Raises:
@@ -59,13 +58,13 @@ def photograph_to_json(path: Path) -> dict[str, object]:
     }
 
 
-def photograph_to_lines(path: Path) -> list[str]:
+def photograph_to_lines(path: Place) -> list[str]:
     """The same for people, and what to do with it."""
     lines = [f"{name}: {value}" for name, value in photograph_to_json(path).items()]
     return [*lines, "`vidgan convert` takes it as it takes films"]
 
 
-def _output(path: Path, video: VideoStream) -> tuple[str | None, str | None]:
+def _output(path: Place, video: VideoStream) -> tuple[str | None, str | None]:
     """Codec and pixel format that a conversion would write by default, beside the input."""
     try:
         settings = encoder_settings(path)

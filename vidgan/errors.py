@@ -4,6 +4,7 @@ VidganError                 one clear line: what is wrong, and what to do
 ├── InputError              an input that is missing, damaged, or of a kind that is not supported
 ├── OutputError             an output that exists, or cannot be written
 ├── ModelError              weights or a run that cannot be used, made or kept
+├── RemoteError             a URL that cannot be reached, read or written
 ├── SettingsError           options that contradict each other, out of range, or an unknown pair
 └── WorkerError             a worker that failed on one part of the work again and again
 
@@ -25,6 +26,10 @@ class OutputError(VidganError):
 
 class ModelError(VidganError):
     """Weights are not those of a generator, or a model or run cannot be used, made or kept."""
+
+
+class RemoteError(VidganError):
+    """What a URL names cannot be reached, read or written, or its library is not installed."""
 
 
 class SettingsError(VidganError):

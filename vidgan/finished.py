@@ -11,27 +11,35 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cyclegan.checkpoint import write_atomically
+from vidgan.errors import RemoteError
 from vidgan.ledger import NOTE, Ledger, ledger_of
+from vidgan.places import Place, Remote
 from vidgan.report import FileReport
+from vidgan.transport import Reader, look, write_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """A film that is to become an output; `settings` stand for all else that decides its bytes."""
 
-    source: Path
-    output: Path
+    source: Place
+    output: Place
     settings: bytes
 
     def note(self, part: Path, report: FileReport) -> None:
-        """Write down that `part`, whole and about to be renamed, is the output.
+        """Write down that `part`, whole and about to be named, is the output.
 
         Raises:
             OSError: no room.
+            RemoteError: no way to write there.
         """
-        facts = {"work": self._identity(), "file": _facts(part), "report": asdict(report)}
+        known_by = _hash_of(part) if isinstance(self.output, Remote) else _facts(part)
+        facts = {"work": self._identity(), "file": known_by, "report": asdict(report)}
         text = json.dumps(facts, default=str)
-        write_atomically(self._note, lambda file: file.write_text(text, encoding="utf-8"))
+        if isinstance(self._note, Remote):
+            write_all(self._note, text.encode())
+        else:
+            write_atomically(self._note, lambda file: file.write_text(text, encoding="utf-8"))
 
     def take_finished(self) -> FileReport | None:
         """Where the output is what a note says, clear the ledger and report as the note does.
@@ -40,18 +48,18 @@ class Work:
             OutputError: another conversion holds the ledger.
         """
         try:
-            facts = json.loads(self._note.read_text(encoding="utf-8"))
-            if (facts["work"], facts["file"]) != (self._identity(), _facts(self.output)):
+            facts = json.loads(self._note.read_bytes())
+            if facts["work"] != self._identity() or not self._is_output(facts["file"]):
                 return None
             report = self._report(facts["report"])
-        except (OSError, ValueError, LookupError, TypeError):  # none, damaged, or another's
-            return None
+        except (OSError, RemoteError, ValueError, LookupError, TypeError):
+            return None  # there is none, or it is damaged, or another's
         with Ledger(ledger_of(self.output)) as ledger:
             ledger.clear()
         return report
 
     @property
-    def _note(self) -> Path:
+    def _note(self) -> Place:
         return ledger_of(self.output) / NOTE
 
     def _report(self, noted: dict[str, object]) -> FileReport:
@@ -63,8 +71,27 @@ class Work:
         source = repr((str(self.source.resolve()), _facts(self.source)))
         return hashlib.sha256(source.encode() + self.settings).hexdigest()
 
+    def _is_output(self, noted: list[object]) -> bool:
+        if not isinstance(self.output, Remote):
+            return noted == _facts(self.output)
+        found = look(self.output)
+        if found is None or found.size != noted[0]:
+            return False
+        with Reader(self.output) as file:  # all of it, but only after a crash at that very moment
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return file.error is None and noted == [file.size, digest]
 
-def _facts(path: Path) -> list[int]:
+
+def _facts(place: Place) -> list[object]:
     """By which a file is known again; a rename changes neither."""
-    found = path.stat()
-    return [found.st_size, found.st_mtime_ns]
+    if isinstance(place, Remote):
+        found = look(place)
+        return [found and found.size, *(found.version if found else ())]
+    status = place.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _hash_of(part: Path) -> list[object]:
+    """By which a file is known again elsewhere, where its date is another."""
+    with part.open("rb") as file:
+        return [part.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()]

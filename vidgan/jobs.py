@@ -14,7 +14,7 @@ from vidgan.ledger import NOTE, ledger_of
 from vidgan.options import Options
 from vidgan.places import Place, Remote
 from vidgan.report import FileReport
-from vidgan.transport import make_folder
+from vidgan.transport import make_folder, refuse_web
 
 Job = FilmJob | ImageJob
 
@@ -38,6 +38,8 @@ def open_job(
         purpose: stands for the weights and for all else that was chosen of what a frame becomes.
         on_read: told of bytes of the input looked through.
     """
+    if isinstance(piece.output, Remote):
+        refuse_web(piece.output)
     if (finished := _finished_before(piece, options, purpose)) is not None:
         return finished
     if piece.found and piece.output.exists() and not options.overwrite:

@@ -1,6 +1,6 @@
-"""Finished chunks on disk: written once, durable, and found again after a crash.
+"""Finished chunks: written once, durable, and found again after a crash.
 
-A ledger is a folder beside the output, one file for each chunk:
+A ledger is a folder beside the output, wherever that is, with one file for each chunk:
 
     magic (8 bytes) | length of the index (4, little-endian) | index (JSON) | packets | SHA-256
 
@@ -9,26 +9,22 @@ it was made for; the SHA-256 of all before it shows that it is whole. A file get
 rename after an fsync, so a crash leaves either a whole file or a `.part` that nobody reads.
 """
 
-import contextlib
-import fcntl
 import hashlib
 import json
-import os
 import struct
 from dataclasses import asdict
-from pathlib import Path
 from types import TracebackType
 
-from cyclegan.checkpoint import write_atomically
-from vidgan.errors import OutputError
 from vidgan.media.types import Chunk, EncodedChunk, Packet, VideoStream
+from vidgan.places import Place
+from vidgan.shelf import shelf_at
 
 MAGIC = b"vidgan\x00\x01"
 NOTE = "finished.json"
 """See `vidgan.finished`."""
 
 
-def ledger_of(output: Path) -> Path:
+def ledger_of(output: Place) -> Place:
     """The folder for the finished chunks of an output."""
     return output.with_name(output.name + ".vidgan")
 
@@ -51,25 +47,12 @@ class Ledger:
         OutputError: another conversion holds it, or the folder cannot be written to.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Place) -> None:
         self.folder = folder
-        self._lock: int | None = None
+        self._shelf = shelf_at(folder)
 
     def __enter__(self) -> "Ledger":
-        try:
-            self._lock = self._locked()
-        except BlockingIOError as exc:
-            raise OutputError(
-                f"{self.folder}: another conversion is writing this output; wait for it, "
-                "or choose another output"
-            ) from exc
-        except OSError as exc:
-            raise OutputError(
-                f"{self.folder}: this folder, for finished parts, cannot be made or written to "
-                f"({exc.strerror}); choose another output with -o"
-            ) from exc
-        for part in self.folder.glob("*.part"):
-            part.unlink(missing_ok=True)
+        self._shelf.hold()
         return self
 
     def __exit__(
@@ -78,63 +61,30 @@ class Ledger:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._lock is None:
-            return
-        with contextlib.suppress(OSError):  # not empty: what is in it is for the next try
-            self.folder.rmdir()
-        self._unlock()
-
-    def _locked(self) -> int:
-        """The folder, open and locked; another may remove it between the two, then once more."""
-        while True:
-            self.folder.mkdir(exist_ok=True)
-            lock = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if self.folder.exists() and os.path.samestat(os.fstat(lock), self.folder.stat()):
-                    return lock
-            except OSError:
-                os.close(lock)
-                raise
-            os.close(lock)
-
-    def _unlock(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._shelf.release()
 
     def write(self, key: str, chunk: EncodedChunk) -> None:
         """Keep a finished chunk; the first valid one of a key stays.
 
         Raises:
             OutputError: the disk is full, or the folder has gone.
+            RemoteError: the server does not take it.
         """
-        if self.read(key) is not None:
-            return
-        data = to_bytes(chunk)
-        try:
-            write_atomically(self._path(key), lambda part: part.write_bytes(data))
-        except OSError as exc:
-            raise OutputError(
-                f"{self.folder}: a finished part cannot be kept ({exc.strerror}); make room and "
-                "run the same command again, it goes on from here"
-            ) from exc
+        if self.read(key) is None:
+            self._shelf.write(f"{key}.chunk", to_bytes(chunk))
 
     def read(self, key: str) -> EncodedChunk | None:
         """The chunk of this key, or None where there is none or its file is damaged."""
         try:
-            return from_bytes(self._path(key).read_bytes())
-        except (FileNotFoundError, ValueError):
+            data = self._shelf.read(f"{key}.chunk")
+            return None if data is None else from_bytes(data)
+        except ValueError:
             return None
 
     def clear(self) -> None:
         """Throw away what a ledger writes, the note last; what else may lie there is somebody's."""
         for pattern in ("*.chunk", "*.part", NOTE):
-            for path in self.folder.glob(pattern):
-                path.unlink(missing_ok=True)
-
-    def _path(self, key: str) -> Path:
-        return self.folder / f"{key}.chunk"
+            self._shelf.clear(pattern)
 
 
 def to_bytes(chunk: EncodedChunk) -> bytes:

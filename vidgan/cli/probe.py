@@ -1,19 +1,19 @@
 """`vidgan probe`."""
 
 import json
-from pathlib import Path
 
 import click
 
 from vidgan.cli.errors import one_line_errors
-from vidgan.cli.options import FILE
+from vidgan.cli.options import PLACE
 from vidgan.inputs import IMAGE_SUFFIXES
+from vidgan.places import Place
 
 
 @click.command()
-@click.argument("source", type=FILE, metavar="INPUT")
+@click.argument("source", type=PLACE, metavar="INPUT")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def probe(source: Path, *, as_json: bool) -> None:
+def probe(source: Place, *, as_json: bool) -> None:
     """Say what is in a film or photograph, and what a conversion would do with it."""
     with one_line_errors():
         if source.suffix.lower() in IMAGE_SUFFIXES:
@@ -22,7 +22,7 @@ def probe(source: Path, *, as_json: bool) -> None:
             _probe_film(source, as_json=as_json)
 
 
-def _probe_film(source: Path, *, as_json: bool) -> None:
+def _probe_film(source: Place, *, as_json: bool) -> None:
     from vidgan.description import film_to_json, film_to_lines  # noqa: PLC0415 - brings in av
     from vidgan.media.count import count_film  # noqa: PLC0415
     from vidgan.media.probe import probe as probe_film  # noqa: PLC0415
@@ -35,7 +35,7 @@ def _probe_film(source: Path, *, as_json: bool) -> None:
         click.echo("\n".join(film_to_lines(film, count)))
 
 
-def _probe_photograph(source: Path, *, as_json: bool) -> None:
+def _probe_photograph(source: Place, *, as_json: bool) -> None:
     from vidgan.description import photograph_to_json, photograph_to_lines  # noqa: PLC0415
 
     if as_json:

@@ -1,9 +1,9 @@
 """The files that can be written: what each container is called, and which video it holds."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from vidgan.errors import OutputError
+from vidgan.places import Place
 
 ALL_ENCODERS = ("libx264", "libx265", "libsvtav1", "libvpx-vp9")
 
@@ -46,7 +46,7 @@ CONTAINERS = {
 }
 
 
-def container_for(output: Path) -> Container:
+def container_for(output: Place) -> Container:
     """The container that the ending of `output` names.
 
     Raises:

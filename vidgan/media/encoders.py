@@ -25,7 +25,6 @@ The defaults (bold) leave the cores to the network. SVT-AV1 itself warns of arti
 import os
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
@@ -33,6 +32,7 @@ from av.video.codeccontext import VideoCodecContext
 from vidgan.errors import SettingsError
 from vidgan.media.containers import container_for
 from vidgan.media.types import EncoderSettings, VideoStream
+from vidgan.places import Place
 
 _X26_PRESETS = (
     *("ultrafast", "superfast", "veryfast", "faster", "fast"),
@@ -95,7 +95,7 @@ ENCODERS = {
 
 
 def encoder_settings(
-    output: Path, *, codec: str | None = None, crf: int | None = None, preset: str | None = None
+    output: Place, *, codec: str | None = None, crf: int | None = None, preset: str | None = None
 ) -> EncoderSettings:
     """Settings for `output` with nothing left open: what is None becomes the default.
 
@@ -114,7 +114,7 @@ def encoder_settings(
     )
 
 
-def check_codec(codec: str, output: Path) -> None:
+def check_codec(codec: str, output: Place) -> None:
     """Refuse a codec that the container of `output` does not hold.
 
     Raises:

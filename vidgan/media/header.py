@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 import av
 from av.container import InputContainer, OutputContainer
@@ -17,6 +16,7 @@ from vidgan.media.containers import Container, container_for
 from vidgan.media.encode import refusal
 from vidgan.media.encoders import configure
 from vidgan.media.types import EncoderSettings, Film, OtherStream
+from vidgan.places import Place
 
 _FINEST_MOVIE_TIMESCALE = 2**31 - 1
 _CARRIED_KINDS = {"audio", "subtitle", "attachment"}
@@ -28,7 +28,7 @@ class Target:
 
     film: Film
     settings: EncoderSettings
-    output: Path
+    output: Place
 
     @property
     def kind(self) -> Container:

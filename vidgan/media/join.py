@@ -2,12 +2,13 @@
 
 import errno
 import heapq
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import av
@@ -29,13 +30,15 @@ from vidgan.media.timeline import (
 )
 from vidgan.media.types import EncodedChunk, EncoderSettings, Film, Packet
 from vidgan.media.verify import verify
+from vidgan.naming import give_name, part_of, sync
+from vidgan.places import Place, Remote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinReport:
     """What was written."""
 
-    output: Path
+    output: Place
     frames: int
     duration: Fraction
     """Seconds from the first frame shown to the end of the last one."""
@@ -50,7 +53,7 @@ def join(
     film: Film,
     chunks: Callable[[], Iterable[EncodedChunk]],
     settings: EncoderSettings,
-    output: Path,
+    output: Place,
     *,
     expected: Sequence[int],
     overwrite: bool = False,
@@ -58,8 +61,9 @@ def join(
 ) -> JoinReport:
     """Write the film: the encoded pictures, and all else as it is in the source.
 
-    The file is written as `<output>.vidgan.part` beside the output, brought to the disk, read back
-    and compared, and only then given its name; after a failure nothing is left behind.
+    The file is written as `<output>.vidgan.part` beside the output (for a URL, among the temporary
+    files of this machine), brought to the disk, read back and compared, and only then given its
+    name, or sent; after a failure nothing is left behind.
 
     Args:
         film: the source.
@@ -72,19 +76,19 @@ def join(
 
     Raises:
         OutputError: the output exists or cannot be written, or the chunks are not all there.
+        RemoteError: a server refuses, or does not answer.
         InputError: the source cannot be opened any more.
     """
     check_place(film.path, output, overwrite=overwrite)
     timeline = survey(chunks())
     check_complete(timeline, expected)
-    part = output.with_name(output.name + ".vidgan.part")  # nobody else's name
-    with _whole_or_nothing(part, output):
+    with part_of(output) as part, _whole_or_nothing(part, output):
         target = Target(film=film, settings=settings, output=output)
         report = _write(target, chunks(), timeline, part)
-        check_place(film.path, output, overwrite=overwrite)  # it may have come up meanwhile
+        confirm = partial(check_place, film.path, output, overwrite=overwrite)
+        confirm()  # it may have come up meanwhile
         on_whole(part, report)
-        part.replace(output)
-        _sync(output.absolute().parent)
+        give_name(part, output, confirm=confirm)
     return report
 
 
@@ -105,7 +109,7 @@ def _write(
                 source, film, head.carried, shift=shift, strict=target.kind.is_mp4
             )
             _mux(container, head, _bound(pictures, head.video, video.time_base, shift), copies)
-    _sync(part)
+    sync(part)
     _verify(part, target, head, [t * video.time_base + shift for t in times])
     return JoinReport(
         output=target.output,
@@ -184,7 +188,7 @@ def _shift_warning(film: Film, shift: Fraction) -> Iterator[str]:
 
 
 @contextmanager
-def _whole_or_nothing(part: Path, output: Path) -> Iterator[None]:
+def _whole_or_nothing(part: Path, output: Place) -> Iterator[None]:
     """Take the unfinished file away after any failure, and say clearly what the system reports.
 
     Unlike `cyclegan.checkpoint.write_atomically` it does not name the file: that is for the caller
@@ -200,18 +204,10 @@ def _whole_or_nothing(part: Path, output: Path) -> Iterator[None]:
         raise
 
 
-def _reason(error: av.FFmpegError | OSError, output: Path) -> str:
+def _reason(error: av.FFmpegError | OSError, output: Place) -> str:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return f"{output}: the disk is full; free some space and run the same command again"
+        where = f" ({gettempdir()})" if isinstance(output, Remote) else ""
+        return f"{output}: the disk is full{where}; free some space and run the same command again"
     if error.errno == errno.EFBIG:
         return f"{output}: too large for this disk or its limits; choose another place with -o"
     return f"{output}: cannot be written ({error.strerror or error}); choose another with -o"
-
-
-def _sync(path: Path) -> None:
-    """Bring a file or a folder to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -3,35 +3,80 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 from av.container import InputContainer
 
 from vidgan.errors import InputError
+from vidgan.places import Place, Remote
+from vidgan.transport import Reader, look
+
+_NONE = "none"
+"""The name of no protocol: an empty list would allow all."""
 
 
 @contextmanager
-def open_film(path: Path) -> Iterator[InputContainer]:
-    """Open a local file for reading; whatever stands in the way is an `InputError`."""
-    _check_file(path)
+def open_film(place: Place) -> Iterator[InputContainer]:
+    """Open a film for reading; whatever stands in the way is a `VidganError`.
+
+    FFmpeg opens nothing but this file, whatever is written in it. When the block ends, a read of a
+    remote film that failed meanwhile is raised, even where FFmpeg took it for the end of the film.
+    """
+    if isinstance(place, Remote):
+        with _open_remote(place) as container:
+            yield container
+        return
+    _check_file(place)
+    # "file:" so that a colon in a name is no protocol; no playlist may fetch from elsewhere.
+    with _opened(place, f"file:{place}", "file") as container:
+        yield container
+
+
+@contextmanager
+def _open_remote(remote: Remote) -> Iterator[InputContainer]:
+    _check_remote(remote)
+    with Reader(remote) as file:
+        if not file.size:
+            raise _empty(remote)
+        try:
+            with _opened(remote, file, _NONE) as container:
+                yield container
+        except Exception as error:
+            if file.error is not None:
+                raise file.error from error
+            raise
+        if file.error is not None:
+            raise file.error
+
+
+@contextmanager
+def _opened(place: Place, file: str | Reader, protocols: str) -> Iterator[InputContainer]:
     try:
-        # "file:" so that a colon in a name is no protocol; no playlist may fetch from elsewhere.
         container = av.open(
-            f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"}
+            file, "r", metadata_errors="replace", options={"protocol_whitelist": protocols}
         )
     except PermissionError as error:
-        raise InputError(f"{path} cannot be read: permission denied; allow it first") from error
+        raise InputError(f"{place} cannot be read: permission denied; allow it first") from error
     except (av.FFmpegError, OSError) as error:
-        if _is_mp4_without_index(path):
+        if _is_mp4_without_index(place if isinstance(file, str) else file):
             raise InputError(
-                f"{path} is cut off: its index (moov atom) is missing; download or record it again"
+                f"{place} is cut off: its index (moov atom) is missing; download or record it again"
             ) from error
         reason = getattr(error, "strerror", None) or error
         raise InputError(
-            f"{path} is not a video that can be read ({reason}); give an mp4, mov, mkv or webm"
+            f"{place} is not a video that can be read ({reason}); give an mp4, mov, mkv or webm"
         ) from error
     with container:
         yield container
+
+
+def _check_remote(remote: Remote) -> None:
+    found = look(remote)
+    if found is None:
+        raise InputError(f"{remote}: no such file; check the address")
+    if found.is_folder or remote.is_named_folder:
+        raise InputError(f"{remote} is a folder, not a video file; name a file in it")
 
 
 def _check_file(path: Path) -> None:
@@ -44,26 +89,35 @@ def _check_file(path: Path) -> None:
     if path.is_dir():
         raise InputError(f"{path} is a folder, not a video file; name a file in it")
     if size == 0:
-        raise InputError(f"{path} is empty (0 bytes); download or record it again")
+        raise _empty(path)
 
 
-def _is_mp4_without_index(path: Path) -> bool:
+def _empty(place: Place) -> InputError:
+    return InputError(f"{place} is empty (0 bytes); download or record it again")
+
+
+def _is_mp4_without_index(source: Place | Reader) -> bool:
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return _lacks_index(file, source.stat().st_size)
+    return isinstance(source, Reader) and _lacks_index(source, source.size)
+
+
+def _lacks_index(file: BinaryIO | Reader, size: int) -> bool:
     """Walk the top-level boxes; QuickTime's begin with their size and a name."""
-    size = path.stat().st_size
     names = set()
-    with path.open("rb") as file:
-        offset = 0
-        while offset + 16 <= size:
-            file.seek(offset)
-            header = file.read(16)
-            length = int.from_bytes(header[:4], "big")
-            if length == 1:
-                length = int.from_bytes(header[8:], "big")
-            length = length or size - offset
-            if length < 8:
-                break
-            names.add(header[4:8] if offset + length <= size else b"cut")
-            offset += length
-            if not names & {b"ftyp", b"moov", b"wide", b"skip", b"free", b"mdat"}:
-                return False
+    offset = 0
+    while offset + 16 <= size:
+        file.seek(offset)
+        header = file.read(16)
+        length = int.from_bytes(header[:4], "big")
+        if length == 1:
+            length = int.from_bytes(header[8:], "big")
+        length = length or size - offset
+        if length < 8:
+            break
+        names.add(header[4:8] if offset + length <= size else b"cut")
+        offset += length
+        if not names & {b"ftyp", b"moov", b"wide", b"skip", b"free", b"mdat"}:
+            return False
     return bool(names) and b"moov" not in names

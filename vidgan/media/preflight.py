@@ -15,12 +15,14 @@ from vidgan.media.encoders import check_codec
 from vidgan.media.header import Target, unfit, write_head
 from vidgan.media.opening import open_film
 from vidgan.media.types import EncoderSettings, Film
+from vidgan.places import Place, Remote
+from vidgan.transport import look, refuse_web
 
 _PACKETS_TRIED = 1000
 
 
 def check_output(
-    film: Film, output: Path, settings: EncoderSettings, *, overwrite: bool = False
+    film: Film, output: Place, settings: EncoderSettings, *, overwrite: bool = False
 ) -> None:
     """Refuse an output that could not be finished; it is begun in memory.
 
@@ -59,23 +61,38 @@ def _try_head(source: InputContainer, target: Target) -> None:
             container.close()
 
 
-def check_place(source: Path, output: Path, *, overwrite: bool) -> None:
+def check_place(source: Place, output: Place, *, overwrite: bool) -> None:
     """Refuse an output that may not be made where it is named.
 
     Raises:
         OutputError: it exists, is the input or a folder, or its folder is missing or read-only.
+        RemoteError: its server does not answer, or refuses.
     """
+    if isinstance(output, Remote):
+        _check_remote(source, output, overwrite=overwrite)
+        return
     folder = output.absolute().parent
     if not folder.is_dir():
         raise OutputError(f"{output}: there is no folder {folder}; make it first")
     if output.is_dir():
         raise OutputError(f"{output} is a folder; name a file in it")
-    if output.exists() and output.samefile(source):
+    if isinstance(source, Path) and output.exists() and output.samefile(source):
         raise OutputError(f"{output} is the input itself; choose another name with -o")
     if output.exists() and not overwrite:
         raise OutputError(f"{output} exists already; say --overwrite or choose another with -o")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{output}: no permission to write in {folder}; choose another with -o")
+
+
+def _check_remote(source: Place, output: Remote, *, overwrite: bool) -> None:
+    refuse_web(output)
+    found = look(output)
+    if output.is_named_folder or (found is not None and found.is_folder):
+        raise OutputError(f"{output} is a folder; name a file in it")
+    if output == source:
+        raise OutputError(f"{output} is the input itself; choose another name with -o")
+    if found is not None and not overwrite:
+        raise OutputError(f"{output} exists already; say --overwrite or choose another with -o")
 
 
 def _check_aspect(target: Target) -> None:

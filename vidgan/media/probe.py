@@ -8,7 +8,6 @@ import re
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import cast
 
 import av
@@ -23,6 +22,7 @@ from vidgan.errors import InputError
 from vidgan.media.color import SUPPORTED_MATRICES, UNSPECIFIED, guess_unspecified
 from vidgan.media.opening import open_film
 from vidgan.media.types import Color, Film, OtherStream, VideoStream
+from vidgan.places import Place
 
 DECODERS = {
     "h264": "h264",
@@ -45,13 +45,12 @@ _PACKETS_TRIED = 300
 _COUNT = re.compile("[0-9]{1,15}")  # "²" is a digit as well
 
 
-def probe(path: Path) -> Film:
+def probe(path: Place) -> Film:
     """Look at the file and its first frame.
 
     Raises:
         InputError: one line that names the file, what stands against converting it, and what to do.
     """
-    path = Path(path)
     with open_film(path) as container:
         if container.format.name not in CONTAINERS:
             raise InputError(
@@ -72,7 +71,9 @@ def probe(path: Path) -> Film:
         )
 
 
-def _pick_video(path: Path, container: InputContainer) -> tuple[AvVideoStream, list[AvVideoStream]]:
+def _pick_video(
+    path: Place, container: InputContainer
+) -> tuple[AvVideoStream, list[AvVideoStream]]:
     """The default video stream (else the first), and the other real ones; no cover pictures."""
     real = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not real:
@@ -102,7 +103,7 @@ def frames_declared(stream: AvVideoStream) -> int:
     return int(tag) if _COUNT.fullmatch(tag) else 0
 
 
-def _describe(path: Path, container: InputContainer, stream: AvVideoStream) -> VideoStream:
+def _describe(path: Place, container: InputContainer, stream: AvVideoStream) -> VideoStream:
     context = cast("av.VideoCodecContext | None", stream.codec_context)
     codec = context.codec.canonical_name if context is not None else "unknown"
     if context is None or codec not in DECODERS:
@@ -145,7 +146,7 @@ def _describe(path: Path, container: InputContainer, stream: AvVideoStream) -> V
 
 
 def _first_frame(
-    path: Path, container: InputContainer, stream: AvVideoStream
+    path: Place, container: InputContainer, stream: AvVideoStream
 ) -> tuple[av.VideoFrame, bytes]:
     """The first picture that can be decoded, and the packet that the stream begins with."""
     stream.codec_context.thread_count = 1
@@ -175,7 +176,7 @@ def _decode(packet: "Packet[AvVideoStream]") -> list[av.VideoFrame]:
         return []
 
 
-def _refuse_pixel_format(path: Path, pixel_format: str, stream: AvVideoStream) -> None:
+def _refuse_pixel_format(path: Place, pixel_format: str, stream: AvVideoStream) -> None:
     if pixel_format not in PIXEL_FORMATS:
         bits = max((c.bits for c in av.VideoFormat(pixel_format).components), default=8)
         kind = f"{bits}-bit pictures" if bits > 8 else "pictures"
@@ -197,7 +198,7 @@ def is_packed_bitstream(head: bytes) -> bool:
     return text.endswith(b"p")
 
 
-def _rotation(path: Path, frame: av.VideoFrame) -> int:
+def _rotation(path: Place, frame: av.VideoFrame) -> int:
     """Degrees counter-clockwise from the display matrix: nine 32-bit numbers, a b u c d v x y w."""
     side_data = cast("SideDataContainer", frame.side_data)
     if Type.DISPLAYMATRIX not in side_data:
@@ -230,7 +231,7 @@ def _color(context: av.VideoCodecContext, frame: av.VideoFrame) -> Color:
     )
 
 
-def _refuse_color(path: Path, color: Color) -> None:
+def _refuse_color(path: Place, color: Color) -> None:
     if color.transfer in _HDR_TRANSFERS:
         name = _HDR_TRANSFERS[color.transfer]
         raise InputError(f"{path} is HDR ({name}), which is not supported; map it to SDR first")
@@ -238,7 +239,7 @@ def _refuse_color(path: Path, color: Color) -> None:
         raise InputError(f"{path} is in BT.2020, which is not supported; convert to BT.709 first")
 
 
-def _refuse_matrix(path: Path, matrix: int) -> None:
+def _refuse_matrix(path: Place, matrix: int) -> None:
     if matrix != UNSPECIFIED and matrix not in SUPPORTED_MATRICES:
         raise InputError(
             f"{path}: colour matrix {matrix} of H.273 is not supported, only BT.601, BT.709, "

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vidgan.places import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,7 @@ class OtherStream:
 class Film:
     """What `probe` found in one file that can be converted."""
 
-    path: Path
+    path: Place
     container: str
     """FFmpeg's name of the demuxer, for example "mov,mp4,m4a,3gp,3g2,mj2"."""
     video: VideoStream

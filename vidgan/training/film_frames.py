@@ -24,6 +24,7 @@ from vidgan.errors import InputError, OutputError
 from vidgan.media.probe import probe
 from vidgan.media.sample import Spot, choose_frames, film_seconds, take_frames
 from vidgan.media.types import Film, VideoStream
+from vidgan.places import Place
 from vidgan.training.frame_writer import FrameWriter
 from vidgan.training.sieve import SHORT_SECONDS, Sieve, Stretch, held_out_stretches
 
@@ -190,14 +191,15 @@ def _plan(items: Sequence[_Item], settings: FrameSettings) -> list[_Plan]:
     all frames on one side, stretches are held out of short films as well.
     """
     total = sum(item.seconds for item in items) or 1.0
-    by_name = [is_held_out(item.film.path) for item in items if item.seconds < SHORT_SECONDS]
+    short = [Path(item.film.path.name) for item in items if item.seconds < SHORT_SECONDS]
+    by_name = [is_held_out(path) for path in short]
     is_one_sided = len(by_name) == len(items) and len(set(by_name)) == 1
     plans = []
     for item in items:
         stretches: tuple[Stretch, ...] = ()
         if settings.split and (is_one_sided or item.seconds >= SHORT_SECONDS):
             stretches = tuple(held_out_stretches(item.film.path.name, item.seconds))
-        elif settings.split and is_held_out(item.film.path):
+        elif settings.split and is_held_out(Path(item.film.path.name)):
             stretches = (Stretch(start=0.0, end=math.inf, margin=0.0),)
         count = max(1, round(settings.count * item.seconds / total))
         plans.append(_Plan(item=item, count=count, stretches=stretches))
@@ -243,7 +245,7 @@ def _aspect(video: VideoStream) -> Fraction:
     return 1 / aspect if video.rotation in (90, 270) else aspect
 
 
-def _losses(path: Path, sieve: Sieve, *, wanted: int, given: int) -> Iterator[str]:
+def _losses(path: Place, sieve: Sieve, *, wanted: int, given: int) -> Iterator[str]:
     if given < wanted:
         yield f"{path}: {wanted - given} of {wanted} frames cannot be decoded; it is damaged"
     if sieve.blank or sieve.repeated:
