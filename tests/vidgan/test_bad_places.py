@@ -116,3 +116,31 @@ def test_a_disk_full_while_joining_costs_no_work(
     report = json.loads(said.out)
     assert (report["frames"], report["chunks_reused"]) == (48, report["chunks"])
     assert [path.name for path in little_room.folder.iterdir()] == ["out.mp4"]
+
+
+@pytest.mark.usefixtures("ray_up")
+def test_a_full_disk_stops_all_films_and_keeps_what_is_finished(
+    tmp_path: Path, vidgan_command: Command, make_film: MakeFilm, generator_file: Path
+) -> None:
+    disk, films = tmp_path / "disk", tmp_path / "films"
+    disk.mkdir()
+    films.mkdir()
+    for number in range(3):
+        shutil.copy(make_film("many.mp4", frames=96, size=(96, 64)), films / f"{number}.mp4")
+    command = ["convert", films, "--weights", generator_file, "-o", disk, "--crf", 4]
+    with mounted(disk, "size=160k"):
+        said = vidgan_command(*command, "--chunk-frames", 12, "--json")
+        assert said.status == 1
+        failures = json.loads(said.out)["failures"]
+        assert len(failures) == 3
+        assert all("make room" in failure or "the disk is full" in failure for failure in failures)
+        kept = list(disk.rglob("*.chunk"))
+        assert kept
+        assert list(disk.rglob("*.part")) == []
+
+        subprocess.run(["mount", "-o", "remount,size=99m", str(disk)], check=True)
+        said = vidgan_command(*command, "--chunk-frames", 12, "--json")
+        assert said.status == 0, said.err
+        assert json.loads(said.out)["chunks_reused"] >= len(kept)
+        assert sorted(path.name for path in disk.glob("*.mp4")) == ["0.mp4", "1.mp4", "2.mp4"]
+        assert list(disk.rglob("*.chunk")) == []
