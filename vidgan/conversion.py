@@ -113,9 +113,9 @@ def convert_all(
                 _open_jobs(run, pieces, options, choice.purpose(options), held)
             if run.jobs:
                 _convert_jobs(run, choice, options, held)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, WorkerError) as end:
         if run.jobs:
-            write_reports(run.report(), folders, interrupted=True)
+            write_reports(run.report(end), folders, interrupted=isinstance(end, KeyboardInterrupt))
         raise
     report = run.report()
     return replace(report, notes=tuple(write_reports(report, folders)))
@@ -135,12 +135,15 @@ class _Run:
     account: Account = field(default_factory=Account)
     started: float = field(default_factory=time.monotonic)
 
-    def report(self) -> Report:
-        """All of it; a job without an end was interrupted."""
-        failed, interrupted = [*self.failed], OutputError("interrupted before it was finished")
+    def report(self, end: BaseException | None = None) -> Report:
+        """All of it; jobs that are not done had no chance before the `end`."""
+        failed = [*self.failed]
+        unfinished = (
+            end if isinstance(end, VidganError) else OutputError("interrupted; run it again")
+        )
         for job in self.jobs:
             if job.report is None:
-                error = job.error or interrupted
+                error = job.error or unfinished
                 place = job.piece
                 failed.append(Failure(source=place.source, output=place.output, error=error))
         return Report(

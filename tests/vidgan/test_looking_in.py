@@ -11,7 +11,7 @@ import signal
 import time
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import ray
 import vidgan
 from cluster.actor import Event, WorkerStarted
 from vidgan.conversion import convert_all
+from vidgan.errors import WorkerError
 from vidgan.options import Options
 from vidgan.progress import Progress
 from vidgan.report import Report
@@ -151,6 +152,18 @@ def test_a_later_run_updates_the_report_also_where_it_is_interrupted(
         "two.mp4": "done",
     }
     assert "interrupted" in said["files"][3]["reason"]
+
+
+def test_where_no_cluster_answers_the_report_says_so_of_each_input(
+    batch: Batch, tmp_path: Path
+) -> None:
+    options = replace(batch.options, address="127.0.0.1:1")
+    with pytest.raises(WorkerError, match=r"127\.0\.0\.1:1"):
+        convert_all(batch.films, tmp_path / "out", options)
+    said = read_report(tmp_path / "out")
+    reasons = [entry["reason"] for entry in said["files"]]
+    assert [("127.0.0.1:1" in reason) for reason in reasons] == [False, True, True]
+    assert not said["interrupted"]
 
 
 def test_on_screen_each_file_is_done_skipped_or_failed_and_the_file_keeps_what_is_known(
