@@ -15,7 +15,7 @@ from vidgan.media.encoders import encoder_settings
 from vidgan.media.probe import probe
 from vidgan.media.types import RgbFrame
 from vidgan.options import Options
-from vidgan.progress import Progress
+from vidgan.progress import Named, Progress
 
 SETTLING_SECONDS = 6.0
 """After Ray's start its waiting processes still import torch."""
@@ -57,7 +57,7 @@ class _Stopwatch(Progress):
         if isinstance(event, WorkerStarted):
             self.workers.append(time.perf_counter())
 
-    def joining(self, output: Path) -> None:
+    def joining(self, output: Named) -> None:
         """Note when all chunks are there."""
         self.joined = time.perf_counter()
 

@@ -12,9 +12,10 @@ import torch
 
 from cyclegan.checkpoint import WeightsError, load_checkpoint
 from cyclegan.data import Crops
-from cyclegan.failures import is_of_memory, named_failures
+from cyclegan.failures import named_failures
 from cyclegan.interrupt import interrupt_held
 from cyclegan.learning import Learning, R, R_contra, S, S_contra
+from cyclegan.memory import is_of_memory
 from cyclegan.recorder import Recorder
 from cyclegan.run_folder import RunFolder
 from cyclegan.state import Adjustments, State, TrainingError, restore

@@ -6,8 +6,7 @@ and `_total` behind those of counters: `ray_vidgan_frames_total`.
 
 from dataclasses import asdict, dataclass, field
 
-from ray.util.metrics import Counter, Gauge
-
+from cluster.meters import Counter, Gauge, rise
 from vidgan.timing import StageSeconds
 
 
@@ -40,18 +39,12 @@ class Metrics:
     def tell(self, now: Numbers) -> None:
         """Record what has changed since the last time."""
         told, self._told = self._told, now
-        _rise(self._frames, now.frames - told.frames)
-        _rise(self._chunks, now.chunks - told.chunks)
-        _rise(self._retries, now.retries - told.retries)
-        _rise(self._lost, now.workers_lost - told.workers_lost)
+        rise(self._frames, now.frames - told.frames)
+        rise(self._chunks, now.chunks - told.chunks)
+        rise(self._retries, now.retries - told.retries)
+        rise(self._lost, now.workers_lost - told.workers_lost)
         before = asdict(told.stages)
         for stage, seconds in asdict(now.stages).items():
-            _rise(self._seconds, seconds - before[stage], stage=stage)
+            rise(self._seconds, seconds - before[stage], stage=stage)
         self._depth.set(now.queue_depth)
         self._ready.set(now.workers_ready)
-
-
-def _rise(counter: Counter, by: float, **tags: str) -> None:
-    """Counters refuse to rise by nothing."""
-    if by > 0:
-        counter.inc(by, tags)

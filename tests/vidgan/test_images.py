@@ -1,35 +1,15 @@
 """Photographs come back as their owners expect."""
 
-import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from tests.vidgan.photos import Frames, decode, encode, gradient, negative, same
 from vidgan.errors import InputError
-from vidgan.images import translate_image
-
-Frames = NDArray[np.uint8]
-
-
-def negative(frames: Frames) -> Frames:
-    return 255 - frames
-
-
-def encode(picture: Image.Image, kind: str, **options: object) -> bytes:
-    out = io.BytesIO()
-    picture.save(out, kind, **options)
-    return out.getvalue()
-
-
-def decode(data: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(data))
-
-
-def gradient(width: int = 24, height: int = 16) -> Frames:
-    y, x = np.mgrid[0:height, 0:width]
-    return np.stack([x * 10, y * 15, x * 0 + 90], axis=2).astype(np.uint8)
+from vidgan.images import open_image, translate_image
 
 
 def test_png_is_translated_exactly() -> None:
@@ -84,19 +64,6 @@ def test_what_is_no_image_is_named(data: bytes) -> None:
         translate_image(data, "photo.png", negative)
 
 
-def test_16_bit_images_are_refused_not_crushed() -> None:
-    data = encode(Image.fromarray(np.full((4, 4), 40_000, np.uint16)), "PNG")
-    with pytest.raises(InputError, match="16-bit"):
-        translate_image(data, "deep.png", negative)
-
-
-def test_a_profile_that_is_not_of_rgb_is_not_put_on_an_rgb_picture() -> None:
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    profile[16:20] = b"GRAY"
-    data = encode(Image.fromarray(gradient()[..., 0]), "PNG", icc_profile=bytes(profile))
-    assert "icc_profile" not in decode(translate_image(data, "a.png", negative)).info
-
-
 def test_a_phone_s_file_of_several_pictures_becomes_one_jpeg() -> None:
     first, second = Image.fromarray(gradient()), Image.fromarray(255 - gradient())
     data = encode(first, "MPO", save_all=True, append_images=[second], quality=95)
@@ -115,9 +82,138 @@ def test_an_animation_is_refused_not_reduced_to_one_picture(kind: str) -> None:
         translate_image(data, "moving.file", negative)
 
 
-@pytest.mark.parametrize("kind", ["EPS", "TIFF", "BMP", "GIF"])
+@pytest.mark.parametrize("kind", ["EPS", "BMP", "GIF"])
 def test_other_kinds_under_a_familiar_name_are_not_opened(kind: str) -> None:
     """Pillow hands an EPS to Ghostscript, which runs what is written in it."""
     data = encode(Image.fromarray(gradient()), kind)
     with pytest.raises(InputError, match=r"a\.png is not an image .*no known format"):
         translate_image(data, "a.png", negative)
+
+
+@pytest.mark.parametrize("size", [(60_000, 60_000), (13_400, 13_400)])
+def test_a_picture_too_large_is_refused_before_it_is_decoded(size: tuple[int, int]) -> None:
+    """A few bytes may claim any size; the second is the least that Pillow itself lets pass."""
+    header = struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n"
+    for kind, body in ((b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")):
+        crc = struct.pack(">I", zlib.crc32(kind + body))
+        data += struct.pack(">I", len(body)) + kind + body + crc
+    with pytest.raises(InputError, match=r"^bomb\.png has more than 178 million pixels.*parts$"):
+        translate_image(data, "bomb.png", negative)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_a_file_cut_short_is_refused(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    data = encode(Image.fromarray(rng.integers(0, 255, (64, 64, 3), np.uint8)), kind)
+    with pytest.raises(InputError, match=r"^cut is not an image that can be read.*remove it$"):
+        translate_image(data[: len(data) // 2], "cut", negative)
+
+
+def test_a_lossless_webp_stays_lossless() -> None:
+    rgba = np.dstack([gradient(), np.full((16, 24), 99, np.uint8)])
+    data = encode(Image.fromarray(rgba), "WEBP", lossless=True)
+    result = np.asarray(decode(translate_image(data, "a.webp", negative)))
+    assert np.array_equal(result[..., :3], 255 - gradient())
+    assert np.array_equal(result[..., 3], rgba[..., 3])
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
+def test_alpha_is_kept_in_whatever_way_it_is_stored(mode: str) -> None:
+    rgba = np.dstack([gradient(), (gradient()[..., 0] // 128) * 255])
+    picture = Image.fromarray(rgba)
+    if mode == "PA":
+        picture = picture.quantize(32)
+    elif mode == "LA":
+        picture = picture.convert("LA")
+    data = encode(picture, "PNG")
+    result = decode(translate_image(data, "a.png", same))
+    assert result.mode == "RGBA"
+    want = np.asarray(decode(data).convert("RGBA"))
+    seen = want[..., 3] > 0
+    assert np.array_equal(np.asarray(result)[seen], want[seen])
+    assert np.array_equal(np.asarray(result)[..., 3], want[..., 3])
+
+
+def test_what_nobody_sees_does_not_shine_over_the_edge() -> None:
+    """The generator finds the colours of the edge behind it, not the white that a program left."""
+    rgba = np.full((16, 24, 4), 255, np.uint8)
+    rgba[:, :9] = (30, 60, 20, 255)
+    rgba[:, 9:, 3] = 0
+    seen: list[Frames] = []
+
+    def note(frames: Frames) -> Frames:
+        seen.append(frames)
+        return frames
+
+    translate_image(encode(Image.fromarray(rgba), "PNG"), "a.png", note)
+    assert np.abs(seen[0][0].astype(int) - (30, 60, 20)).max() <= 2
+
+
+@pytest.mark.parametrize("mode", ["1", "P"])
+def test_pictures_of_few_colours_become_those_of_many(mode: str) -> None:
+    picture = Image.fromarray(gradient()).convert(mode)
+    result = decode(translate_image(encode(picture, "PNG"), "a.png", negative))
+    assert result.mode == "RGB"
+    assert np.array_equal(np.asarray(result), 255 - np.asarray(picture.convert("RGB")))
+
+
+@pytest.mark.parametrize(
+    ("compression", "kept"),
+    [
+        (None, "raw"),
+        ("tiff_lzw", "tiff_lzw"),
+        ("tiff_adobe_deflate", "tiff_adobe_deflate"),
+        ("packbits", "packbits"),
+        ("tiff_deflate", "tiff_adobe_deflate"),
+        ("jpeg", "tiff_adobe_deflate"),
+    ],
+)
+def test_tiff_keeps_its_compression(compression: str | None, kept: str) -> None:
+    mode = "RGB" if compression == "jpeg" else "RGBA"
+    picture = Image.fromarray(gradient(240, 160)).convert(mode)
+    data = encode(picture, "TIFF", compression=compression)
+    result = decode(translate_image(data, "a.tif", negative))
+    assert (result.format, result.mode, result.info["compression"]) == ("TIFF", mode, kept)
+    want = 255 - np.asarray(decode(data).convert("RGB"))
+    assert np.array_equal(np.asarray(result.convert("RGB")), want)
+
+
+def test_every_page_of_a_tiff_is_translated_and_no_preview() -> None:
+    pages = [Image.fromarray(gradient(24, 16 + 3 * i)) for i in range(3)]
+    pages[1].encoderinfo = {"tiffinfo": {254: 1}, "compression": "tiff_lzw"}
+    data = encode(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    result = decode(translate_image(data, "a.tif", negative))
+    assert getattr(result, "n_frames", 1) == 2
+    for place, page in enumerate([pages[0], pages[2]]):
+        result.seek(place)
+        assert np.array_equal(np.asarray(result), 255 - np.asarray(page))
+    kind, first = open_image(data, "a.tif")
+    assert (kind, first.size) == ("TIFF", (24, 16))
+
+
+def test_a_raw_file_s_preview_is_not_taken_for_its_picture() -> None:
+    data = encode(Image.fromarray(gradient()), "TIFF", tiffinfo={254: 1})
+    with pytest.raises(InputError, match=r"raw\.tif has only a preview.*develop it"):
+        translate_image(data, "raw.tif", negative)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_tiff_of_numbers_is_refused(kind: type[np.generic]) -> None:
+    data = encode(Image.fromarray(np.zeros((4, 4), kind)), "TIFF")
+    with pytest.raises(InputError, match=r"height\.tif has levels of 32 bits.*16 or 8 bits"):
+        translate_image(data, "height.tif", negative)
+
+
+def test_a_large_tiff_is_written_as_well_as_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Pillow takes for an attack is counted in pixels, not in bytes."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 24 * 16)
+    data = encode(Image.fromarray(gradient()), "TIFF")
+    assert np.array_equal(
+        np.asarray(decode(translate_image(data, "a.tif", negative))), 255 - gradient()
+    )
+
+
+def test_contents_count_not_names() -> None:
+    data = encode(Image.fromarray(gradient()), "PNG")
+    assert decode(translate_image(data, "named.jpg", negative)).format == "PNG"

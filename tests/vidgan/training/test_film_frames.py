@@ -33,13 +33,14 @@ def seconds_of(path: Path) -> float:
 
 
 def test_frames_are_lossless_and_those_of_a_conversion(make_film: MakeFilm, tmp_path: Path) -> None:
-    film = probe(make_film("a.mp4", frames=96, audio=False))
+    source = make_film("a.mp4", frames=96, audio=False)
+    film = probe(source)
     whole = {
         float(frame.pts * film.video.time_base): frame.rgb
         for chunk in ChunkReader(film, frames_per_chunk=64)
         for frame in decode_chunk(chunk, film.video)
     }
-    found = frames_of([film.path], tmp_path / "frames/a", SETTINGS)
+    found = frames_of([source], tmp_path / "frames/a", SETTINGS)
     assert found.warnings == ()
     assert len(found.train) + len(found.held_out) == pytest.approx(39, abs=1)
     for path in (*found.train, *found.held_out):

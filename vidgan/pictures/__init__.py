@@ -1,0 +1,1 @@
+"""Photographs: read whole with their depth, colours, alpha and metadata, and written likewise."""
