@@ -5,7 +5,15 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from cluster.actor import Event, ItemRetried, Place, WorkerLost, WorkerStarted, WorkerStatus
+from cluster.actor import (
+    Event,
+    ItemRetried,
+    Place,
+    WorkerLost,
+    WorkerReleased,
+    WorkerStarted,
+    WorkerStatus,
+)
 from vidgan.progress import Named, Progress, Tally
 
 LEAST_SECONDS = 2.0
@@ -112,6 +120,8 @@ class LogLines(Progress):
                     self._workers.discard(lost)
                     self._tally.lose(lost)
                 self._say(f"a worker was lost ({reason}); its work is given to another")
+            case WorkerReleased(place=released) if released is not None:
+                self._workers.discard(released)
             case ItemRetried(attempts=attempts):
                 self._say(f"a part is tried again, after {attempts} attempt{_s(attempts)}")
 

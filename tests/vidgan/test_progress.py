@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from cluster.actor import ItemRetried, Place, WorkerLost, WorkerStarted, WorkerStatus
+from cluster.actor import (
+    ItemRetried,
+    Place,
+    WorkerLost,
+    WorkerReleased,
+    WorkerStarted,
+    WorkerStatus,
+)
 from vidgan.bar import Bar, shown_progress
 from vidgan.log_lines import LogLines
 from vidgan.progress import Tally
@@ -98,13 +105,15 @@ def test_a_log_gets_lines_that_say_all_and_are_ten_seconds_apart() -> None:
     log = Log(9000)
     log.progress.hear(WorkerStarted(ONE))
     log.progress.hear(WorkerStarted(TWO))
-    log.convert(0, 9000, rate=20)
+    log.convert(0, 8950, rate=20)
+    log.progress.hear(WorkerReleased(TWO))  # nothing is left for it
+    log.convert(8950, 9000, rate=20)
     log.progress.stop()
     assert log.lines[0] == "starting workers for 9,000 frames in 180 chunks"
     assert log.lines[1] == (
         "translating: 200 of 9,000 frames (2 %), 20.0 frames/s, about 7 min left, 2 workers"
     )
-    assert log.lines[-1] == "translating: 9,000 of 9,000 frames (100 %), 20.0 frames/s, 2 workers"
+    assert log.lines[-1] == "translating: 9,000 of 9,000 frames (100 %), 20.0 frames/s, 1 worker"
     assert 20 <= len(log.lines) <= 45  # of seven and a half minutes
 
 

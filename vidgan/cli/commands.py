@@ -16,6 +16,7 @@ from vidgan.cli.errors import say_error
 from vidgan.cli.evaluate import evaluate
 from vidgan.cli.models import models
 from vidgan.cli.probe import probe
+from vidgan.cli.submit import submit
 from vidgan.cli.train import train
 
 
@@ -52,5 +53,5 @@ def cli() -> None:
     """Translate films and photographs from one domain to another."""
 
 
-for command in (convert, distill, doctor, evaluate, models, probe, train):
+for command in (convert, distill, doctor, evaluate, models, probe, submit, train):
     cli.add_command(command)
