@@ -125,6 +125,8 @@ class Crew:
     """Calls under way to close actors that were let go."""
     pace: Pace = field(default_factory=Pace)
     """Of all together."""
+    proven: bool = False
+    """Some machine can do the work: a worker has been ready."""
     unfit: int = 0
     """Places in the crew that stay empty: the machine there cannot do the work."""
     deaths_at_start: int = 0
@@ -192,7 +194,7 @@ class Crew:
         if actor not in self.actors:  # struck off while this answer was on its way
             return
         actor.place = place
-        actor.ready = True
+        actor.ready = self.proven = True
         self.deaths_at_start = 0
         self.on_event(WorkerStarted(place))
 
@@ -270,12 +272,20 @@ class Crew:
         self.hire_after = time.monotonic() + pause
 
     def _dismiss(self, actor: Actor, error: Exception) -> None:
-        """Do without an actor that its machine does not let work; raise if it was the last hope."""
+        """Do without an actor that its machine does not let work.
+
+        Where no other is left, raise; unless some machine was fit before: then the next actor may
+        land there again.
+        """
         if actor not in self.actors:
             return
-        self._strike(actor, last_line(error))
-        self.unfit += 1
-        if not any(other.ready or other.expected for other in self.actors):
+        reason = last_line(error)
+        self._strike(actor, reason)
+        if any(other.ready or other.expected for other in self.actors):
+            self.unfit += 1
+        elif self.proven:
+            self._count_death(reason)
+        else:
             raise error
 
     def _not_installed(self, cause: Exception) -> ClusterError:
