@@ -156,6 +156,7 @@ class RemoteShelf:
 
     def read(self, name: str) -> bytes | None:
         """As `Shelf.read`."""
+        self._lock.check()
         return read_all(self.folder / name) if name in self._names else None
 
     def write(self, name: str, data: bytes) -> None:
