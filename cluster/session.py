@@ -30,7 +30,6 @@ ANSWER_SECONDS = 9.0
 MOST_PRELOADED = 16
 """Ray keeps one process ready for each CPU; on large machines, modules in all of them cost more
 memory than the start is worth."""
-_AGENTS_WAIT = "RAY_DASHBOARD_GCS_RPC_TIMEOUT_SECONDS"
 _TRIAL = """
 import sys, ray
 try:
@@ -209,10 +208,8 @@ def _environment_for_ray() -> Iterator[None]:
 
     Local workers import what this process imports, also from a checkout without install (installed
     packages need no help, and site-packages on PYTHONPATH would come before the standard library).
-    And where this process is killed, Ray's agents, which do not die with it, look for the rest of
-    their Ray for 10 seconds, not for a minute.
     """
-    settings = {_AGENTS_WAIT: os.environ.get(_AGENTS_WAIT, "10")}
+    settings = {}
     root = Path(__file__).resolve().parents[1]
     if root.name not in ("site-packages", "dist-packages"):
         paths = (str(root), os.environ.get("PYTHONPATH"))

@@ -88,7 +88,7 @@ class LogLines(Progress):
     def start(self, frames: int, chunks: int) -> None:
         """What is ahead."""
         self._total = frames
-        self._say(f"starting workers for {frames:,} frames in {chunks:,} chunks")
+        self._say(f"starting workers for {frames:,} frames in {chunks:,} chunk{_s(chunks)}")
 
     def reused(self, place: tuple[int, int], frames: int) -> None:
         """Move on without counting it as speed."""

@@ -198,8 +198,8 @@ def test_a_second_ctrl_c_stops_at_once(film: Path, generator_file: Path, tmp_pat
 
 
 def _wait_until_gone(mark: str) -> None:
-    """Ray's processes die with the one that started them; its agents may look for it 10 s."""
-    for _ in range(300):
+    """Of what is killed the system takes a moment to be rid."""
+    for _ in range(100):
         if not _marked(mark):
             return
         time.sleep(0.1)

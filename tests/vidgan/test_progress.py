@@ -172,7 +172,7 @@ def test_without_a_terminal_no_carriage_return_is_written(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.splitlines() == [
-        "starting workers for 10 frames in 1 chunks",
+        "starting workers for 10 frames in 1 chunk",
         "writing a name of lines.mp4",
         "translating: 10 of 10 frames (100 %)",
     ]

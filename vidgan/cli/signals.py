@@ -3,11 +3,13 @@
 SIGTERM does what Ctrl-C does, with a status of its own.
 """
 
+import contextlib
 import os
 import signal
 import sys
 import threading
 from types import FrameType
+from typing import Any
 
 _terminated = threading.Event()  # signals are the process's, and so are these
 _interrupted = threading.Event()
@@ -29,13 +31,25 @@ def stop_status() -> int:
 def _interrupt_or_end(number: int, frame: FrameType | None) -> None:
     """Raise KeyboardInterrupt; the second time, end without any tidying.
 
-    The processes of a local Ray die with this one, and the next command sweeps up after it.
+    Most processes of a local Ray would die with this one, but its agents look for it for up to a
+    minute. The next command sweeps up the files.
     """
     if _interrupted.is_set():
+        _kill_children()
         os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, b"vidgan: stopped at once\n")
         os._exit(stop_status())
     _interrupted.set()
     raise KeyboardInterrupt
+
+
+def _kill_children() -> None:
+    """All that this process has started, and what that has; only with Ray are there any."""
+    psutil: Any = sys.modules.get("psutil")  # Ray brings its own, on which others cannot depend
+    if psutil is None:
+        return
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            child.kill()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
