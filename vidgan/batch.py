@@ -3,7 +3,7 @@
 import contextlib
 import errno
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from types import TracebackType
 
 from cluster.actor import Lost
@@ -13,6 +13,9 @@ from vidgan.jobs import Job
 from vidgan.progress import Progress
 from vidgan.report import FileReport
 from vidgan.tasks import Result, Task
+
+_MOST_WAITING = 16
+"""Outputs that wait to be written; photographs wait in memory."""
 
 
 class Batch:
@@ -105,23 +108,26 @@ class Batch:
         for job in self._jobs:
             if job.report is None and job not in self._writing.values():
                 fail(job, error)
-        with contextlib.suppress(OutputError):
-            self.finish()
+        while self._writing:
+            with contextlib.suppress(OutputError):
+                self.finish()
 
     def _write_if_complete(self, job: Job) -> None:
         written = job.report is not None or job in self._writing.values()
         if job.complete and job.error is None and not written:
+            if len(self._writing) >= _MOST_WAITING:
+                wait(self._writing, return_when=FIRST_COMPLETED)
+                self._reap(wait=False)
             self._progress.joining(job.piece.output)
             self._writing[self._writer.submit(self._account.joining.call, job.finish)] = job
 
     def _reap(self, *, wait: bool) -> None:
         """Note which outputs are written, or why not."""
-        for future, job in list(self._writing.items()):
-            if not wait and not future.done():
-                continue
-            with self._failing(job):
-                job.report = future.result()
-            del self._writing[future]
+        for future in list(self._writing):
+            if wait or future.done():
+                job = self._writing.pop(future)
+                with self._failing(job):
+                    job.report = future.result()
 
     @contextlib.contextmanager
     def _failing(self, job: Job) -> Iterator[None]:
