@@ -191,6 +191,7 @@ def test_a_job_that_fails_carries_its_exit_status(
     assert "say which model" in ended.out
 
 
+@pytest.mark.slow
 def test_ray_job_submit_works_as_well(
     vidgan: Vidgan, plain: tuple[Process, Path], local: Callable[[], bytes]
 ) -> None:
