@@ -30,7 +30,6 @@ class Batch:
         self._jobs = jobs
         self._progress = progress
         self._account = account
-        self._by_number = {job.number: job for job in jobs}
         self._origin: list[Job] = []
         """Which job each task came from."""
         self._writer = ThreadPoolExecutor(1, "writer")

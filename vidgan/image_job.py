@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator
 
-from cyclegan.checkpoint import write_atomically
 from vidgan.errors import OutputError, VidganError
 from vidgan.images import check_image, read_image
 from vidgan.inputs import Piece
 from vidgan.media.count import Count
 from vidgan.media.preflight import check_place
 from vidgan.options import Options
-from vidgan.places import Remote
 from vidgan.report import FileReport
 from vidgan.tasks import ImageTask, OnReuse, Result
-from vidgan.transport import write_all
+from vidgan.whole_file import write_whole
 
 
 class ImageJob:
@@ -62,10 +60,7 @@ class ImageJob:
         check_place(self.piece.source, output, overwrite=self._overwrite)  # it may have come up
         data = self._data
         try:
-            if isinstance(output, Remote):
-                write_all(output, data)
-            else:
-                write_atomically(output, lambda part: part.write_bytes(data))
+            write_whole(output, data)
         except OSError as exc:
             raise OutputError(
                 f"{output}: cannot be written ({exc.strerror}); make room there, "

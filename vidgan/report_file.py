@@ -14,12 +14,11 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 
-from cyclegan.checkpoint import write_atomically
 from vidgan import __version__
 from vidgan.errors import VidganError
 from vidgan.places import Place, Remote
 from vidgan.report import FileReport, Report
-from vidgan.transport import write_all
+from vidgan.whole_file import write_whole
 
 NAME = "vidgan-report.json"
 
@@ -39,18 +38,11 @@ def write_reports(
         path = folder / NAME
         text = json.dumps(_contents(report, folder, interrupted), indent=1) + "\n"
         try:
-            _write(path, text.encode())
+            write_whole(path, text.encode())
         except (OSError, VidganError) as error:
             reason = getattr(error, "strerror", None) or error
             warnings.append(f"{path}: the report cannot be written ({reason})")
     return warnings
-
-
-def _write(path: Place, data: bytes) -> None:
-    if isinstance(path, Remote):
-        write_all(path, data)
-    else:
-        write_atomically(path, lambda part: part.write_bytes(data))
 
 
 def _contents(report: Report, folder: Place, interrupted: bool) -> Entry:
