@@ -14,3 +14,11 @@ class ClusterError(Exception):
 
 class WorkerLostError(ClusterError):
     """Worker processes died (killed, out of memory, node gone) more often than is worth a retry."""
+
+
+def token_wanted(address: str) -> ClusterError:
+    """A cluster does not let a stranger in."""
+    return ClusterError(
+        f"the Ray cluster at {address} wants its token: copy ~/.ray/auth_token from its head node "
+        "(or set RAY_AUTH_TOKEN), and set RAY_AUTH_MODE=token"
+    )

@@ -19,7 +19,7 @@ import aiohttp
 from ray.exceptions import AuthenticationError
 from ray.job_submission import JobStatus, JobSubmissionClient
 
-from cluster.errors import ClusterError
+from cluster.errors import ClusterError, token_wanted
 
 DEFAULT_SERVICE = "http://127.0.0.1:8265"
 FOUND_WITHIN = (4.0, 9.0)
@@ -166,10 +166,7 @@ class JobService:
         try:
             yield
         except AuthenticationError as error:
-            raise ClusterError(
-                f"the Ray cluster at {self.address} wants its token: copy ~/.ray/auth_token from "
-                "its head node (or set RAY_AUTH_TOKEN), and set RAY_AUTH_MODE=token"
-            ) from error
+            raise token_wanted(self.address) from error
         except (OSError, aiohttp.ClientError, KeyError) as error:
             raise ClusterError(
                 f"no Ray job service answers at {self.address} ({type(error).__name__}); "

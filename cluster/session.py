@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import ray
 from ray._private import ray_constants
 
-from cluster.errors import ClusterError
+from cluster.errors import ClusterError, token_wanted
 from cluster.scratch import scratch_folder
 
 OBJECT_STORE_BYTES = 1 << 30
@@ -274,10 +274,7 @@ def _check_answers(address: str) -> None:
         )
     except subprocess.TimeoutExpired as error:
         if b"Unauthenticated" in (error.stderr or b""):
-            raise ClusterError(
-                f"the Ray cluster at {address} wants a token: copy ~/.ray/auth_token from its head "
-                "node (or set RAY_AUTH_TOKEN), and set RAY_AUTH_MODE=token"
-            ) from error
+            raise token_wanted(address) from error
         raise ClusterError(
             f"no Ray cluster answers at {address} within {ANSWER_SECONDS:.0f} s; "
             "check the address with `ray status`"

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import zip_longest
 
 from cluster.errors import ClusterError
 from cluster.session import Session
@@ -40,8 +39,7 @@ def _on_gpus(cluster: Session, workers: int | None) -> Resources:
         )
 
     def places(cpus: int) -> int:
-        nodes = zip_longest(cluster.node_cpus, cluster.node_gpus, fillvalue=0)
-        return sum(min(gpus, node // cpus) for node, gpus in nodes)
+        return cluster.places({"CPU": cpus, "GPU": 1})
 
     if places(1) < count:
         raise ClusterError(
@@ -60,7 +58,7 @@ def _on_cpus(cluster: Session, count: int) -> Resources:
         )
 
     def places(cpus: int) -> int:
-        return sum(node // cpus for node in cluster.node_cpus)
+        return cluster.places({"CPU": cpus})
 
     return Resources(workers=count, cpus=_most(cluster.cpus // count, places, count), gpus=0)
 

@@ -101,8 +101,7 @@ def _on_cpus(cluster: Session, workers: int | None, share: Share) -> Crew:
     lanes = _usual_lanes(machines) if workers is None else _fitting_lanes(machines, workers)
     if share.cpus is not None:
         lanes = max(1, int(share.cpus))
-    room = max(1, min(_room(machines, lanes), cluster.places(named) if named else sum(machines)))
-    count = workers or room
+    count = workers or max(1, cluster.places({"CPU": lanes, **named}))
     even = lanes if _room(machines, lanes) >= count else _part(machines, count)
     return Crew(
         workers=count,

@@ -1,13 +1,12 @@
 """Finished chunks survive a crash, and nothing else is ever taken for one."""
 
-import subprocess
-import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
+from tests.vidgan.holding import held_elsewhere
 from vidgan.errors import OutputError
 from vidgan.ledger import Ledger, chunk_key, from_bytes, to_bytes
 from vidgan.media.types import Chunk, Color, EncodedChunk, Packet, VideoStream
@@ -88,18 +87,7 @@ def test_keys_tell_apart_all_that_decides_the_pixels() -> None:
 
 def test_two_conversions_cannot_share_an_output(tmp_path: Path) -> None:
     folder = tmp_path / "out.mp4.vidgan"
-    hold = (
-        "import sys, pathlib; from vidgan.ledger import Ledger\n"
-        "with Ledger(pathlib.Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", hold, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == "held\n"
+    with held_elsewhere(folder) as other:
         with pytest.raises(OutputError, match="another conversion"), Ledger(folder):
             pass
         other.kill()

@@ -4,7 +4,6 @@ import io
 import logging
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.vidgan.holding import held_elsewhere
 from tests.vidgan.servers import Web, serving
 from vidgan import remote_lock, transport
 from vidgan.conversion import convert, convert_all
@@ -272,18 +272,7 @@ def test_an_upload_that_does_not_end_leaves_nothing(bucket: Remote, tmp_path: Pa
 
 def test_one_conversion_at_a_time_and_a_killed_one_s_place_is_taken(bucket: Remote) -> None:
     folder = bucket / "locked.mp4.vidgan"
-    hold = (
-        "import sys; from vidgan.ledger import Ledger; from vidgan.places import as_place\n"
-        "with Ledger(as_place(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", hold, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == "held\n"
+    with held_elsewhere(folder) as other:
         with pytest.raises(OutputError, match=rf"vidgan: another .*process {other.pid} on "):
             Ledger(folder).__enter__()
         other.send_signal(signal.SIGKILL)
