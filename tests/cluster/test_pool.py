@@ -67,6 +67,10 @@ class Diary:
         with self.path.open("a") as file:
             file.write(line + "\n")
 
+    def is_new(self, item: int) -> bool:
+        """Nobody has begun it yet."""
+        return f"process {item}" not in self.path.read_text().splitlines()
+
     def setup(self) -> None:
         self.write("setup")
 
@@ -96,7 +100,7 @@ class Hanging(Diary):
     """Item 2 hangs, the first time."""
 
     def process(self, item: int) -> int:
-        if item == 2 and "process 2" not in self.path.read_text().splitlines():
+        if item == 2 and self.is_new(item):
             super().process(item)
             self.hang()
         return super().process(item)
@@ -133,7 +137,7 @@ class SlowForOne(Diary):
     slow = False
 
     def process(self, item: int) -> int:
-        self.slow = self.slow or (item == 0 and not self.path.exists())
+        self.slow = self.slow or (item == 0 and self.is_new(item))
         super().process(item)
         time.sleep(10 * GENEROUS if self.slow else 0.1)
         return item

@@ -54,7 +54,7 @@ def test_what_costs_too_much_waits_but_the_end_never_does() -> None:
 
 
 def test_a_credit_comes_first_and_a_debt_waits() -> None:
-    assert due(Pace(every=2, images_per_step=2, credit=0.12, share=0), takes=0.05) == [1, 2, 3, 20]
+    assert due(Pace(every=2, images_per_step=2, credit=0.5, share=0), takes=0.2) == [1, 2, 3, 20]
     assert due(Pace(every=2, images_per_step=2, credit=-0.045, share=0.01), steps=8)[0] == 5
 
 
