@@ -1,7 +1,7 @@
 """When it is time for what looks on at a training, so that looking stays cheap."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from cyclegan.training import Progress
@@ -14,15 +14,23 @@ class Pace:
     """Names the steps at which something is due: each time so many images were seen, and the last.
 
     A point is passed over while what was done before has taken more than `share` of the
-    training's time and `credit` seconds; so looking never costs more than that, on whatever
-    machine. A credit below zero lets the first time wait. With `every` 0 nothing is ever due.
+    training's time and `credit` seconds, by `clock`; so looking never costs more than that, on
+    whatever machine. A credit below zero lets the first time wait. With `every` 0 nothing is ever
+    due.
     """
 
     def __init__(
-        self, *, every: int, images_per_step: int, credit: float, share: float = SHARE
+        self,
+        *,
+        every: int,
+        images_per_step: int,
+        credit: float,
+        share: float = SHARE,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._every, self._images_per_step = every, images_per_step
         self._share, self._allowed = share, credit
+        self._clock = clock
 
     def is_due(self, progress: Progress) -> bool:
         """Whether it is time after this step; to be asked after each."""
@@ -38,11 +46,11 @@ class Pace:
     @contextmanager
     def spending(self) -> Iterator[None]:
         """Count the time of the block."""
-        began = time.perf_counter()
+        began = self._clock()
         try:
             yield
         finally:
-            self._allowed -= time.perf_counter() - began
+            self._allowed -= self._clock() - began
 
 
 class Course:
