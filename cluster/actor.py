@@ -1,6 +1,7 @@
 """The two sides of an actor: what a worker must offer, and what the driver hears about it."""
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -20,7 +21,7 @@ class Worker(Protocol[T_contra, R_co]):
     """The job an actor does. It is built, set up and used in the actor's process only."""
 
     def setup(self) -> None:
-        """Load what is expensive. What it raises ends the whole map."""
+        """Load what is expensive. What it raises on every machine ends the whole map."""
 
     def process(self, item: T_contra) -> R_co:
         """Do one item; called from several threads at once, locking is the worker's business."""
@@ -98,6 +99,15 @@ class Lost:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A result, and how long it was worked for."""
+
+    result: Any
+    seconds: float
+    """Since the actor ended the item before, or since it began this one, whichever was later."""
+
+
 class Host:
     """What runs inside a Ray actor: it makes the worker and passes calls on to it.
 
@@ -108,6 +118,7 @@ class Host:
     def __init__(self) -> None:
         """Do nothing that can fail."""
         self._worker: Worker[Any, Any] | None = None
+        self._ended = 0.0
 
     def place(self) -> Place:
         """Answer as soon as the process is up."""
@@ -131,10 +142,14 @@ class Host:
         self._worker = worker
         return self.place()
 
-    def process(self, item: Any) -> Any:
+    def process(self, item: Any) -> Timed:
         """Run one item; the driver calls this only after `setup` has answered."""
         assert self._worker is not None
-        return self._worker.process(item)
+        began = time.monotonic()
+        result = self._worker.process(item)
+        ended, before = time.monotonic(), self._ended
+        self._ended = ended
+        return Timed(result, ended - max(began, before))
 
     @ray.method(concurrency_group=STATUS_GROUP)
     def status(self) -> Any:

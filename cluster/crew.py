@@ -18,6 +18,7 @@ from cluster.actor import (
 )
 from cluster.deaths import LOSSES, last_line, never_began, reason_of, value_of
 from cluster.errors import ClusterError, WorkerLostError
+from cluster.listening import Listening
 from cluster.pace import Pace, Patience
 
 _EXPECTED_SECONDS = 15.0
@@ -47,10 +48,11 @@ class Job:
 
 @dataclass(eq=False, slots=True)
 class Actor:
-    """What the driver knows of one actor; times are those of `time.monotonic`."""
+    """What the driver knows of one actor. It `moved` and `began` in the driver's `Listening`."""
 
     handle: Any
     asked_for: float
+    """By `time.monotonic`."""
     place: Place | None = None
     ready: bool = False
     jobs: list[Job] = field(default_factory=list)
@@ -77,10 +79,10 @@ class Actor:
         """Where it is; empty as long as it has not said so."""
         return self.place.node if self.place else ""
 
-    def begin(self, job: Job) -> Any:
+    def begin(self, job: Job, now: float) -> Any:
         """Give it a job; gives back the call."""
         if not self.jobs:
-            self.began = self.moved = time.monotonic()
+            self.began = self.moved = now
         job.copies += 1
         self.jobs.append(job)
         return self.handle.process.remote(job.item)
@@ -90,11 +92,8 @@ class Actor:
         job.copies -= 1
         self.jobs.remove(job)
 
-    def note_done(self, job: Job, crew_pace: Pace) -> None:
-        """Time a job that is done; it has ended already."""
-        now = time.monotonic()
-        for pace in (self.pace, crew_pace):
-            pace.note(now - self.began, job.cost)
+    def note_done(self, now: float) -> None:
+        """A job is done; it has ended already."""
         self.began = self.moved = now
 
 
@@ -125,6 +124,7 @@ class Crew:
     """Calls under way to close actors that were let go."""
     pace: Pace = field(default_factory=Pace)
     """Of all together."""
+    listening: Listening = field(default_factory=Listening)
     proven: bool = False
     """Some machine can do the work: a worker has been ready."""
     unfit: int = 0
@@ -152,7 +152,9 @@ class Crew:
         if self.room is None or now - self.looked_at < _ROOM_SECONDS:
             return
         self.looked_at = now
-        self.size = max(self.size, self.room())
+        if (room := self.room()) > self.size:
+            self.size = room
+            self.unfit = 0  # the new machine may be fit, and Ray does not say which it will take
 
     def calls(self) -> list[Any]:
         """All calls under way that are no items."""
@@ -187,7 +189,7 @@ class Crew:
         """An actor's process is up."""
         if actor in self.actors and actor.place is None:
             actor.place = place
-            actor.moved = time.monotonic()
+            actor.moved = self.listening.now()
 
     def _note_ready(self, actor: Actor, place: Place) -> None:
         """An actor's worker is set up; it may be known before its place is."""
@@ -203,8 +205,14 @@ class Crew:
         if actor not in self.actors or actor.place is None:
             return
         if status != actor.status:
-            actor.status, actor.moved = status, time.monotonic()
+            actor.status, actor.moved = status, self.listening.now()
         self.on_event(WorkerStatus(actor.place, status))
+
+    def note_done(self, actor: Actor, job: Job, seconds: float) -> None:
+        """An actor is done with a job, which has ended already."""
+        actor.note_done(self.listening.now())
+        for pace in (self.pace, actor.pace):
+            pace.note(seconds, job.cost)
 
     def _note_closed(self, actor: Actor, answer: None) -> None:
         ray.kill(actor.handle)
@@ -222,7 +230,7 @@ class Crew:
 
     def stalled(self) -> Iterator[tuple[Actor, str]]:
         """Actors that have given no sign for too long, and the reason in words."""
-        now = time.monotonic()
+        now = self.listening.now()
         for actor in list(self.actors):
             if actor.jobs:
                 costs = (job.cost for job in actor.jobs)
@@ -248,7 +256,9 @@ class Crew:
             return
         reason = cause if isinstance(cause, str) else reason_of(cause)
         self._strike(actor, reason)
-        if not actor.ready:
+        if actor.ready:
+            self.unfit = 0  # its place is free, where the next one would be fit
+        else:
             self._count_death(reason)
 
     def _strike(self, actor: Actor, reason: str) -> None:

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import ray
+from ray.exceptions import RayError
 
-from cluster.actor import STATUS_GROUP, Event, ItemCopied, ItemRetried, Lost, Worker
+from cluster.actor import STATUS_GROUP, Event, ItemCopied, ItemRetried, Lost, Timed, Worker
 from cluster.crew import Actor, Crew, Job
 from cluster.deaths import LOSSES, reason_of, value_of
+from cluster.errors import ClusterError
 from cluster.pace import Patience
 from cluster.tail import latest_job
 
@@ -148,6 +150,8 @@ class _Map(Generic[T, R]):
     in_flight: dict[Any, tuple[Actor, Job]] = field(default_factory=dict)
     """Calls under way, those among them that are copies, too."""
     exhausted: bool = False
+    closed: deque[tuple[int, R | Lost]] = field(default_factory=deque)
+    """What is done and can be yielded."""
 
     def run(self) -> Generator[tuple[int, R | Lost], None, None]:
         crew = self.start_crew()
@@ -155,10 +159,16 @@ class _Map(Generic[T, R]):
             self._take(crew)
             while self.open or not self.exhausted:
                 self._dispatch(crew)
-                yield from self._collect(crew)
-                self._staff(crew)
+                self._collect(crew)
+                crew.listening.pause()
+                while self.closed:
+                    yield self.closed.popleft()
                 self._take(crew)
+                crew.listening.go_on()
+                self._staff(crew)
             crew.close()
+        except RayError as error:  # a full disk, or a cluster that is gone
+            raise ClusterError(f"Ray failed: {reason_of(error)}") from error
         finally:
             crew.kill()
 
@@ -189,7 +199,8 @@ class _Map(Generic[T, R]):
         expected = sum(actor.expected for actor in crew.actors)
         for actor in idlest_first:
             while (job := self._choose(actor, crew, expected)) is not None:
-                self.in_flight[actor.begin(job)] = (actor, job)
+                call = actor.begin(job, crew.listening.now())
+                self.in_flight[call] = (actor, job)
 
     def _choose(self, actor: Actor, crew: Crew, expected: int) -> Job | None:
         """Choose the next item for this actor, where `expected` others will soon want some too.
@@ -216,7 +227,7 @@ class _Map(Generic[T, R]):
             self.on_event(ItemCopied(job.position))
         return job
 
-    def _collect(self, crew: Crew) -> Iterator[tuple[int, R | Lost]]:
+    def _collect(self, crew: Crew) -> None:
         """Wait, but not for long, until one call has ended, and see to how it did."""
         crew.ask_status()
         calls = [*crew.calls(), *self.in_flight]
@@ -225,51 +236,51 @@ class _Map(Generic[T, R]):
         if not ready:
             crew.check_room()
         elif (ref := ready[0]) in self.in_flight:
-            yield from self._settle(ref, crew)
+            self._settle(ref, crew)
         else:
             crew.hear(ref)
         for actor, reason in crew.stalled():
-            yield from self._give_up(actor, crew, reason)
+            self._give_up(actor, crew, reason)
 
-    def _settle(self, ref: Any, crew: Crew) -> Iterator[tuple[int, R | Lost]]:
+    def _settle(self, ref: Any, crew: Crew) -> None:
         actor, job = self.in_flight.pop(ref)
         actor.end(job)
         try:
-            result: R = value_of(ref)
+            timed: Timed = value_of(ref)
         except LOSSES as error:  # each call to a dead actor comes here by itself
             crew.bury(actor, error)
-            yield from self._lose(actor, job, reason_of(error))
+            self._lose(actor, job, reason_of(error))
             return
         except Exception:
             if not job.done:
                 raise
             return
-        actor.note_done(job, crew.pace)
+        crew.note_done(actor, job, timed.seconds)
         if not job.done:
-            yield self._close(job, result)
+            self._close(job, timed.result)
 
-    def _give_up(self, actor: Actor, crew: Crew, reason: str) -> Iterator[tuple[int, R | Lost]]:
+    def _give_up(self, actor: Actor, crew: Crew, reason: str) -> None:
         """Replace an actor that does not move; its calls may never end, and are not waited for."""
         crew.bury(actor, reason)
         for ref, (other, job) in list(self.in_flight.items()):
             if other is actor:
                 del self.in_flight[ref]
                 actor.end(job)
-                yield from self._lose(actor, job, reason)
+                self._lose(actor, job, reason)
 
-    def _lose(self, actor: Actor, job: Job, reason: str) -> Iterator[tuple[int, Lost]]:
+    def _lose(self, actor: Actor, job: Job, reason: str) -> None:
         """Put an item back whose actor is lost, unless it is done or under way elsewhere."""
         job.deaths += 1
         job.nodes.add(actor.node)
         if job.done or job.copies:
             return
         if job.deaths >= self.max_attempts:
-            yield self._close(job, Lost(job.deaths, reason))
+            self._close(job, Lost(job.deaths, reason))
             return
         self.suspects.append(job)
         self.on_event(ItemRetried(job.position, job.deaths, reason))
 
-    def _close(self, job: Job, result: Any) -> tuple[int, Any]:
+    def _close(self, job: Job, result: R | Lost) -> None:
         job.done = True
         self.open -= 1
-        return job.position, result
+        self.closed.append((job.position, result))

@@ -2,41 +2,25 @@
 
 import logging
 import os
-import signal
-import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import ray
 from ray._private import ray_constants
 
-from cluster.errors import ClusterError, token_wanted
+from cluster.connecting import connect, reason, sigterm_as_before
+from cluster.errors import ClusterError
 from cluster.scratch import scratch_folder
 
 OBJECT_STORE_BYTES = 1 << 30
 """Shared memory for a local Ray: room for weights and a few chunks in flight; pages are only taken
 when used, and Ray falls back to a file where /dev/shm is smaller."""
-CONNECT_SECONDS = 5.0
-"""How long a named cluster may take to accept a connection."""
-ANSWER_SECONDS = 9.0
-"""How long it may then take to let a process join."""
 MOST_PRELOADED = 16
 """Ray keeps one process ready for each CPU; on large machines, modules in all of them cost more
 memory than the start is worth."""
-_TRIAL = """
-import sys, ray
-try:
-    ray.init(address=sys.argv[1], log_to_driver=False)
-except Exception as error:
-    sys.exit(print(error) or 1)
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +78,7 @@ def session(
     Raises:
         ClusterError: the cluster does not answer, refuses us, or a local Ray does not start.
     """
-    wanted = address or os.environ.get("RAY_ADDRESS") or "local"
+    wanted = _wanted(address)
     if ray.is_initialized():
         _check_same_cluster(address)
         yield describe(started_here=False)
@@ -105,10 +89,19 @@ def session(
             yield describe(started_here=True)
         return
     try:
-        _connect(wanted)
+        connect(wanted)
         yield describe(started_here=False)
     finally:
         ray.shutdown()
+
+
+def names_a_cluster(address: str | None) -> bool:
+    """Whether `session` would connect to a cluster, rather than start or reuse one here."""
+    return _wanted(address) != "local" and not ray.is_initialized()
+
+
+def _wanted(address: str | None) -> str:
+    return address or os.environ.get("RAY_ADDRESS") or "local"
 
 
 def describe(*, started_here: bool = False) -> Session:
@@ -124,7 +117,7 @@ def describe(*, started_here: bool = False) -> Session:
 def _places_on(node: Mapping[str, float], needs: Mapping[str, float]) -> int:
     """Ray counts in ten-thousandths."""
     wanted = {name: round(10_000 * amount) for name, amount in needs.items() if amount > 0}
-    counts = [int(10_000 * node.get(name, 0)) // amount for name, amount in wanted.items()]
+    counts = [round(10_000 * node.get(name, 0)) // amount for name, amount in wanted.items()]
     return min(counts, default=1)
 
 
@@ -138,7 +131,7 @@ def _local_ray(num_cpus: int | None, preload: Sequence[str]) -> Iterator[None]:
     """Start a Ray of our own in a folder of its own, and stop it."""
     with scratch_folder() as directory:
         try:
-            with _environment_for_ray(), _on_loopback_alone(), _sigterm_as_before():
+            with _environment_for_ray(), _on_loopback_alone(), sigterm_as_before():
                 _start(directory, num_cpus, preload)
             yield
         finally:
@@ -161,9 +154,7 @@ def _start(directory: str, num_cpus: int | None, preload: Sequence[str]) -> None
             _system_config=config,
         )
     except Exception as error:  # Ray raises bare Exceptions when one of its processes fails
-        raise ClusterError(
-            f"Ray did not start on this machine: {_first_line(str(error))}"
-        ) from error
+        raise ClusterError(f"Ray did not start on this machine: {reason(error)}") from error
 
 
 @contextmanager
@@ -179,27 +170,6 @@ def _on_loopback_alone() -> Iterator[None]:
         yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = before
-
-
-@contextmanager
-def _sigterm_as_before() -> Iterator[None]:
-    """Give SIGTERM back to its handler, if it had one, from whom `ray.init` takes it.
-
-    Ray's handler exits at once with status 15; one that came meanwhile is passed on. Where there
-    was none Ray's stays: the default would leave its processes running.
-    """
-    before = signal.getsignal(signal.SIGTERM)
-    if not callable(before) or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    try:
-        yield
-    except SystemExit as end:
-        if end.code == signal.SIGTERM:
-            before(signal.SIGTERM, None)
-        raise
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -226,64 +196,6 @@ def _environment_for_ray() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _connect(address: str) -> None:
-    if address != "auto":
-        _check_listens(address)
-    _check_answers(address)
-    try:
-        with _sigterm_as_before():
-            ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
-    except Exception as error:  # ConnectionError, RuntimeError (versions), AuthenticationError...
-        raise ClusterError(f"no Ray cluster at {address}: {_first_line(str(error))}") from error
-
-
-def _check_listens(address: str) -> None:
-    """Fail at once where nobody listens; Ray itself would go on trying."""
-    if "://" in address:
-        raise ClusterError(
-            f"not an address of a Ray cluster: {address!r}; give HOST:PORT on one of its machines, "
-            "or run there as a job"
-        )
-    try:
-        parts = urlsplit(f"//{address}")
-        if not parts.hostname or not parts.port:
-            raise ClusterError(f"not an address of a Ray cluster: {address!r}; give HOST:PORT")
-        socket.create_connection((parts.hostname, parts.port), timeout=CONNECT_SECONDS).close()
-    except ValueError as error:  # a port that is not a number up to 65535
-        raise ClusterError(f"not an address of a Ray cluster: {address!r}: {error}") from error
-    except OSError as error:
-        raise ClusterError(
-            f"no Ray cluster answers at {address} ({error}); start one with `ray start --head`, "
-            "or leave the address out to use this machine alone"
-        ) from error
-
-
-def _check_answers(address: str) -> None:
-    """Connect in a process of its own first, which can be given up.
-
-    Where something listens that is not Ray, or a proxy answers for a dead machine, `ray.init`
-    tries for minutes, writes warnings from C++ and cannot be interrupted. Costs about 1 s.
-    """
-    try:
-        trial = subprocess.run(
-            [sys.executable, "-c", _TRIAL, address],
-            capture_output=True,
-            text=True,
-            timeout=ANSWER_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        if b"Unauthenticated" in (error.stderr or b""):
-            raise token_wanted(address) from error
-        raise ClusterError(
-            f"no Ray cluster answers at {address} within {ANSWER_SECONDS:.0f} s; "
-            "check the address with `ray status`"
-        ) from error
-    if trial.returncode != 0:
-        said = trial.stdout or trial.stderr or f"exit status {trial.returncode}"
-        raise ClusterError(f"no Ray cluster at {address}: {_first_line(said)}")
-
-
 def _check_same_cluster(address: str | None) -> None:
     current = ray.get_runtime_context().gcs_address
     if address not in (None, "auto", "local", current):
@@ -291,7 +203,3 @@ def _check_same_cluster(address: str | None) -> None:
             f"this process uses the Ray cluster at {current} already, not {address}; "
             "call ray.shutdown() first"
         )
-
-
-def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "no reason given")

@@ -5,8 +5,6 @@ it as well, where that promises to be sooner; the first result counts (MapReduce
 Dean and Ghemawat, OSDI 2004, section 3.6).
 """
 
-import time
-
 from cluster.crew import Actor, Crew, Job
 
 _GAIN = 1.2
@@ -18,7 +16,7 @@ def latest_job(crew: Crew, idle: Actor) -> Job | None:
     rate = idle.pace.mean or crew.pace.mean
     if rate is None:
         return None
-    now = time.monotonic()
+    now = crew.listening.now()
     late = [
         (seconds, job)
         for actor in crew.actors

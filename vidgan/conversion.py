@@ -10,7 +10,7 @@ from cluster.actor import Event
 from cluster.errors import ClusterError
 from cluster.pace import Patience
 from cluster.pool import map_unordered
-from cluster.session import Session, describe, session
+from cluster.session import Session, describe, names_a_cluster, session
 from cluster.versions import installed
 from cyclegan.precision import Precision
 from vidgan.account import Account
@@ -109,6 +109,8 @@ def convert_all(
     try:
         with contextlib.ExitStack() as held:
             held.callback(run.progress.stop)
+            if names_a_cluster(options.address):  # which may not answer: better known at once
+                _connect(run, options, held)
             with run.account.clock.stage("demux"):
                 _open_jobs(run, pieces, options, choice.purpose(options), held)
             if run.jobs:
@@ -131,6 +133,7 @@ class _Run:
     done: list[FileReport] = field(default_factory=list)
     """Those of which nothing was left to do."""
     jobs: list[Job] = field(default_factory=list)
+    cluster: Session | None = None
     crew: Crew = field(default_factory=Crew.nobody)
     account: Account = field(default_factory=Account)
     started: float = field(default_factory=time.monotonic)
@@ -193,13 +196,7 @@ def _convert_jobs(run: _Run, choice: Choice, options: Options, held: contextlib.
     """Do all jobs; one that fails, or whose part brings workers down, stops no other."""
     chunks = sum(job.count.chunks for job in run.jobs)
     run.progress.start(sum(job.count.frames for job in run.jobs), chunks)
-    try:
-        with run.account.clock.stage("start"):
-            cluster = held.enter_context(
-                session(address=options.address, preload=("vidgan.worker",))
-            )
-    except ClusterError as error:
-        raise WorkerError(str(error)) from error
+    cluster = run.cluster or _connect(run, options, held)
     run.account.connect()
     held.callback(run.account.disconnect)
     run.crew = _crew(cluster, options).at_most(chunks)
@@ -212,6 +209,16 @@ def _convert_jobs(run: _Run, choice: Choice, options: Options, held: contextlib.
         batch.give_up(WorkerError(str(error)))
     except OutputError as error:
         batch.give_up(error)
+
+
+def _connect(run: _Run, options: Options, held: contextlib.ExitStack) -> Session:
+    try:
+        with run.account.clock.stage("start"):
+            entered = session(address=options.address, preload=("vidgan.worker",))
+            run.cluster = held.enter_context(entered)
+    except ClusterError as error:
+        raise WorkerError(str(error)) from error
+    return run.cluster
 
 
 def _crew(cluster: Session, options: Options) -> Crew:
@@ -249,7 +256,7 @@ def _map(batch: Batch, recipe: Recipe, run: _Run, options: Options, chunks: int)
         gpus_per_worker=crew.gpus_per_worker,
         resources=dict(crew.resources),
         room=room,
-        versions=installed(("vidgan", "torch", "av")),
+        versions=installed(("vidgan", "torch", "av", "pillow")),
         cost=cost_of,
         max_attempts=options.retries + 1,
         patience=Patience() if options.wait is None else Patience(place=options.wait),

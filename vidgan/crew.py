@@ -70,13 +70,21 @@ def share_out(
     if wants_gpu and device == "cpu":
         raise SettingsError("--device cpu uses no GPU: leave --gpus-per-worker out")
     if wants_gpu and cluster.gpus == 0 and not gpus_may_come:
-        raise SettingsError(
-            "--device cuda: there is no GPU here; choose --device cpu or auto, or say with --wait "
-            "how long a machine with one may take to join"
-        )
+        raise SettingsError(_no_gpu(cluster, share))
     if wants_gpu or (device == "auto" and cluster.gpus > 0):
         return _on_gpus(cluster, workers, share)
     return _on_cpus(cluster, workers, share)
+
+
+def _no_gpu(cluster: Session, share: Share) -> str:
+    where = "here" if cluster.started_here else f"in the Ray cluster at {cluster.address}"
+    asked, remedy = "--device cuda", "choose --device cpu or auto"
+    if share.gpus:
+        asked, remedy = f"--gpus-per-worker {share.gpus:g}", "leave it out"
+    return (
+        f"{asked}: there is no GPU {where}; {remedy}, or say with --wait how long a machine "
+        "with one may take to join"
+    )
 
 
 def _on_gpus(cluster: Session, workers: int | None, share: Share) -> Crew:

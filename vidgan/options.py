@@ -12,6 +12,8 @@ from vidgan.models import Direction
 
 RETRIES = 3
 """How often a part is tried again whose worker died."""
+MOST_WORKERS = 10_000
+LEAST_AMOUNT = 0.0001
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -55,11 +57,13 @@ class Options:
         _check_least("retries", self.retries, 0)
         _check_least("size", self.size, 0)
         _check_least("chunk-frames", self.chunk_frames, 1)
-        _check_positive("cpus-per-worker", self.cpus_per_worker)
-        _check_positive("gpus-per-worker", self.gpus_per_worker)
+        _check_most("workers", self.workers, MOST_WORKERS)
+        _check_amount("cpus-per-worker", self.cpus_per_worker)
+        _check_amount("gpus-per-worker", self.gpus_per_worker)
+        _check_whole("gpus-per-worker", self.gpus_per_worker)
         _check_positive("wait", self.wait)
         for name, amount in self.resources:
-            _check_positive(f"resource {name}", amount)
+            _check_amount(f"resource {name}", amount)
 
 
 def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -70,6 +74,24 @@ def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
 def _check_least(name: str, value: int | None, least: int) -> None:
     if value is not None and value < least:
         raise SettingsError(f"--{name} {value}: must be {least} or more")
+
+
+def _check_most(name: str, value: int | None, most: int) -> None:
+    if value is not None and value > most:
+        raise SettingsError(f"--{name} {value}: must be {most} or less")
+
+
+def _check_amount(name: str, value: float | None) -> None:
+    """Ray counts in ten-thousandths."""
+    _check_positive(name, value)
+    if value is not None and value < LEAST_AMOUNT:
+        raise SettingsError(f"--{name} {value:g}: must be {LEAST_AMOUNT:g} or more")
+
+
+def _check_whole(name: str, value: float | None) -> None:
+    """Ray gives parts of one GPU, or whole ones."""
+    if value is not None and value > 1 and value != int(value):
+        raise SettingsError(f"--{name} {value:g}: must be a part of one, or a whole number")
 
 
 def _check_positive(name: str, value: float | None) -> None:

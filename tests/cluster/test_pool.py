@@ -353,6 +353,35 @@ def test_a_worker_that_moves_slowly_is_left_alone(tmp_path: Path) -> None:
     assert not [event for event in events if isinstance(event, WorkerLost)]
 
 
+def test_what_a_busy_driver_does_not_hear_is_no_stall(tmp_path: Path) -> None:
+    """Whoever takes the results, and whoever makes the items, may be away for longer."""
+    events: list[Event] = []
+
+    def items() -> Iterator[int]:
+        for item in range(6):
+            if item == 4:
+                time.sleep(1.5)
+            yield item
+
+    results = map_unordered(
+        Diary,
+        items(),
+        shared=tmp_path / "diary",
+        workers=2,
+        cpus_per_worker=1,
+        max_attempts=1,
+        patience=Patience(first=1, least=1, factor=1),
+        on_event=events.append,
+    )
+    found = []
+    for position, item in results:
+        found.append((position, item))
+        if len(found) == 2:
+            time.sleep(1.5)
+    assert sorted(found) == [(i, i) for i in range(6)]
+    assert not [event for event in events if isinstance(event, WorkerLost)]
+
+
 def test_the_last_item_of_a_slow_worker_is_done_by_an_idle_one(tmp_path: Path) -> None:
     events: list[Event] = []
     began = time.monotonic()

@@ -84,6 +84,12 @@ print(ray.get_runtime_context().gcs_address, flush=True)
 sys.stdin.readline()
 """
 
+OTHER_RAY = """
+import sys, types
+sys.modules["ray._version"] = types.ModuleType("ray._version")
+vars(sys.modules["ray._version"]).update(version="1.2.3", commit="")
+"""
+
 JOIN = """
 import sys
 from cluster.session import session
@@ -177,14 +183,23 @@ def test_a_local_ray_is_silent_and_private_and_ctrl_c_leaves_nothing_running(
     assert addresses <= LOOPBACK
 
 
-def test_another_process_can_join_by_address(
-    python: Python, open_cluster: "subprocess.Popen[str]"
+def test_another_process_can_join_by_address_if_its_ray_is_the_same(
+    python: Python, open_cluster: "subprocess.Popen[str]", tmp_path: Path
 ) -> None:
     assert open_cluster.stdout is not None
-    process = python(JOIN, open_cluster.stdout.readline().strip())
+    address = open_cluster.stdout.readline().strip()
+    (tmp_path / "sitecustomize.py").write_text(OTHER_RAY)
+    other = python(REFUSALS, address, PYTHONPATH=str(tmp_path))
+    process = python(JOIN, address)
     out, err = process.communicate(timeout=GENEROUS)
     assert (out, err) == ("2 False\n", "")
     assert open_cluster.poll() is None, "who leaves takes nothing along"
+    out, err = other.communicate(timeout=GENEROUS)
+    message, _ = json.loads(out)[address]
+    assert "\n" not in message
+    assert f"cluster was started with: Ray: {ray.__version__} Python: " in message
+    assert "was started with: Ray: 1.2.3 Python: " in message
+    assert message.endswith("install the same Ray and Python here as there")
     assert open_cluster.stdin is not None
     open_cluster.stdin.write("\n")  # it may end beside the next tests
     open_cluster.stdin.flush()
