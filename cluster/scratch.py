@@ -1,4 +1,4 @@
-"""A folder for the files of a local Ray, that goes even if its owner was killed."""
+"""Folders for temporary files, that go even if their owners are killed."""
 
 import contextlib
 import fcntl
@@ -14,17 +14,28 @@ _PATH_ROOM = 20
 """Ray's sockets add about 85 characters to its directory, and a Unix socket's path ends at 107."""
 
 
-@contextlib.contextmanager
-def scratch_folder() -> Iterator[str]:
-    """A new folder, removed at the end; those that killed processes have left are removed, too.
+def scratch_folder() -> contextlib.AbstractContextManager[str]:
+    """A `swept_folder` for the files of a local Ray.
 
-    A folder of its own, because Ray's usual one (/tmp/ray) belongs to whichever user of the
-    machine came first, and keeps every session's logs for ever. A locked file in it says that its
-    owner lives: the system lets go of the lock when the owner dies, however that happens.
+    Ray's usual one (/tmp/ray) belongs to whichever user of the machine came first, and keeps every
+    session's logs for ever.
     """
-    parent = _parent()
-    _sweep(parent)
-    folder = tempfile.mkdtemp(prefix=_PREFIX, dir=parent)
+    return swept_folder(_PREFIX, _parent())
+
+
+@contextlib.contextmanager
+def swept_folder(prefix: str, parent: str) -> Iterator[str]:
+    """A new folder, removed at the end.
+
+    Those with the same beginning of a name that killed processes have left are removed, too. A
+    locked file in it says that its owner lives: the system lets go of the lock when the owner dies,
+    however that happens.
+
+    Raises:
+        OSError: there is no room, or no permission.
+    """
+    _sweep(parent, prefix)
+    folder = tempfile.mkdtemp(prefix=prefix, dir=parent)
     lock = _mark(Path(folder))
     try:
         yield folder
@@ -47,8 +58,8 @@ def _mark(folder: Path) -> int:
     return lock
 
 
-def _sweep(parent: str) -> None:
-    for mark in Path(parent).glob(f"{_PREFIX}*/{_MARK}"):
+def _sweep(parent: str, prefix: str) -> None:
+    for mark in Path(parent).glob(f"{prefix}*/{_MARK}"):
         with contextlib.suppress(OSError):  # another's, or gone by now
             if mark.parent.stat().st_uid == os.getuid() and _is_abandoned(mark):
                 shutil.rmtree(mark.parent, ignore_errors=True)
