@@ -111,6 +111,7 @@ class FilmJob:
             expected=self._expected,
             overwrite=self._options.overwrite,
             on_whole=lambda part, joined: self._work.note(part, self._report(joined)),
+            go_on=self._go_on,
         )
         self._ledger.clear()
         self.close()
@@ -141,10 +142,13 @@ class FilmJob:
         """Let go of the ledger; what is in it stays for the next try."""
         self._ledger.__exit__(None, None, None)
 
+    def _go_on(self) -> None:
+        if self._stopped.is_set():
+            raise OutputError(f"{self.piece.output}: stopped while it was being written")
+
     def _stored(self) -> Iterator[EncodedChunk]:
         for key in self._keys:
-            if self._stopped.is_set():
-                raise OutputError(f"{self.piece.output}: stopped while it was being written")
+            self._go_on()
             chunk = self._ledger.read(key)
             if chunk is None:
                 raise OutputError(

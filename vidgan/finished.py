@@ -14,8 +14,9 @@ from cyclegan.checkpoint import write_atomically
 from vidgan.errors import RemoteError
 from vidgan.ledger import NOTE, Ledger, ledger_of
 from vidgan.places import Place, Remote
+from vidgan.reader import Reader
 from vidgan.report import FileReport
-from vidgan.transport import Reader, look, write_all
+from vidgan.transport import look, write_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,6 @@
 """Where a file is: a path on this machine, or an address elsewhere that fsspec reads and writes."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path, PurePath
 from urllib.parse import quote, unquote
 
@@ -117,11 +116,13 @@ class Remote:
 
     def exists(self) -> bool:
         """Whether a file or a folder is there."""
-        return self.is_file() or self.is_dir()
+        from vidgan.transport import look  # noqa: PLC0415 - brings in fsspec
+
+        return self.is_named_folder or look(self) is not None
 
     def is_file(self) -> bool:
         """Whether a file is there."""
-        from vidgan.transport import look  # noqa: PLC0415 - brings in fsspec
+        from vidgan.transport import look  # noqa: PLC0415
 
         found = None if self.is_named_folder else look(self)
         return found is not None and not found.is_folder
@@ -135,11 +136,11 @@ class Remote:
         found = look(self)
         return found is not None and found.is_folder
 
-    def files(self) -> Iterator[str]:
-        """All files below it, as paths from it, in order."""
+    def files(self) -> dict[str, int | None]:
+        """All files below it, as paths from it, in order, with their bytes as far as known."""
         from vidgan.transport import list_files  # noqa: PLC0415
 
-        return iter(list_files(self))
+        return list_files(self)
 
     def read_bytes(self) -> bytes:
         """All of the file."""

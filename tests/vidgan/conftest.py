@@ -8,13 +8,16 @@ import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.vidgan.films.film import write_film
 from tests.vidgan.films.pictures import Pixels, draw, read
 from tests.vidgan.films.spec import FilmSpec
+
+if TYPE_CHECKING:
+    from vidgan.places import Remote
 
 
 @pytest.fixture(scope="session")
@@ -93,6 +96,47 @@ def ray_up() -> Iterator[None]:
     from cluster.session import session
 
     with session(num_cpus=2, preload=("vidgan.worker",)):
+        yield
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of an S3 server of this machine, with a bucket `films`."""
+    from moto.server import ThreadedMotoServer
+
+    from tests.vidgan.connections import s3_at
+    from vidgan.connection import filesystem
+    from vidgan.places import Remote
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    with s3_at(url):
+        filesystem(Remote("s3://films")).mkdir("films")
+    yield url
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def bucket(s3_server: str) -> Iterator["Remote"]:
+    """A bucket on an S3 server of this machine, which a module's tests share."""
+    from tests.vidgan.connections import s3_at
+    from vidgan.places import Remote
+
+    with s3_at(s3_server):
+        yield Remote("s3://films")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Servers are given half a second."""
+    from tests.vidgan.connections import fresh_connections
+    from vidgan import connection
+
+    monkeypatch.setattr(connection, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(connection, "SLOWEST", 2**30)
+    with fresh_connections():
         yield
 
 

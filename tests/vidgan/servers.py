@@ -32,14 +32,48 @@ def serving(web: Web) -> Iterator[Web]:
     class Handler(_Handler):
         site = web
 
-    server = _Server(("127.0.0.1", 0), Handler)
+    with _served(Handler) as web.url:
+        try:
+            yield web
+        finally:
+            web.ended.set()
+
+
+@dataclass(kw_only=True)
+class Deaf:
+    """A store that says that it takes everything, and does not read what is sent."""
+
+    url: str = ""
+    asked: list[str] = field(default_factory=list)
+    """Methods."""
+    heard: threading.Event = field(default_factory=threading.Event)
+    """Something was sent."""
+    ended: threading.Event = field(default_factory=threading.Event)
+
+
+@contextmanager
+def deaf() -> Iterator[Deaf]:
+    """Such a store on a port of 127.0.0.1 until the block ends."""
+    store = Deaf()
+
+    class Handler(_DeafHandler):
+        site = store
+
+    with _served(Handler) as store.url:
+        try:
+            yield store
+        finally:
+            store.ended.set()
+
+
+@contextmanager
+def _served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = _Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    web.url = f"http://127.0.0.1:{server.server_port}"
     try:
-        yield web
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
-        web.ended.set()
         server.shutdown()
         thread.join()
         server.server_close()
@@ -88,6 +122,37 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(end - start))
         self.end_headers()
         return data[start:end], start
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing on the screen."""
+
+
+class _DeafHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    site: Deaf
+
+    def do_POST(self) -> None:  # http.server's name
+        self._say(
+            b'<?xml version="1.0"?><InitiateMultipartUploadResult><Bucket>films</Bucket>'
+            b"<Key>key</Key><UploadId>1</UploadId></InitiateMultipartUploadResult>"
+        )
+
+    def do_PUT(self) -> None:
+        self.site.asked.append("PUT")
+        self.site.heard.set()
+        self.site.ended.wait(60)
+        self.close_connection = True
+
+    def do_DELETE(self) -> None:
+        self._say(b"")
+
+    def _say(self, body: bytes) -> None:
+        self.site.asked.append(self.command)
+        self.send_response(200)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing on the screen."""

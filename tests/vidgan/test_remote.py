@@ -2,98 +2,45 @@
 
 import io
 import logging
-import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.vidgan.holding import held_elsewhere
+from tests.vidgan.connections import fresh_connections, put
 from tests.vidgan.servers import Web, serving
-from vidgan import remote_lock, transport
+from vidgan import reader
+from vidgan.connection import filesystem
 from vidgan.conversion import convert, convert_all
-from vidgan.errors import OutputError, RemoteError, VidganError
+from vidgan.errors import RemoteError, VidganError
 from vidgan.inputs import plan
 from vidgan.ledger import NOTE, Ledger
-from vidgan.media.preflight import check_place
 from vidgan.media.probe import probe
-from vidgan.media.types import EncodedChunk, Packet
 from vidgan.options import Options
 from vidgan.places import Place, Remote, as_place
 from vidgan.progress import Progress
-from vidgan.remote_lock import Owner
+from vidgan.transport import remove
 
 MakeFilm = Callable[..., Path]
 Command = Callable[..., Any]
-CHUNK = EncodedChunk(
-    index=0, packets=(Packet(data=b"abc", pts=1, dts=1, duration=1, is_keyframe=True),), lost=()
-)
-
-
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[Remote]:
-    """A bucket on an S3 server of this machine."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        patch.setenv("AWS_ACCESS_KEY_ID", "key")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-            patch.setenv(name, os.devnull)
-        with fresh_connections():
-            remote = Remote("s3://films")
-            transport.filesystem(remote).mkdir("films")
-            yield remote
-    server.stop()
-
-
-@contextmanager
-def fresh_connections() -> Iterator[None]:
-    """Filesystems made anew, with today's environment and waits; thrown away afterwards."""
-    forget_connections()
-    yield
-    forget_connections()
-
-
-def forget_connections() -> None:
-    transport._shared.cache_clear()
-    for name in ("s3", "http"):
-        fsspec.get_filesystem_class(name).clear_instance_cache()
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Servers are given half a second."""
-    monkeypatch.setattr(transport, "ANSWER_SECONDS", 0.5)
-    with fresh_connections():
-        yield
 
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 16 KiB, so that a test's film has many."""
-    monkeypatch.setattr(transport, "BLOCK", 2**14)
+    monkeypatch.setattr(reader, "BLOCK", 2**14)
 
 
 @pytest.fixture
 def empty_bucket(bucket: Remote) -> None:
     for name in bucket.files():
-        transport.remove(bucket / name)
+        remove(bucket / name)
 
 
 @pytest.fixture
@@ -104,11 +51,6 @@ def no_gcsfs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def options(generator: Path, **more: Any) -> Options:
     return replace(Options(weights=generator, chunk_frames=16, crf=30), **more)
-
-
-def put(remote: Remote, source: Path | bytes) -> Remote:
-    transport.write_all(remote, source if isinstance(source, bytes) else source.read_bytes())
-    return remote
 
 
 class StopsAfterOne(Progress):
@@ -228,82 +170,13 @@ def test_where_results_go(bucket: Remote) -> None:
 
 
 def test_names_that_lead_out_of_a_folder_are_refused_each_by_itself(bucket: Remote) -> None:
-    system = transport.filesystem(bucket)
+    system = filesystem(bucket)
     for key in ("ok.mp4", "../../evil.mp4", "a//b.mp4", "./c.mp4"):
         system.call_s3("put_object", Bucket="films", Key=f"odd/{key}", Body=b"x")
     pieces, failures = plan([bucket / "odd"], Path("here"), "x")
     assert [piece.output for piece in pieces] == [Path("here/ok.mp4")]
     assert len(failures) == 3
     assert any("'../../evil.mp4' in it cannot be the name of a file" in str(f) for f in failures)
-
-
-def test_an_upload_that_does_not_end_leaves_nothing(bucket: Remote, tmp_path: Path) -> None:
-    """Not even parts, which are paid for: 5 MiB is the least that S3 takes for one."""
-    part = tmp_path / "part"
-    part.write_bytes(os.urandom(7 * 2**20))
-    output = bucket / "whole/out.mp4"
-
-    def interrupt() -> None:
-        if transport.look(output) is None:  # not to be seen before it is whole
-            raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transport, "UPLOAD", 5 * 2**20)
-        with pytest.raises(KeyboardInterrupt):
-            transport.upload(part, output, confirm=interrupt)
-        assert transport.look(output) is None
-        begun = transport.filesystem(bucket).call_s3("list_multipart_uploads", Bucket="films")
-        assert not begun.get("Uploads")
-
-        put(output, b"another's")  # which came up while this one was being sent
-        with pytest.raises(OutputError, match="exists already"):
-            transport.upload(
-                part, output, confirm=lambda: check_place(part, output, overwrite=False)
-            )
-        assert output.read_bytes() == b"another's"
-        transport.upload(part, output, confirm=lambda: None)
-    assert output.read_bytes() == part.read_bytes()
-
-    output = Remote("memory://whole/out.mp4")
-    with pytest.raises(KeyboardInterrupt):
-        transport.upload(part, output, confirm=interrupt)
-    assert list(output.parent.files()) == []
-
-
-def test_one_conversion_at_a_time_and_a_killed_one_s_place_is_taken(bucket: Remote) -> None:
-    folder = bucket / "locked.mp4.vidgan"
-    with held_elsewhere(folder) as other:
-        with pytest.raises(OutputError, match=rf"vidgan: another .*process {other.pid} on "):
-            Ledger(folder).__enter__()
-        other.send_signal(signal.SIGKILL)
-    assert list(folder.files()) == ["lock"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(remote_lock, "SETTLE", 0.1)
-        with Ledger(folder) as ledger:  # at once: it was a process of this machine
-            ledger.write("key", CHUNK)
-    with Ledger(folder) as ledger:
-        assert ledger.read("key") == CHUNK
-        ledger.clear()
-    assert list(folder.files()) == []
-
-
-def test_a_lock_of_another_machine_grows_stale(
-    bucket: Remote, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = bucket / "stale.mp4.vidgan"
-    monkeypatch.setattr(remote_lock, "SETTLE", 0.1)
-    put(folder / "lock", replace(Owner.me(), kernel="another").to_bytes())
-    with pytest.raises(OutputError, match="another conversion"):
-        Ledger(folder).__enter__()
-    monkeypatch.setattr(remote_lock, "STALE", 0.0)
-    monkeypatch.setattr(remote_lock, "BEAT", 0.05)
-    with Ledger(folder) as ledger:
-        ledger.write("key", CHUNK)
-        put(folder / "lock", replace(Owner.me(), kernel="a third").to_bytes())
-        time.sleep(1)
-        with pytest.raises(OutputError, match="has taken over this output"):
-            ledger.write("other", CHUNK)
-    assert "lock" in set(folder.files()), "it is the other's"
 
 
 @pytest.mark.usefixtures("empty_bucket", "no_gcsfs")

@@ -1,6 +1,6 @@
 """How a command is stopped from outside: in order by one Ctrl-C, at once by a second.
 
-SIGTERM does what Ctrl-C does, with a status of its own.
+SIGTERM does what Ctrl-C does, with a status of its own. After either, servers are given seconds.
 """
 
 import contextlib
@@ -10,6 +10,8 @@ import sys
 import threading
 from types import FrameType
 from typing import Any
+
+from vidgan.connection import hurry
 
 _terminated = threading.Event()  # signals are the process's, and so are these
 _interrupted = threading.Event()
@@ -39,6 +41,7 @@ def _interrupt_or_end(number: int, frame: FrameType | None) -> None:
         os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, b"vidgan: stopped at once\n")
         os._exit(stop_status())
     _interrupted.set()
+    hurry()
     raise KeyboardInterrupt
 
 
@@ -58,4 +61,5 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     if callable(handler):
         handler(signal.SIGINT, frame)
     else:  # a shell starts what runs in the background with Ctrl-C ignored
+        hurry()
         raise KeyboardInterrupt

@@ -58,6 +58,7 @@ def join(
     expected: Sequence[int],
     overwrite: bool = False,
     on_whole: Callable[[Path, JoinReport], object] = lambda part, report: None,
+    go_on: Callable[[], object] = lambda: None,
 ) -> JoinReport:
     """Write the film: the encoded pictures, and all else as it is in the source.
 
@@ -73,6 +74,7 @@ def join(
         expected: the presentation times of all frames of the source, in ticks, increasing.
         overwrite: whether an existing output may be replaced.
         on_whole: told of the file, whole and verified, just before it gets its name.
+        go_on: called again and again, except while chunks are asked for; what it raises stops all.
 
     Raises:
         OutputError: the output exists or cannot be written, or the chunks are not all there.
@@ -84,16 +86,21 @@ def join(
     check_complete(timeline, expected)
     with part_of(output) as part, _whole_or_nothing(part, output):
         target = Target(film=film, settings=settings, output=output)
-        report = _write(target, chunks(), timeline, part)
+        report = _write(target, chunks(), timeline, part, go_on)
         confirm = partial(check_place, film.path, output, overwrite=overwrite)
         confirm()  # it may have come up meanwhile
         on_whole(part, report)
-        give_name(part, output, confirm=confirm)
+        go_on()
+        give_name(part, output, confirm=confirm, go_on=go_on)
     return report
 
 
 def _write(
-    target: Target, chunks: Iterable[EncodedChunk], timeline: Timeline, part: Path
+    target: Target,
+    chunks: Iterable[EncodedChunk],
+    timeline: Timeline,
+    part: Path,
+    go_on: Callable[[], object],
 ) -> JoinReport:
     film, video, times = target.film, target.film.video, timeline.times
     shift = max(Fraction(0), -times[0] * video.time_base)
@@ -110,7 +117,7 @@ def _write(
             )
             _mux(container, head, _bound(pictures, head.video, video.time_base, shift), copies)
     sync(part)
-    _verify(part, target, head, [t * video.time_base + shift for t in times])
+    _verify(part, target, head, [t * video.time_base + shift for t in times], go_on)
     return JoinReport(
         output=target.output,
         frames=len(times),
@@ -172,10 +179,23 @@ def _decode_seconds(packet: "av.Packet[Any]") -> float:
     return float((packet.dts or 0) * packet.time_base)
 
 
-def _verify(part: Path, target: Target, head: Head, seconds: Sequence[Fraction]) -> None:
+def _verify(
+    part: Path,
+    target: Target,
+    head: Head,
+    seconds: Sequence[Fraction],
+    go_on: Callable[[], object],
+) -> None:
     try:
-        verify(part, video_index=head.video.index, times=seconds, tallies=head.carried.tallies)
+        verify(
+            part,
+            video_index=head.video.index,
+            times=seconds,
+            tallies=head.carried.tallies,
+            go_on=go_on,
+        )
     except OutputError as error:
+        go_on()  # a file that was not read to its end is not to blame
         raise OutputError(
             f"{target.output}: not written, because {error}; try another container, "
             f"such as {target.output.with_suffix('.mkv').name}"

@@ -10,7 +10,8 @@ from av.container import InputContainer
 
 from vidgan.errors import InputError
 from vidgan.places import Place, Remote
-from vidgan.transport import Reader, look
+from vidgan.reader import Reader
+from vidgan.transport import look
 
 _NONE = "none"
 """The name of no protocol: an empty list would allow all."""

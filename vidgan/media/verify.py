@@ -1,6 +1,6 @@
 """Reading a finished file back: are all frames there, at their times, with all of the sound?"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,17 +21,19 @@ def verify(
     video_index: int,
     times: Sequence[Fraction],
     tallies: dict[int, Tally],
+    go_on: Callable[[], object] = lambda: None,
 ) -> None:
     """Compare a written file with what it should hold.
 
     `times` are seconds; the file must show exactly them, on the grid of its own time base
-    (Matroska's is a millisecond). `tallies` are what was written of each audio stream.
+    (Matroska's is a millisecond). `tallies` are what was written of each audio stream. `go_on` is
+    called with each packet; what it raises stops the reading.
 
     Raises:
         OutputError: it cannot be read, or frames, times or sound differ.
     """
     try:
-        shown, read, grid = _read(path, video_index)
+        shown, read, grid = _read(path, video_index, go_on)
     except FFmpegError as error:
         raise OutputError(f"it cannot be read back ({error.strerror})") from error
     _compare_times(shown, [round_to_grid(t, grid) for t in times], grid)
@@ -44,7 +46,9 @@ def round_to_grid(seconds: Fraction, grid: Fraction) -> int:
     return int((seconds / grid + Fraction(1, 2)) // 1)
 
 
-def _read(path: Path, video_index: int) -> tuple[list[int], dict[int, Tally], Fraction]:
+def _read(
+    path: Path, video_index: int, go_on: Callable[[], object]
+) -> tuple[list[int], dict[int, Tally], Fraction]:
     """The times of the pictures in ticks, counts of the audio streams, seconds per tick."""
     shown: list[int] = []
     with av.open(str(path)) as container:
@@ -53,6 +57,7 @@ def _read(path: Path, video_index: int) -> tuple[list[int], dict[int, Tally], Fr
         assert isinstance(video, VideoStream)
         assert video.time_base is not None
         for packet in container.demux(video, *container.streams.audio):
+            go_on()
             if not packet.size or packet.pts is None:
                 continue
             if isinstance(packet.stream, AudioStream):

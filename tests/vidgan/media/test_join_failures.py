@@ -15,6 +15,9 @@ import av
 import pytest
 
 from vidgan.errors import InputError, OutputError, SettingsError
+from vidgan.film_job import FilmJob
+from vidgan.finished import Work
+from vidgan.inputs import Piece
 from vidgan.media.carry import Tally
 from vidgan.media.encoders import encoder_settings
 from vidgan.media.join import join
@@ -22,6 +25,10 @@ from vidgan.media.preflight import check_output
 from vidgan.media.probe import probe
 from vidgan.media.types import EncodedChunk, EncoderSettings
 from vidgan.media.verify import verify
+from vidgan.options import Options
+from vidgan.places import Remote
+from vidgan.tasks import FilmTask, Result
+from vidgan.transport import remove
 
 MakeFilm = Callable[..., Path]
 EncodeFilm = Callable[..., Any]
@@ -47,6 +54,55 @@ def test_existing_output_is_kept_unless_told(film: Any, tmp_path: Path) -> None:
     assert output.read_text() == "precious"
     film.join(output, overwrite=True)
     assert len(seconds_of(output)) == 36
+
+
+def test_joining_stops_anywhere_and_leaves_nothing(film: Any) -> None:
+    output = Remote("memory://stopped/out.mp4")
+    calls = 0
+
+    def joined(*, stopped_at: int | None) -> None:
+        nonlocal calls
+        calls = 0
+
+        def go_on() -> None:
+            nonlocal calls
+            calls += 1
+            if stopped_at is not None and calls >= stopped_at:
+                raise OutputError("stopped")
+
+        join(
+            film.film,
+            lambda: iter(film.chunks),
+            film.settings,
+            output,
+            expected=film.times,
+            overwrite=True,
+            go_on=go_on,
+        )
+
+    joined(stopped_at=None)
+    assert calls > 36 + 2, "while it is read back, and while it is sent"
+    remove(output)
+    for number in (1, 30, calls):
+        with pytest.raises(OutputError, match=r"^stopped$"):
+            joined(stopped_at=number)
+        assert not output.exists()
+
+
+def test_a_film_s_job_is_stopped_before_it_is_sent(
+    make_film: MakeFilm, encode_film: EncodeFilm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded = encode_film(make_film("film.mp4", frames=36))
+    piece = Piece(source=encoded.film.path, output=Remote("memory://job/out.mp4"), found=False)
+    job = FilmJob(0, piece, Options(pair="none", chunk_frames=12), b"", lambda size: None)
+    for task in job.tasks(b"", lambda place, frames: None):
+        assert isinstance(task, FilmTask)
+        job.take(Result(job=0, value=encoded.chunks[task.chunk.index]))
+    monkeypatch.setattr(Work, "note", lambda *told: job.stop())  # the last before
+    with pytest.raises(OutputError, match="stopped while it was being written"):
+        job.finish()
+    job.close()
+    assert not Remote("memory://job/out.mp4").exists()
 
 
 def test_output_that_comes_up_while_joining_is_kept(film: Any, tmp_path: Path) -> None:
