@@ -25,6 +25,11 @@ STALE = 120.0
 SETTLE = 2.0
 """Seconds after which a lock that was taken over is looked at again: two may have had the thought
 at once, and each removed what the other made."""
+RELEASE = 20.0
+"""Seconds to wait until a lock is removed."""
+_LARGEST = 4096
+"""Bytes of a lock's file; what is larger is something else."""
+_LARGEST_PID = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +53,14 @@ class Owner:
     def read(cls, data: bytes) -> "Owner | None":
         """Who wrote this; None where it is something else."""
         try:
-            return cls(**json.loads(data))
-        except (ValueError, TypeError):
+            found = json.loads(data)
+            owner = cls(**found)
+        except (ValueError, TypeError, RecursionError):
             return None
+        texts = (owner.token, owner.host, owner.kernel)
+        is_sound = all(isinstance(text, str) and text.isprintable() for text in texts)
+        is_process = type(owner.pid) is int and 0 < owner.pid <= _LARGEST_PID
+        return owner if is_sound and is_process else None
 
     def to_bytes(self) -> bytes:
         """What the file holds."""
@@ -64,12 +74,16 @@ class Owner:
 
 
 class RemoteLock:
-    """A lock on an output; `place` is the file that says who has it."""
+    """A lock on an output; `place` is the file that says who has it.
+
+    While it is held, the thread that keeps it fresh is the only one to touch the file, and removes
+    it in the end: what that wrote late cannot come after the removal.
+    """
 
     def __init__(self, place: Remote) -> None:
         self.place = place
         self._me = Owner.me()
-        self._is_lost = False
+        self._lost = threading.Event()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -80,31 +94,35 @@ class RemoteLock:
             OutputError: another conversion holds it.
             RemoteError: the server does not let us.
         """
-        if not create(self.place, self._me.to_bytes()):
+        self._me = Owner.me()
+        if not self._make():
             self._take_over()
-        self._ended.clear()
-        self._is_lost = False
-        self._thread = threading.Thread(target=self._beat, daemon=True, name="vidgan-lock")
+        self._ended, self._lost = threading.Event(), threading.Event()
+        facts = self._me, self._ended, self._lost
+        self._thread = threading.Thread(
+            target=self._keep, args=facts, daemon=True, name="vidgan-lock"
+        )
         self._thread.start()
 
     def check(self) -> None:
         """Raise OutputError where another has taken it over, as after a long sleep of ours."""
-        if self._is_lost:
+        if self._lost.is_set():
             raise OutputError(
                 f"{self.place.parent}: another conversion has taken over this output, as this one "
                 "was not heard of for minutes; let it finish"
             )
 
     def release(self) -> None:
-        """Let it go."""
+        """Let it go; of a server that does not answer soon, without waiting until it is gone."""
         if self._thread is None:
             return
         self._ended.set()
-        self._thread.join(SETTLE)  # it may be waiting for a server that does not answer
+        self._thread.join(RELEASE)
         self._thread = None
-        with suppress(VidganError):  # then it grows stale
-            if self._holder() == self._me:
-                remove(self.place)
+
+    def _make(self) -> bool:
+        """Make the file; False where it is another's. Our own is there where an answer was lost."""
+        return create(self.place, self._me.to_bytes()) or self._holder() == self._me
 
     def _take_over(self) -> None:
         """Of one that has died."""
@@ -117,7 +135,7 @@ class RemoteLock:
                 "is writing this output; wait for it, or choose another output"
             )
         remove(self.place)
-        if create(self.place, self._me.to_bytes()):
+        if self._make():
             time.sleep(SETTLE)
             if self._holder() == self._me:
                 return
@@ -136,15 +154,22 @@ class RemoteLock:
             remove(now)
 
     def _holder(self) -> Owner | None:
-        return Owner.read(read_all(self.place)) if look(self.place) else None
+        found = look(self.place)
+        if found is None or (found.size or 0) > _LARGEST:
+            return None
+        return Owner.read(read_all(self.place))
 
-    def _beat(self) -> None:
-        while not self._ended.wait(BEAT):
+    def _keep(self, me: Owner, ended: threading.Event, lost: threading.Event) -> None:
+        """Write it anew until the end, then remove it; but not what another has written."""
+        while not ended.wait(BEAT):
             with suppress(VidganError):  # it may answer the next time
-                if self._holder() not in {self._me, None}:
-                    self._is_lost = True
+                if self._holder() not in (me, None):
+                    lost.set()
                     return
-                write_all(self.place, self._me.to_bytes())
+                write_all(self.place, me.to_bytes())
+        with suppress(VidganError):  # then it grows stale
+            if self._holder() == me:
+                remove(self.place)
 
 
 def _kernel() -> str:
