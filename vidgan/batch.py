@@ -4,6 +4,7 @@ import contextlib
 import errno
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from traceback import clear_frames
 from types import TracebackType
 
 from cluster.actor import Lost
@@ -44,10 +45,15 @@ class Batch:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        with contextlib.suppress(OutputError):
+            self._reap()
         if exc is not None:
             for job in self._writing.values():
                 job.stop()
         self._writer.shutdown(wait=True, cancel_futures=exc is not None)
+        for written, job in self._writing.items():
+            if not written.cancelled() and written.exception() is None:
+                job.report = written.result()  # it was whole before it heard that it should stop
 
     def tasks(self, settings: bytes) -> Iterator[Task]:
         """All tasks of all jobs, in order; `settings` stands for what decides the pixels.
@@ -75,7 +81,7 @@ class Batch:
             OutputError: the disk is full, and it can no longer be kept.
         """
         self._account.take(None if isinstance(result, Lost) else result)
-        self._reap(wait=False)
+        self._reap()
         job = self._origin[position]
         if job.error is not None:
             return
@@ -100,13 +106,14 @@ class Batch:
         Raises:
             OutputError: the disk is full.
         """
-        self._reap(wait=True)
+        wait(self._writing)  # where this is interrupted, what is being written is still known
+        self._reap()
 
     def give_up(self, error: VidganError) -> None:
         """Fail whatever is not done, for a reason that none of it is to blame for."""
         for job in self._jobs:
             if job.report is None and job not in self._writing.values():
-                fail(job, error)
+                self._fail(job, error)
         while self._writing:
             with contextlib.suppress(OutputError):
                 self.finish()
@@ -116,36 +123,48 @@ class Batch:
         if job.complete and job.error is None and not written:
             if len(self._writing) >= _MOST_WAITING:
                 wait(self._writing, return_when=FIRST_COMPLETED)
-                self._reap(wait=False)
+                self._reap()
             self._progress.joining(job.piece.output)
             self._writing[self._writer.submit(self._account.joining.call, job.finish)] = job
 
-    def _reap(self, *, wait: bool) -> None:
-        """Note which outputs are written, or why not."""
-        for future in list(self._writing):
-            if wait or future.done():
-                job = self._writing.pop(future)
-                with self._failing(job):
-                    job.report = future.result()
+    def _reap(self) -> None:
+        """Note which outputs are written by now, or why not."""
+        for future in [future for future in self._writing if future.done()]:
+            job = self._writing.pop(future)
+            with self._failing(job):
+                job.report = future.result()
 
     @contextlib.contextmanager
     def _failing(self, job: Job) -> Iterator[None]:
         """What goes wrong with one job fails it alone; but a full disk is full for all."""
         try:
-            yield
+            with job.piece.blamed():
+                yield
         except VidganError as error:
-            fail(job, error)
+            self._fail(job, error)
             if _is_full(error):
                 raise
+
+    def _fail(self, job: Job, error: VidganError) -> None:
+        """Note the first error of a job; whatever is wrong, the line names the file."""
+        if job.error is not None:
+            return
+        named = any(str(path) in str(error) for path in (job.piece.source, job.piece.output))
+        job.error = error if named else type(error)(f"{job.piece.source}: {error}")
+        _let_go(error)
+        self._writer.submit(job.close)  # not here: its server may not answer, and workers wait
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Free what an error's traceback holds, whole photographs among it; where it was stays known.
+
+    A batch keeps all its errors to the end.
+    """
+    while error is not None:
+        clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _is_full(error: VidganError) -> bool:
     cause = error.__cause__
     return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
-
-
-def fail(job: Job, error: VidganError) -> None:
-    """Note the first error of a job; whatever is wrong, the line names the file."""
-    named = any(str(path) in str(error) for path in (job.piece.source, job.piece.output))
-    if job.error is None:
-        job.error = error if named else type(error)(f"{job.piece.source}: {error}")

@@ -38,3 +38,10 @@ class SettingsError(VidganError):
 
 class WorkerError(VidganError):
     """A worker failed on the same part of the work again and again."""
+
+
+def said_by_system(error: OSError, place: object = None) -> str:
+    """What the system refused, in one line; of `place` where it does not say of what itself."""
+    where = error.filename or place
+    said = f"{error.strerror or error}; check names, permissions and the room on the disk"
+    return f"{where}: {said}" if where else said

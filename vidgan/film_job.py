@@ -114,8 +114,9 @@ class FilmJob:
             go_on=self._go_on,
         )
         self._ledger.clear()
+        report = self._report(joined)
         self.close()
-        return self._report(joined)
+        return report
 
     def _report(self, joined: JoinReport) -> FileReport:
         missing = self._reader.missing_frames
@@ -139,8 +140,10 @@ class FilmJob:
         self._stopped.set()
 
     def close(self) -> None:
-        """Let go of the ledger; what is in it stays for the next try."""
+        """Let go of the ledger, in which all stays for the next try, and of what fills memory."""
         self._ledger.__exit__(None, None, None)
+        self._keys.clear()
+        self._expected.clear()
 
     def _go_on(self) -> None:
         if self._stopped.is_set():

@@ -28,6 +28,7 @@ class ImageJob:
         self.error: VidganError | None = None
         self.report: FileReport | None = None
         self._data: bytes | None = None
+        self._taken = False
         check_image(piece.source)
         if piece.output.suffix.lower() != piece.source.suffix.lower():
             raise OutputError(
@@ -40,7 +41,7 @@ class ImageJob:
     @property
     def complete(self) -> bool:
         """Its result has been taken."""
-        return self._data is not None
+        return self._taken
 
     def tasks(self, settings: bytes, on_reuse: OnReuse) -> Iterator[ImageTask]:
         """The file's bytes."""
@@ -50,15 +51,15 @@ class ImageJob:
     def take(self, result: Result) -> tuple[int, int]:
         """Keep the translated file; gives back its index and number of frames: 0 and 1."""
         assert isinstance(result.value, bytes)
-        self._data = result.value
+        self._data, self._taken = result.value, True
         return 0, 1
 
     def finish(self) -> FileReport:
-        """Write the output."""
-        assert self._data is not None
+        """Write the output; the translated file is let go, however that ends."""
+        data, self._data = self._data, None
+        assert data is not None
         output = self.piece.output
         check_place(self.piece.source, output, overwrite=self._overwrite)  # it may have come up
-        data = self._data
         try:
             write_whole(output, data)
         except OSError as exc:
@@ -66,7 +67,6 @@ class ImageJob:
                 f"{output}: cannot be written ({exc.strerror}); make room there, "
                 "or choose another with -o"
             ) from exc
-        self._data = None
         return FileReport(
             source=self.piece.source, output=output, frames=1, chunks=1, is_image=True
         )
@@ -75,4 +75,5 @@ class ImageJob:
         """A photograph is written in no time."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Let go of a translated file that was not written."""
+        self._data = None

@@ -1,14 +1,26 @@
 """From the words of a command to pairs of files: what to read, and where the result goes."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 
-from vidgan.errors import InputError, RemoteError, SettingsError, VidganError
+from vidgan.errors import (
+    InputError,
+    OutputError,
+    RemoteError,
+    SettingsError,
+    VidganError,
+    said_by_system,
+)
 from vidgan.places import Place, Remote
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm"})
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
+
+LONGEST_NAME = 255 - len(".vidgan.part")
+"""Bytes of an output's name: most disks allow 255, and while it is made it has a suffix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +44,19 @@ class Piece:
     def is_image(self) -> bool:
         """Whether it is a photograph, not a film."""
         return self.source.suffix.lower() in IMAGE_SUFFIXES
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """What the system refuses here, and nobody else has words for, is an error of this piece.
+
+        Raises:
+            InputError, OutputError: in place of an OSError, which is its cause.
+        """
+        try:
+            yield
+        except OSError as error:
+            kind = InputError if error.filename == str(self.source) else OutputError
+            raise kind(said_by_system(error, self.output)) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,17 +87,22 @@ def plan(
         SettingsError: two inputs would be written to the same output, or one over an input.
         RemoteError: the output's server does not answer.
     """
-    into_folder = output is not None and (len(inputs) > 1 or inputs[0].is_dir() or output.is_dir())
-    pieces: list[Piece] = []
+    into_folder = output is not None and (
+        len(inputs) > 1 or _is_folder(inputs[0]) or _is_folder(output)
+    )
+    found: list[Piece] = []
     failures: list[Failure] = []
     for path in inputs:
         try:
-            if path.is_dir():
-                pieces += _in_folder(path, output, label, failures)
+            if _is_folder(path):
+                found += _in_folder(path, output, label, failures)
             else:
-                pieces.append(_named(path, output, label, into_folder))
+                found.append(_named(path, output, label, into_folder))
         except (InputError, RemoteError) as error:
             failures.append(Failure(source=path, error=error))
+        except OSError as error:
+            failures.append(Failure(source=path, error=InputError(said_by_system(error, path))))
+    pieces = list(_nameable(found, failures))
     sources = {piece.source.resolve() for piece in pieces}
     first: dict[Place, Piece] = {}
     for piece in pieces:
@@ -91,9 +121,30 @@ def plan(
     return list(first.values()), failures  # an input named twice is converted once
 
 
+def _is_folder(place: Place) -> bool:
+    """Of names too long, and of what may not be looked at, others have the words."""
+    return os.path.isdir(place) if isinstance(place, Path) else place.is_dir()
+
+
+def _nameable(pieces: Iterable[Piece], failures: list[Failure]) -> Iterator[Piece]:
+    """Those whose outputs can have their names: here, a long one would show after all the work."""
+    for piece in pieces:
+        output = piece.output
+        if isinstance(output, Remote) or len(os.fsencode(output.name)) <= LONGEST_NAME:
+            yield piece
+            continue
+        error = OutputError(
+            f"{output}: a name too long for a file, {LONGEST_NAME} bytes are the most; choose "
+            "another with -o, or rename the input"
+        )
+        failures.append(Failure(source=piece.source, output=output, error=error))
+
+
 def _named(path: Place, output: Place | None, label: str, into_folder: bool) -> Piece:
     if not path.name:
         raise InputError(f"{path}: this address names no file; check it")
+    if not _is_name(path.name) or "\0" in str(path):
+        raise InputError(f"{path}: {path.name!r} cannot be the name of a file; check it")
     target = path.with_name(f"{path.stem}.{label}{path.suffix}") if output is None else output
     if output is not None and into_folder:
         target = output / path.name
@@ -137,7 +188,7 @@ def _media_in(folder: Place, failures: list[Failure]) -> list[PurePath]:
     """Films and images anywhere below it, as paths from it, in order."""
     wanted = VIDEO_SUFFIXES | IMAGE_SUFFIXES
     if isinstance(folder, Path):
-        found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in wanted and p.is_file())
+        found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in wanted and _is_file(p))
         return [path.relative_to(folder) for path in found]
     names = (name for name in folder.files() if PurePosixPath(name).suffix.lower() in wanted)
     return sorted(_safe(folder, names, failures))
@@ -146,8 +197,24 @@ def _media_in(folder: Place, failures: list[Failure]) -> list[PurePath]:
 def _safe(folder: Remote, names: Iterator[str], failures: list[Failure]) -> Iterator[PurePosixPath]:
     """Object stores take any name, such as "../x" or "a//b": those are refused, each by itself."""
     for name in names:
-        if "\0" in name or any(part in {"", ".", ".."} for part in name.split("/")):
+        if not all(map(_is_name, name.split("/"))):
             error = InputError(f"{folder}: {name!r} in it cannot be the name of a file; rename it")
             failures.append(Failure(source=folder, error=error))
         else:
             yield PurePosixPath(name)
+
+
+def _is_name(part: str) -> bool:
+    """Whether a file or folder of this machine could have this name, as long as it may be."""
+    try:
+        return b"\0" not in os.fsencode(part) and part not in {"", ".", ".."}
+    except UnicodeEncodeError:
+        return False
+
+
+def _is_file(path: Path) -> bool:
+    """What may not be looked at is taken for one, and says so when it is opened."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True

@@ -37,7 +37,21 @@ def open_job(
         options: the choices.
         purpose: stands for the weights and for all else that was chosen of what a frame becomes.
         on_read: told of bytes of the input looked through.
+
+    Raises:
+        VidganError: the piece cannot be converted, or its output cannot be written.
     """
+    with piece.blamed():
+        return _open(number, piece, options, purpose, on_read)
+
+
+def _open(
+    number: int,
+    piece: Piece,
+    options: Options,
+    purpose: bytes,
+    on_read: Callable[[int], object],
+) -> Job | FileReport:
     if isinstance(piece.output, Remote):
         refuse_web(piece.output)
     if (finished := _finished_before(piece, options, purpose)) is not None:

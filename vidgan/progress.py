@@ -52,14 +52,25 @@ class Tally:
     def __init__(self) -> None:
         self._safe = 0
         self._shown = 0
-        self._finished: set[tuple[int, int]] = set()
+        self._chunks = 0
+        self._all_below: dict[int, int] = {}
+        """Of each job: so many of its first chunks are safe."""
+        self._beyond: set[tuple[int, int]] = set()
+        """Chunks that are safe, and not among those; few, as they come nearly in order."""
         self._under_way: dict[Place, ChunksUnderWay] = {}
 
     def done(self, place: tuple[int, int], frames: int) -> None:
         """A chunk is safe; said twice, as after work was begun again, it counts once."""
-        if place not in self._finished:
-            self._safe += frames
-            self._finished.add(place)
+        if self._is_safe(place):
+            return
+        self._safe += frames
+        self._chunks += 1
+        self._beyond.add(place)
+        job, first = place[0], self._all_below.get(place[0], 0)
+        while (job, first) in self._beyond:
+            self._beyond.remove((job, first))
+            first += 1
+        self._all_below[job] = first
 
     def hear(self, worker: Place, chunks: ChunksUnderWay) -> None:
         """A worker says how far its chunks are."""
@@ -78,12 +89,16 @@ class Tally:
     @property
     def chunks(self) -> int:
         """How many chunks are safe or under way."""
-        return len(self._finished) + len(self._begun())
+        return self._chunks + len(self._begun())
 
     def _begun(self) -> ChunksUnderWay:
         return {
             place: frames
             for chunks in self._under_way.values()
             for place, frames in chunks.items()
-            if place not in self._finished
+            if not self._is_safe(place)
         }
+
+    def _is_safe(self, place: tuple[int, int]) -> bool:
+        job, index = place
+        return index < self._all_below.get(job, 0) or place in self._beyond

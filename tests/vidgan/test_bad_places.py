@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
+from PIL import Image
+
+from tests.vidgan.photos import encode, gradient
+from vidgan.conversion import convert_all
+from vidgan.options import Options
+from vidgan.places import as_place
 
 MakeFilm = Callable[..., Path]
 Command = Callable[..., Any]
@@ -144,3 +151,26 @@ def test_a_full_disk_stops_all_films_and_keeps_what_is_finished(
         assert json.loads(said.out)["chunks_reused"] >= len(kept)
         assert sorted(path.name for path in disk.glob("*.mp4")) == ["0.mp4", "1.mp4", "2.mp4"]
         assert list(disk.rglob("*.chunk")) == []
+
+
+@pytest.mark.usefixtures("ray_up")
+def test_names_that_this_machine_does_not_allow_stop_no_other_input(
+    tmp_path: Path, generator_file: Path
+) -> None:
+    """Object stores allow much longer ones, in folders that are but names."""
+    store = fsspec.filesystem("memory")
+    photograph = encode(Image.fromarray(gradient()), "PNG")
+    for name in ("a" * 300 + ".png", "b" * 300 + "/c.png", "ok.png"):
+        store.pipe_file(f"/store/{name}", photograph)
+    output = tmp_path / "out"
+    output.mkdir()
+    try:
+        report = convert_all([as_place("memory://store")], output, Options(weights=generator_file))
+    finally:
+        store.rm("/store", recursive=True)
+    assert [file.output for file in report.files] == [output / "ok.png"]
+    reasons = sorted(map(str, report.failures))
+    assert len(reasons) == 2
+    assert reasons[0].startswith(f"{output}/aaa")
+    assert ": a name too long for a file" in reasons[0]
+    assert re.match(rf"{output}/b+/c\.png: File name too long; check names", reasons[1])

@@ -1,11 +1,13 @@
 """Where the results of a command go."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from vidgan.errors import InputError, SettingsError
+from vidgan.errors import InputError, OutputError, SettingsError
 from vidgan.inputs import plan
+from vidgan.places import as_place
 
 
 def _touch(*paths: Path) -> None:
@@ -88,3 +90,32 @@ def test_an_input_named_twice_is_converted_once(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     pieces, _ = plan([tmp_path / "a.mp4", tmp_path / "deep/../a.mp4"], None, "x")
     assert [piece.source for piece in pieces] == [tmp_path / "a.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("http://127.0.0.1/a%00.png", r"'a\\x00\.png' cannot be the name of a file"),
+        ("memory://names/a\0/b.png", r"'b\.png' cannot be the name of a file"),
+        ("memory://names/\ud800.png", r"cannot be the name of a file"),
+        ("memory://names/" + "a" * 240 + ".png", r"a name too long for a file"),
+    ],
+)
+def test_an_address_that_makes_no_name_is_refused_by_itself(
+    tmp_path: Path, address: str, name: str
+) -> None:
+    inputs = [as_place(address), tmp_path / "whole.png"]
+    pieces, failures = plan(inputs, tmp_path / "out", "x")
+    assert [piece.source.name for piece in pieces] == ["whole.png"]
+    (failure,) = failures
+    assert re.search(name, str(failure))
+
+
+def test_a_name_too_long_stops_no_other_input(tmp_path: Path) -> None:
+    for name in ("a" * 300 + ".png", "b" * 240 + ".png"):  # of the second the part is too long
+        pieces, failures = plan([tmp_path / name, tmp_path / "ok.png"], tmp_path / "out", "x")
+        assert [piece.source.name for piece in pieces] == ["ok.png"]
+        assert [type(failure.error) for failure in failures] == [OutputError]
+    remote = as_place("memory://names")
+    pieces, failures = plan([as_place("memory://names/" + "c" * 300 + ".png")], remote, "x")
+    assert len(pieces) == 1  # there it is allowed

@@ -1,6 +1,7 @@
 """What bar and log show: never twice, never backwards, and a log in lines that can be read."""
 
 import re
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 
@@ -42,6 +43,23 @@ def test_a_lost_worker_does_not_turn_the_bar_back() -> None:
     assert tally.frames == 10
     tally.done((0, 0), 16)
     assert tally.frames == 16
+
+
+def test_what_is_safe_is_counted_not_remembered() -> None:
+    """A long conversion has millions of chunks, which come a little out of order."""
+    tally = Tally()
+    tracemalloc.start()
+    try:
+        for first in range(0, 20_000, 2):
+            tally.done((0, first + 1), 10)
+            tally.done((0, first), 10)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 20_000
+    tally.done((0, 777), 10)  # again
+    tally.hear(ONE, {(0, 778): 9, (0, 20_000): 3})  # the worker's word on the first is old
+    assert (tally.frames, tally.chunks) == (200_003, 20_001)
 
 
 def test_the_bar_keeps_off_standard_output(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import click
 
 from vidgan.cli.signals import stop_status
-from vidgan.errors import SettingsError, VidganError
+from vidgan.errors import SettingsError, VidganError, said_by_system
 
 
 @contextmanager
@@ -26,11 +26,7 @@ def one_line_errors(*, go_on: Callable[[], str] = str) -> Iterator[None]:
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:  # of the system's, such as a name too long or too many open files
-        where = f"{error.filename}: " if error.filename else ""
-        _fail(
-            f"{where}{error.strerror or error}; check names, permissions and the room on the disk",
-            status=1,
-        )
+        _fail(said_by_system(error), status=1)
     except KeyboardInterrupt:
         _fail("; ".join(filter(None, ("interrupted", go_on()))), status=stop_status())
 
