@@ -20,13 +20,11 @@ _STALE_BLOCKS = frozenset({1033, 1036, 1039, 1041, 1058, 1059, 1060})
 """Two kinds of thumbnails; copies of profile, EXIF and XMP, kept elsewhere (Adobe Photoshop File
 Formats, "Image Resource IDs")."""
 
-_STALE_XMP = re.compile(
+_STALE_ATTRIBUTES = re.compile(
     rb'\s(?:tiff:Orientation|hdrgm:\w+|GCamera:M(?:otion|icro)\w+)="[^"]*"'
-    rb"|<tiff:Orientation>.*?</tiff:Orientation>"
-    rb"|<xmp:Thumbnails>.*?</xmp:Thumbnails>"
-    rb"|<Container:Directory>.*?</Container:Directory>",
-    re.DOTALL,
 )
+_STALE_ELEMENTS = (b"tiff:Orientation", b"xmp:Thumbnails", b"Container:Directory")
+"""Of XMP."""
 
 _ORIENTATION, _PLAIN_SIZE, _SIZE_IN_EXIF = 274, (256, 257), (40962, 40963)
 _SUB_IFDS = (ExifTags.IFD.Exif.value, ExifTags.IFD.GPSInfo.value)
@@ -48,7 +46,7 @@ def read_metadata(image: Image.Image, data: bytes) -> Metadata:
     exif = _exif_of(image)
     turned = exif.get(_ORIENTATION, 1) != 1
     xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
-    xmp = _STALE_XMP.sub(b"", xmp.encode() if isinstance(xmp, str) else xmp)
+    xmp = _fresh_xmp(xmp.encode() if isinstance(xmp, str) else xmp)
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         return Metadata(xmp=xmp, tags=_tiff_tags(image.tag_v2, exif, turned=turned))
     is_png = image.format == "PNG"
@@ -60,6 +58,23 @@ def read_metadata(image: Image.Image, data: bytes) -> Metadata:
         dpi=image.info.get("dpi"),
         chunks=tuple(said_in_png(png_chunks(data))) if is_png else (),
     )
+
+
+def _fresh_xmp(xmp: bytes) -> bytes:
+    """Without what no longer holds; in time that grows with its size alone, whatever it holds."""
+    xmp = _STALE_ATTRIBUTES.sub(b"", xmp)
+    for name in _STALE_ELEMENTS:
+        xmp = b"".join(_outside(xmp, b"<%b>" % name, b"</%b>" % name))
+    return xmp
+
+
+def _outside(text: bytes, opening: bytes, closing: bytes) -> Iterator[bytes]:
+    """What is not between an opening and the next closing, which `re` looks for again and again."""
+    at = 0
+    while (start := text.find(opening, at)) >= 0 and (end := text.find(closing, start)) >= 0:
+        yield text[at:start]
+        at = end + len(closing)
+    yield text[at:]
 
 
 def _exif_of(image: Image.Image) -> Image.Exif:
