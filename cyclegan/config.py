@@ -80,12 +80,25 @@ class FastConfig:
         return 4
 
 
-GeneratorConfig = ResnetConfig | UnetConfig | FastConfig
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityConfig:
+    """No network at all: what goes in comes out. To see what a conversion itself does to a film."""
+
+    channels: int = 3
+
+    @property
+    def multiple(self) -> int:
+        """Input sides must be multiples of this."""
+        return 1
+
+
+GeneratorConfig = ResnetConfig | UnetConfig | FastConfig | IdentityConfig
 
 _KINDS: dict[str, type[GeneratorConfig]] = {
     "resnet": ResnetConfig,
     "unet": UnetConfig,
     "fast": FastConfig,
+    "identity": IdentityConfig,
 }
 
 GENERATORS: dict[str, GeneratorConfig] = {

@@ -16,9 +16,15 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
 from cyclegan import losses
-from cyclegan.config import GanMode
+from cyclegan.config import GanMode, IdentityConfig
 from cyclegan.ema import Ema
-from cyclegan.networks import FastGenerator, Generator, ResnetGenerator, UnetGenerator
+from cyclegan.networks import (
+    FastGenerator,
+    Generator,
+    IdentityGenerator,
+    ResnetGenerator,
+    UnetGenerator,
+)
 from cyclegan.step import bare, update
 
 SHARES = (0.0, 1 / 3, 2 / 3, 1.0)
@@ -92,7 +98,7 @@ def tapped_student(student: Generator, teacher: Generator) -> Tapped:
     layer that is compared bridges the widths (Li et al. 2020, eq. 3).
     """
     layers = [mine for mine, _ in compared_layers(student, teacher)]
-    widths = 4 * student.config.filters, 4 * teacher.config.filters
+    widths = _stream_width(student), _stream_width(teacher)
     return Tapped(student, layers, [nn.Conv2d(*widths, 1) for _ in layers])
 
 
@@ -116,14 +122,20 @@ def compared_layers(student: Generator, teacher: Generator) -> list[tuple[nn.Mod
 
 
 def _residual_stream(network: Generator) -> list[nn.Module]:
-    """The layers after which the stream of the residual blocks can be read; none of a U-Net."""
+    """The layers after which the stream of the residual blocks can be read, where there is one."""
     match network:
         case ResnetGenerator(model=model):
             return list(model[9 : 10 + network.config.blocks])
         case FastGenerator():
             return [network.down, *network.blocks]
-        case UnetGenerator():
+        case UnetGenerator() | IdentityGenerator():
             return []
+
+
+def _stream_width(network: Generator) -> int:
+    """Channels of the stream, where there is one."""
+    config = network.config
+    return 0 if isinstance(config, IdentityConfig) else 4 * config.filters
 
 
 @dataclass(slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from cyclegan.config import (
     DiscriminatorConfig,
     FastConfig,
     GeneratorConfig,
+    IdentityConfig,
     Norm,
     ResnetConfig,
     UnetConfig,
@@ -218,6 +219,18 @@ class FastGenerator(nn.Module):
         return torch.tanh(self.head(y) + self.input_share * x)
 
 
+class IdentityGenerator(nn.Module):
+    """Gives back what it gets; exact to the level in fp32."""
+
+    def __init__(self, config: IdentityConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) in [-1, 1] -> the same."""
+        return x.clone()
+
+
 def _conv_norm(inputs: int, outputs: int, kernel: int, *, stride: int = 1) -> nn.Sequential:
     conv = nn.Conv2d(
         inputs, outputs, kernel, stride=stride, padding=kernel // 2, padding_mode="reflect"
@@ -247,7 +260,7 @@ class PatchDiscriminator(nn.Module):
         return out
 
 
-Generator = ResnetGenerator | UnetGenerator | FastGenerator
+Generator = ResnetGenerator | UnetGenerator | FastGenerator | IdentityGenerator
 
 
 def build_generator(config: GeneratorConfig) -> Generator:
@@ -259,6 +272,8 @@ def build_generator(config: GeneratorConfig) -> Generator:
             return UnetGenerator(config)
         case FastConfig():
             return FastGenerator(config)
+        case IdentityConfig():
+            return IdentityGenerator(config)
 
 
 def init_weights(network: nn.Module, *, std: float = 0.02, seed: int) -> None:

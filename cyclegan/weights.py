@@ -16,7 +16,13 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from cyclegan.checkpoint import WeightsError
-from cyclegan.config import FastConfig, GeneratorConfig, UnetConfig, generator_from_json
+from cyclegan.config import (
+    FastConfig,
+    GeneratorConfig,
+    IdentityConfig,
+    UnetConfig,
+    generator_from_json,
+)
 from cyclegan.networks import Generator
 from cyclegan.reference import find_state_dict, fit_state, infer_config, meta_network
 
@@ -70,13 +76,13 @@ def _read(path: Path) -> LoadedGenerator:
 
 def _config_of(state: Mapping[str, Tensor], metadata: dict[str, str]) -> GeneratorConfig:
     """What the tensors say; the metadata only adds what leaves no mark on them."""
+    text = metadata.pop(_CONFIG_KEY, None)
+    said = None if text is None else _said(text)
+    if isinstance(said, IdentityConfig) and not state:
+        return said
     config = infer_config(state)
-    if (text := metadata.pop(_CONFIG_KEY, None)) is None:
+    if said is None:
         return config
-    try:
-        said = generator_from_json(text)
-    except ValueError as exc:
-        raise WeightsError(f"has damaged metadata ({str(exc)[:120]}): get the file again") from exc
     if isinstance(config, FastConfig) and isinstance(said, FastConfig):
         config = replace(config, input_share=said.input_share)
     if isinstance(config, UnetConfig) and isinstance(said, UnetConfig):
@@ -84,6 +90,13 @@ def _config_of(state: Mapping[str, Tensor], metadata: dict[str, str]) -> Generat
     if config != said:
         raise WeightsError(f"says it is {said} but holds {config}: get the file again")
     return config
+
+
+def _said(text: str) -> GeneratorConfig:
+    try:
+        return generator_from_json(text)
+    except ValueError as exc:
+        raise WeightsError(f"has damaged metadata ({str(exc)[:120]}): get the file again") from exc
 
 
 def _usable(name: str, tensor: Tensor) -> Tensor:

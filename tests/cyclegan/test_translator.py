@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cyclegan.config import FastConfig, ResnetConfig, UnetConfig
+from cyclegan.config import FastConfig, IdentityConfig, ResnetConfig, UnetConfig
 from cyclegan.networks import FastGenerator, Generator, build_generator, init_weights
 from cyclegan.precision import cpu_bf16_pays, resolve_dtype
 from cyclegan.traced import traced
@@ -89,6 +89,13 @@ def test_levels_are_rounded_not_cut() -> None:
     exact = np.clip(picture - 0.25 * 127.5, 0, 255)
     assert np.abs(out - exact).max() <= 0.5 + 1e-4
     assert abs(float((out - exact).mean())) < 0.2
+
+
+@pytest.mark.parametrize("size", [0, 24])
+def test_the_identity_gives_back_every_level(size: int) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (2, 37, 50, 3)).astype(np.uint8)
+    network = build_generator(IdentityConfig())
+    assert np.array_equal(Translator(network, precision="fp32", size=size)(noise), noise)
 
 
 def test_a_frame_does_not_depend_on_its_neighbours() -> None:
