@@ -91,6 +91,18 @@ def generator_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def identity_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A generator that changes nothing, exact with `precision="fp32"`: what differs, we did."""
+    from cyclegan.checkpoint import save_generator
+    from cyclegan.config import IdentityConfig
+    from cyclegan.networks import build_generator
+
+    path = tmp_path_factory.mktemp("weights") / "identity.safetensors"
+    save_generator(build_generator(IdentityConfig()), IdentityConfig(), path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def ray_up() -> Iterator[None]:
     """One local Ray for all conversions of a test run: starting one takes seconds."""
     from cluster.session import session
