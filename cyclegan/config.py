@@ -92,7 +92,8 @@ class IdentityConfig:
         return 1
 
 
-GeneratorConfig = ResnetConfig | UnetConfig | FastConfig | IdentityConfig
+TrainableConfig = ResnetConfig | UnetConfig | FastConfig
+GeneratorConfig = TrainableConfig | IdentityConfig
 
 _KINDS: dict[str, type[GeneratorConfig]] = {
     "resnet": ResnetConfig,
@@ -101,7 +102,7 @@ _KINDS: dict[str, type[GeneratorConfig]] = {
     "identity": IdentityConfig,
 }
 
-GENERATORS: dict[str, GeneratorConfig] = {
+GENERATORS: dict[str, TrainableConfig] = {
     "fast": FastConfig(),
     "resnet_6blocks": ResnetConfig(blocks=6),
     "resnet_9blocks": ResnetConfig(blocks=9),

@@ -39,6 +39,11 @@ from vidgan.places import Place
     metavar="N",
     help="Frames in one piece of work.",
 )
+@click.option(
+    "--preview",
+    is_flag=True,
+    help="Only a picture of ten frames of each film, before and after; in seconds, without Ray.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 @click.option("--no-resume", is_flag=True, help="Do not use what an earlier try has finished.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object when done.")
@@ -47,6 +52,7 @@ def convert(
     inputs: tuple[Place, ...],
     output: Place | None,
     *,
+    preview: bool,
     no_resume: bool,
     as_json: bool,
     quiet: bool,
@@ -56,6 +62,9 @@ def convert(
 
     Without -o, clip.mp4 becomes clip.NAME.mp4 beside it.
     """
+    if preview:
+        _preview(inputs, output, as_json=as_json, quiet=quiet, **options)
+        return
     with one_line_errors(go_on=lambda: "run the same command again to go on from here"):
         from vidgan.bar import shown_progress  # noqa: PLC0415
         from vidgan.conversion import convert_all  # noqa: PLC0415 - brings in torch, Ray
@@ -77,4 +86,23 @@ def convert(
             for line in report.lines():
                 click.echo(line, err=True)
     if report.failures:
+        sys.exit(1)
+
+
+def _preview(
+    inputs: tuple[Place, ...], output: Place | None, *, as_json: bool, quiet: bool, **options: Any
+) -> None:
+    with one_line_errors():
+        from vidgan.options import Options  # noqa: PLC0415
+        from vidgan.preview import preview  # noqa: PLC0415 - brings in torch
+
+        made = preview(inputs, output, Options(**options))
+        for failure in made.failures:
+            say_error(failure)
+        if as_json:
+            click.echo(json.dumps({"sheets": [str(sheet) for sheet in made.sheets]}))
+        elif not quiet:
+            for sheet in made.sheets:
+                click.echo(f"wrote {sheet}", err=True)
+    if made.failures:
         sys.exit(1)
