@@ -6,8 +6,10 @@ connection to the cluster itself, and takes nothing of it: the command asks for 
 
 import asyncio
 import logging
+import math
 import os
 import shlex
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +30,14 @@ ANSWER_WITHIN = (4.0, 90.0)
 """The same for one that answers: it may have 100 MiB to unpack, or a process to start."""
 STOP_GRACE = 30
 """Seconds between SIGTERM and SIGKILL. Ray's own 3 suffice a quiet machine."""
-_RECONNECTIONS = 5
+SILENCE = 60.0
+"""Seconds without a word of a job after which a connection that follows it is made anew."""
+LOST = 60.0
+"""Seconds for which following goes on while it fails."""
+LASTING = 5.0
+"""Seconds after which a connection that breaks was a good one."""
+PAUSE = 1.0
+"""Seconds between two connections."""
 _TALKATIVE = ("ray.dashboard.modules.job.sdk", "ray.dashboard.modules.dashboard_sdk")
 """Loggers of Ray's that tell of each connection on standard error."""
 _SERVICE_VARIABLES = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")
@@ -132,30 +141,52 @@ class JobService:
     def follow(self, name: str) -> Iterator[str]:
         """What a job has written and writes, piece by piece, until it has ended.
 
-        A connection that breaks is made again, and goes on where it was.
+        A connection that breaks or is silent is made again, and goes on where it was; so it does
+        where the service is gone for less than a minute.
         """
         passed = 0
-        for tries_left in reversed(range(_RECONNECTIONS)):
-            seen = 0
+        self.look(name)  # one that is not there is not waited for
+        well = time.monotonic()
+        while True:
+            connected = math.inf
             try:
-                with self._in_one_line():
-                    for text in self._tail(name):
-                        seen += len(text)
-                        if new := text[len(text) - max(0, seen - passed) :]:
-                            passed = seen
-                            yield new
+                ended = self.look(name).ended  # asked before, so that its last words are not missed
+                connected = time.monotonic()
+                for text in self._rest(name, passed):
+                    passed += len(text)
+                    yield text
+                    well = time.monotonic()
+                if ended:
+                    return
+                well = time.monotonic()
             except ClusterError:
-                if not tries_left:
+                now = time.monotonic()
+                if now - connected > LASTING:  # a proxy may hang up on whoever is silent
+                    well = now
+                if now - well > LOST:
                     raise
-            if self.look(name).ended:
-                return
+            time.sleep(PAUSE)
+
+    def _rest(self, name: str, passed: int) -> Iterator[str]:
+        """What comes after so many characters; each connection begins with the first."""
+        seen = 0
+        with self._in_one_line():
+            for text in self._tail(name):
+                seen += len(text)
+                if new := text[len(text) - max(0, seen - passed) :]:
+                    passed = seen
+                    yield new
 
     def _tail(self, name: str) -> Iterator[str]:
+        """All a job has written and writes, until it ends, or the connection, or nothing comes."""
         with asyncio.Runner() as runner:
             stream = self._client.tail_job_logs(name)
 
             async def read() -> str | None:
-                return await anext(stream, None)
+                try:
+                    return await asyncio.wait_for(anext(stream, None), SILENCE)
+                except TimeoutError:  # a line that is dead looks so, too
+                    return None
 
             while (text := runner.run(read())) is not None:
                 yield text

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from cluster import jobs
 from cluster.errors import ClusterError
 from cluster.jobs import JobService
+from tests.cluster.shaky import Behaviour, shaky
 
 
 @contextlib.contextmanager
@@ -32,6 +34,43 @@ def other() -> Iterator[str]:
         thread.join()
 
 
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever follows waits for tenths of a second where it would wait for a minute."""
+    monkeypatch.setattr(jobs, "PAUSE", 0.02)
+    monkeypatch.setattr(jobs, "SILENCE", 0.3)
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.filterwarnings("ignore:ssl=None is deprecated")  # Ray's
+def test_following_goes_on_however_often_connections_break() -> None:
+    """As behind a proxy, which hangs up after a minute without a word; or as a dashboard begins
+    anew, or a line is dead."""
+    often: tuple[Behaviour, ...] = ("hangs up", "breaks off", "is gone")
+    with shaky(*often * 4, "falls silent", "hangs up") as service:
+        heard = []
+        for text in JobService(service.url).follow("job"):
+            heard.append(text)
+            service.deaf_looks = len(heard) % 3
+        assert "".join(heard) == "".join(service.lines)
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.filterwarnings("ignore:ssl=None is deprecated")  # Ray's
+def test_following_ends_where_the_service_is_gone_for_good(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(jobs, "LOST", 0.3)
+    gone: list[Behaviour] = ["is gone"] * 1000
+    with shaky("hangs up", *gone) as service:
+        following = JobService(service.url).follow("job")
+        assert next(following) == "line 0\n"
+        with pytest.raises(ClusterError, match="no Ray job service answers"):
+            next(following)
+        with pytest.raises(ClusterError):
+            next(JobService(service.url).follow("nobody"))
+
+
 def refusal(address: str | None) -> str:
     began = time.monotonic()
     with pytest.raises(ClusterError) as refused:
@@ -49,9 +88,16 @@ def test_what_is_no_address_of_a_job_service_is_said(address: str) -> None:
     assert f"not the address of a Ray cluster's job service: {address!r}" in refusal(address)
 
 
+@pytest.mark.slow
+def test_whoever_says_nothing_is_given_seconds() -> None:
+    with mute() as address:
+        assert f"no Ray job service answers at {address} " in refusal(address)
+
+
 def test_nobody_there_is_said_in_time_and_without_passwords(
-    capfd: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("cluster.jobs._Client.patience", (0.5, 0.5))
     said = refusal("http://user:secret@127.0.0.1:1")
     assert "no Ray job service answers at http://127.0.0.1:1 " in said
     with mute() as address:

@@ -14,9 +14,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.cluster.shaky import shaky
 from tests.head import BIN, GENEROUS, Head, head
 
 MakeFilm = Callable[..., Path]
@@ -36,6 +38,38 @@ def conversion(folder: Path) -> list[str]:
 
 def output(folder: Path) -> Path:
     return folder / f"{NAME} out.mp4"
+
+
+def test_a_service_that_stumbles_while_a_job_stops_is_asked_again(
+    vidgan_command: Callable[..., Any],
+) -> None:
+    with shaky("hangs up") as service:
+        said = vidgan_command("submit", "--address", service.url, "--id", "job", "--stop")
+        assert service.deaf_looks == 0
+    assert (said.status, said.err) == (0, "")
+    assert said.out.startswith("job: stopped;")
+
+
+def test_a_job_that_does_not_stop_is_not_waited_for_without_end(
+    vidgan_command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidgan.cli.submit._STOP_SECONDS", 0.2)
+    with shaky("hangs up") as service:
+        service.deaf_looks_after_stop = 10**6
+        said = vidgan_command("submit", "--address", service.url, "--id", "job", "--stop")
+    assert said.status == 1
+    (line,) = said.lines
+    assert line.startswith("vidgan: job was told to stop, but is not known to have ended after 0 s")
+    assert line.endswith("ask later by --status")
+
+
+def test_passwords_of_an_address_are_not_shown(vidgan_command: Callable[..., Any]) -> None:
+    with shaky("hangs up") as service:
+        address = service.url.replace("//", "//me:secret@")
+        said = vidgan_command("submit", "--address", address, "--", "models", "list")
+    assert (said.status, said.out) == (0, "job\n")
+    assert f"vidgan submit --address {service.url} --id job --follow" in said.err
+    assert "secret" not in said.err
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +130,7 @@ def folders(make_film: MakeFilm, tmp_path_factory: pytest.TempPathFactory) -> Ca
 
 @pytest.fixture(scope="module")
 def local(folders: Callable[[str], Path]) -> Iterator[Callable[[], bytes]]:
-    """What a conversion without a cluster makes of the film, while the cluster starts."""
+    """What a conversion without a cluster makes of the film, beside other things."""
     folder = folders("local")
     with subprocess.Popen(
         [sys.executable, "-m", "vidgan", *conversion(folder), "--quiet"],
@@ -112,7 +146,7 @@ def local(folders: Callable[[str], Path]) -> Iterator[Callable[[], bytes]]:
 
 
 @pytest.fixture(scope="module")
-def vidgan(local: Callable[[], bytes]) -> Iterator[Vidgan]:
+def vidgan() -> Iterator[Vidgan]:
     with head() as running, contextlib.ExitStack() as held:
         yield Vidgan(running, held)
 
@@ -128,6 +162,7 @@ cli(["submit", "--id", "first", "--stop"], prog_name="vidgan")
 """Waits for a word with all imports done: the film would be done meanwhile."""
 
 
+@pytest.mark.slow
 def test_a_job_that_is_stopped_goes_on_and_ends_with_the_bytes_of_a_local_conversion(
     vidgan: Vidgan, local: Callable[[], bytes], folders: Callable[[str], Path]
 ) -> None:
@@ -167,36 +202,32 @@ def test_a_job_that_is_stopped_goes_on_and_ends_with_the_bytes_of_a_local_conver
     assert chunks(folder) == []
 
 
-@pytest.fixture(scope="module")
-def plain(vidgan: Vidgan, folders: Callable[[str], Path]) -> tuple[Process, Path]:
-    """`ray job submit -- vidgan convert ...`, where vidgan is on the PATH; under way meanwhile."""
-    folder = folders("plain")
-    environment = json.dumps({"env_vars": {"PATH": f"{BIN}:${{PATH}}"}})
-    words = (BIN / "ray", "job", "submit", "--runtime-env-json", environment)
-    return vidgan.program(*words, "--", "vidgan", *conversion(folder)), folder
-
-
-def test_a_job_that_fails_carries_its_exit_status(
-    vidgan: Vidgan, plain: tuple[Process, Path], tmp_path: Path
-) -> None:
+def test_a_job_that_fails_carries_its_exit_status(vidgan: Vidgan, tmp_path: Path) -> None:
     film = tmp_path / "not there.mp4"
-    missing = vidgan.start("submit", "--follow", "--", "convert", film, "--pair", "summer2winter")
-    senseless = vidgan.start("submit", "--follow", "--", "convert", film)
-    ended = vidgan.end(missing)
+    ended = vidgan.submit(
+        *("--follow", "--id", "twice", "--", "convert", film, "--pair", "summer2winter")
+    )
     assert ended.status == 1
     assert str(film) in ended.out
-    assert ended.err.splitlines()[-1].endswith(": failed with exit status 1")
-    ended = vidgan.end(senseless)
+    assert ended.err.splitlines()[-1] == "vidgan: twice: failed with exit status 1"
+
+
+@pytest.mark.slow
+def test_a_job_whose_command_lacks_something_ends_as_that_command(vidgan: Vidgan) -> None:
+    ended = vidgan.submit("--follow", "--", "convert", "film.mp4")
     assert ended.status == 2
     assert "say which model" in ended.out
 
 
 @pytest.mark.slow
 def test_ray_job_submit_works_as_well(
-    vidgan: Vidgan, plain: tuple[Process, Path], local: Callable[[], bytes]
+    vidgan: Vidgan, folders: Callable[[str], Path], local: Callable[[], bytes]
 ) -> None:
-    process, folder = plain
-    ended = vidgan.end(process)
+    """Where vidgan is on the PATH."""
+    folder = folders("plain")
+    environment = json.dumps({"env_vars": {"PATH": f"{BIN}:${{PATH}}"}})
+    words = (BIN / "ray", "job", "submit", "--runtime-env-json", environment)
+    ended = vidgan.end(vidgan.program(*words, "--", "vidgan", *conversion(folder)))
     assert ended.status == 0, ended
     assert output(folder).read_bytes() == local()
 
@@ -204,7 +235,7 @@ def test_ray_job_submit_works_as_well(
 def test_what_a_user_gets_wrong_is_one_line(vidgan: Vidgan, tmp_path: Path) -> None:
     tries = {
         ("--id", "nobody", "--status"): "Job nobody does not exist",
-        ("--id", "first", "--", "models", "list"): "first already exists",
+        ("--id", "twice", "--", "models", "list"): "twice already exists",
         ("--working-dir", tmp_path / "none", "--", "models", "list"): "no such folder",
     }
     processes = {said: vidgan.start("submit", *words) for words, said in tries.items()}

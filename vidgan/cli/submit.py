@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _POLL_SECONDS = 0.5
+_STOP_SECONDS = 60.0
+"""How long a job may take to stop: twice what it is given before it is killed."""
 _STOPPED = 143
 """The exit status of a job that was stopped: as after SIGTERM, which is what it got."""
 _NOT_FOUND = 127
@@ -91,7 +94,8 @@ def submit(
 
         try:
             service = JobService(address)
-            again = " ".join(["vidgan submit", *(["--address", address] if address else [])])
+            named = ["--address", service.address] if address else []  # without its password
+            again = shlex.join(["vidgan", "submit", *named])
             if words:
                 name = _hand_in(service, words, name, working_dir, again)
             assert name is not None
@@ -160,9 +164,28 @@ def _stop(service: "JobService", name: str) -> None:
         click.echo(f"{name}: had ended before: {_describe(was)}")
         return
     service.stop(name)
-    while not (job := service.look(name)).ended:
-        time.sleep(_POLL_SECONDS)
+    job = _wait_until_ended(service, name)
     click.echo(f"{name}: {_describe(job)}")
+
+
+def _wait_until_ended(service: "JobService", name: str) -> "Job":
+    """A service that does not answer once may do so the next time."""
+    from cluster.errors import ClusterError  # noqa: PLC0415
+
+    deadline = time.monotonic() + _STOP_SECONDS
+    while True:
+        reason = "it is still running"
+        try:
+            if (job := service.look(name)).ended:
+                return job
+        except ClusterError as error:
+            reason = str(error)
+        if time.monotonic() > deadline:
+            raise VidganError(
+                f"{name} was told to stop, but is not known to have ended after "
+                f"{_STOP_SECONDS:.0f} s ({reason}); ask later by --status"
+            )
+        time.sleep(_POLL_SECONDS)
 
 
 def _describe(job: "Job") -> str:
