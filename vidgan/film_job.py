@@ -40,7 +40,13 @@ class FilmJob:
         self.report: FileReport | None = None
         self.film: Film = probe(piece.source)
         self.encoder = chosen_encoder(piece, options)
-        check_output(self.film, piece.output, self.encoder, overwrite=options.overwrite)
+        check_output(
+            self.film,
+            piece.output,
+            self.encoder,
+            treatment=options.treatment,
+            overwrite=options.overwrite,
+        )
         self._options = options
         self._work = film_work(piece, options, purpose)
         self._ledger = Ledger(ledger_of(piece.output))
@@ -68,7 +74,7 @@ class FilmJob:
         `settings` stands for the weights and for all else that decides the pixels; `on_reuse` is
         told of each chunk that is in the ledger already.
         """
-        settings += repr(self.encoder).encode()
+        settings += repr((self.encoder, self._options.treatment)).encode()
         self._ledger.__enter__()
         if self._clear_first:
             self._ledger.clear()
@@ -109,6 +115,7 @@ class FilmJob:
             self.encoder,
             self.piece.output,
             expected=self._expected,
+            treatment=self._options.treatment,
             overwrite=self._options.overwrite,
             on_whole=lambda part, joined: self._work.note(part, self._report(joined)),
             go_on=self._go_on,
@@ -194,5 +201,5 @@ def chosen_encoder(piece: Piece, options: Options) -> EncoderSettings:
 
 def film_work(piece: Piece, options: Options, purpose: bytes) -> Work:
     """What a note says is finished; raises as `chosen_encoder` does."""
-    settings = repr(chosen_encoder(piece, options)).encode() + purpose
+    settings = repr((chosen_encoder(piece, options), options.treatment)).encode() + purpose
     return Work(source=piece.source, output=piece.output, settings=settings)

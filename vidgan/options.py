@@ -8,6 +8,7 @@ from typing import get_args
 from cyclegan.precision import Precision
 from vidgan.errors import SettingsError
 from vidgan.media.chunks import CHUNK_FRAMES
+from vidgan.media.types import UNTREATED, Treatment
 from vidgan.models import Direction
 
 RETRIES = 3
@@ -35,6 +36,7 @@ class Options:
     codec: str | None = None
     crf: int | None = None
     preset: str | None = None
+    treatment: Treatment = UNTREATED
     chunk_frames: int = CHUNK_FRAMES
     address: str | None = None
     cpus_per_worker: float | None = None

@@ -15,7 +15,8 @@ from vidgan.media.carry import Carried, add_copy, chapters_later, kept_metadata,
 from vidgan.media.containers import Container, container_for
 from vidgan.media.encode import refusal
 from vidgan.media.encoders import configure
-from vidgan.media.types import EncoderSettings, Film, OtherStream
+from vidgan.media.shown import shown
+from vidgan.media.types import EncoderSettings, Film, OtherStream, Treatment, VideoStream
 from vidgan.places import Place
 
 _FINEST_MOVIE_TIMESCALE = 2**31 - 1
@@ -29,6 +30,12 @@ class Target:
     film: Film
     settings: EncoderSettings
     output: Place
+    treatment: Treatment
+
+    @property
+    def shown(self) -> VideoStream:
+        """The pictures that are written."""
+        return shown(self.film.video, self.treatment)
 
     @property
     def kind(self) -> Container:
@@ -111,7 +118,7 @@ def write_head(
 
 
 def _add_video(container: OutputContainer, template: Stream, target: Target) -> AvVideoStream:
-    codec, video = target.settings.codec, target.film.video
+    codec, video = target.settings.codec, target.shown
     stream = container.add_stream(codec)
     assert isinstance(stream, AvVideoStream)
     configure(stream.codec_context, video, target.settings)
@@ -161,7 +168,7 @@ def _start(container: OutputContainer, video: AvVideoStream, target: Target) -> 
         raise  # the disk, not the streams
     except av.FFmpegError as error:
         if not video.codec_context.is_open:
-            raise SettingsError(refusal(error, target.film.video, target.settings)) from error
+            raise SettingsError(refusal(error, target.shown, target.settings)) from error
         raise OutputError(unfit(error, target)) from error
 
 

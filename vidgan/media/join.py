@@ -28,7 +28,7 @@ from vidgan.media.timeline import (
     timed_packets,
     usual_duration,
 )
-from vidgan.media.types import EncodedChunk, EncoderSettings, Film, Packet
+from vidgan.media.types import UNTREATED, EncodedChunk, EncoderSettings, Film, Packet, Treatment
 from vidgan.media.verify import verify
 from vidgan.naming import give_name, part_of, sync
 from vidgan.places import Place, Remote
@@ -56,6 +56,7 @@ def join(
     output: Place,
     *,
     expected: Sequence[int],
+    treatment: Treatment = UNTREATED,
     overwrite: bool = False,
     on_whole: Callable[[Path, JoinReport], object] = lambda part, report: None,
     go_on: Callable[[], object] = lambda: None,
@@ -72,6 +73,7 @@ def join(
         settings: what the chunks were encoded with.
         output: the file to make; its ending chooses the container.
         expected: the presentation times of all frames of the source, in ticks, increasing.
+        treatment: what was done to the pictures.
         overwrite: whether an existing output may be replaced.
         on_whole: told of the file, whole and verified, just before it gets its name.
         go_on: called again and again, except while chunks are asked for; what it raises stops all.
@@ -85,7 +87,7 @@ def join(
     timeline = survey(chunks())
     check_complete(timeline, expected)
     with part_of(output) as part, _whole_or_nothing(part, output):
-        target = Target(film=film, settings=settings, output=output)
+        target = Target(film=film, settings=settings, output=output, treatment=treatment)
         report = _write(target, chunks(), timeline, part, go_on)
         confirm = partial(check_place, film.path, output, overwrite=overwrite)
         confirm()  # it may have come up meanwhile

@@ -14,7 +14,7 @@ from vidgan.media.carry import read_carried
 from vidgan.media.encoders import check_codec
 from vidgan.media.header import Target, unfit, write_head
 from vidgan.media.opening import open_film
-from vidgan.media.types import EncoderSettings, Film
+from vidgan.media.types import UNTREATED, EncoderSettings, Film, Treatment
 from vidgan.places import Place, Remote
 from vidgan.transport import look, refuse_web
 
@@ -22,7 +22,12 @@ _PACKETS_TRIED = 1000
 
 
 def check_output(
-    film: Film, output: Place, settings: EncoderSettings, *, overwrite: bool = False
+    film: Film,
+    output: Place,
+    settings: EncoderSettings,
+    *,
+    treatment: Treatment = UNTREATED,
+    overwrite: bool = False,
 ) -> None:
     """Refuse an output that could not be finished; it is begun in memory.
 
@@ -32,7 +37,7 @@ def check_output(
         SettingsError: the codec does not go into the container, or refuses the pictures.
         InputError: the film cannot be opened any more.
     """
-    target = Target(film=film, settings=settings, output=output)
+    target = Target(film=film, settings=settings, output=output, treatment=treatment)
     check_codec(settings.codec, output)
     check_place(film.path, output, overwrite=overwrite)
     _check_aspect(target)
@@ -96,7 +101,7 @@ def _check_remote(source: Place, output: Remote, *, overwrite: bool) -> None:
 
 
 def _check_aspect(target: Target) -> None:
-    aspect = target.film.video.sample_aspect_ratio
+    aspect = target.shown.sample_aspect_ratio
     if aspect not in {None, 1} and target.settings.codec not in target.kind.writes_aspect_ratio:
         raise OutputError(
             f"{target.output}: pixels of shape {aspect} cannot be kept in {target.ending} with "

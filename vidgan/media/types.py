@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vidgan.places import Place
+
+Compare = Literal["side", "wipe", "stack"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +126,18 @@ class RgbFrame:
     def __post_init__(self) -> None:
         if self.rgb.dtype != np.uint8 or self.rgb.ndim != 3 or self.rgb.shape[2] != 3:
             raise ValueError(f"expected uint8 (H, W, 3), got {self.rgb.dtype} {self.rgb.shape}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Treatment:
+    """What else is done to the pictures of a film than translating and encoding them."""
+
+    compare: Compare | None = None
+    """The original and the translation in one picture: side by side, one above the other, or the
+    left half of one beside the right half of the other."""
+
+
+UNTREATED = Treatment()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
