@@ -1,5 +1,6 @@
 """A photograph in, a photograph of the same kind out."""
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -29,7 +30,7 @@ def translate_image(data: bytes, name: str, translate: Translate) -> bytes:
     Raises:
         InputError: not an image, damaged, animated, too large, or of a kind that would lose depth.
     """
-    pictures = [_translated(picture, translate) for picture in read_pictures(data, name)]
+    pictures = (_translated(picture, translate) for picture in read_pictures(data, name))
     try:
         return write_pictures(pictures)
     except ValueError as exc:  # sizes that a format cannot hold
@@ -41,8 +42,10 @@ def open_image(data: bytes, name: str) -> tuple[str, Image.Image]:
 
     Raises as `translate_image` does, for all pages.
     """
-    first, *_ = ((p.kind, Image.fromarray(to_8_bits(p.levels))) for p in read_pictures(data, name))
-    return first
+    pictures = read_pictures(data, name)
+    first = next(pictures)
+    deque(pictures, maxlen=0)  # read, and forgotten
+    return first.kind, Image.fromarray(to_8_bits(first.levels))
 
 
 def check_image(path: Place) -> None:

@@ -83,7 +83,7 @@ class Tally:
     @property
     def frames(self) -> int:
         """How many frames to show."""
-        self._shown = max(self._shown, self._safe + sum(self._begun().values()))
+        self._shown = max(self._shown, self._safe + int(sum(self._begun().values())))
         return self._shown
 
     @property

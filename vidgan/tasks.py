@@ -7,10 +7,8 @@ from cyclegan.config import GeneratorConfig
 from cyclegan.precision import Precision
 from vidgan.errors import VidganError
 from vidgan.media.types import Chunk, EncodedChunk, EncoderSettings, VideoStream
+from vidgan.pictures.size import count_pixels
 from vidgan.timing import StageSeconds
-
-_PIXELS_PER_BYTE = 4
-"""Of a photograph, roughly: nothing but a time to wait depends on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,17 +58,21 @@ Task = FilmTask | ImageTask
 
 
 def cost_of(task: Task) -> float:
-    """By which tasks of different films are timed: about the pixels of all frames."""
+    """By which tasks of different films are timed: the pixels of all frames, or of all pages.
+
+    On it depends how long a worker may not move, so that it must not be much too low.
+    """
     if isinstance(task, ImageTask):
-        return max(1, _PIXELS_PER_BYTE * len(task.data))
+        return count_pixels(task.data)
     return max(1, len(task.chunk.owned)) * task.video.width * task.video.height
 
 
 OnReuse = Callable[[tuple[int, int], int], object]
 """Told of a (job, chunk) that is done already, and of how many frames it has."""
 
-ChunksUnderWay = dict[tuple[int, int], int]
-"""What a worker says when asked how far it is: (job, chunk) -> frames encoded."""
+ChunksUnderWay = dict[tuple[int, int], float]
+"""What a worker says when asked how far it is: (job, chunk) -> frames encoded, or the share of a
+photograph's pixels that is translated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from vidgan.media.decode import decode_chunk
 from vidgan.media.encode import ChunkEncoder
 from vidgan.media.types import EncodedChunk, Packet, RgbFrame
 from vidgan.stages import prefetch
-from vidgan.tasks import ChunksUnderWay, FilmTask, ImageTask, Recipe, Result, Task
+from vidgan.tasks import ChunksUnderWay, FilmTask, ImageTask, Recipe, Result, Task, cost_of
 from vidgan.timing import StageSeconds, Stopwatch
 
 Pixels = NDArray[np.uint8]
@@ -57,7 +57,7 @@ class FilmWorker:
         self._recipe = recipe
         self._turn = threading.Lock()
         self._lanes: ThreadPoolExecutor | None = None
-        self._encoded: dict[tuple[int, int], int] = {}
+        self._encoded: ChunksUnderWay = {}
 
     def setup(self) -> None:
         """Build the generator and put it on its device."""
@@ -104,7 +104,7 @@ class FilmWorker:
             )
 
     def status(self) -> ChunksUnderWay:
-        """Frames encoded so far of each chunk under way."""
+        """How far each chunk under way is; a photograph moves by pages."""
         return dict(self._encoded)
 
     def close(self) -> None:
@@ -113,24 +113,28 @@ class FilmWorker:
             self._lanes.shutdown(cancel_futures=True)
 
     def _convert(self, task: Task, watches: Watches) -> EncodedChunk | bytes:
-        if isinstance(task, ImageTask):
-            return self._convert_image(task, watches)
-        place = task.job, task.chunk.index
+        place = task.job, 0 if isinstance(task, ImageTask) else task.chunk.index
         self._encoded[place] = 0
         try:
+            if isinstance(task, ImageTask):
+                return self._convert_image(task, place, watches)
             return self._convert_chunk(task, place, watches)
         finally:
             del self._encoded[place]
 
-    def _convert_image(self, task: ImageTask, watches: Watches) -> bytes:
+    def _convert_image(self, task: ImageTask, place: tuple[int, int], watches: Watches) -> bytes:
         """Decoding is what comes before the first picture is translated, encoding the rest."""
         began = time.perf_counter()
-        away = Stopwatch()
+        away, pixels, whole = Stopwatch(), 0, cost_of(task)
 
         def translate(frames: Pixels) -> Pixels:
+            nonlocal pixels
             if not away.seconds:
                 watches.decode.add(time.perf_counter() - began)
-            return away.call(lambda: self._to_lane(frames, watches).result())
+            translated = away.call(lambda: self._to_lane(frames, watches).result())
+            pixels += frames[..., 0].size
+            self._encoded[place] = pixels / max(whole, pixels + 1)
+            return translated
 
         made = translate_image(task.data, task.name, translate)
         elsewhere = away.seconds + watches.decode.seconds

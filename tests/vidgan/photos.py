@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 from fractions import Fraction
 
 import av
@@ -34,6 +35,24 @@ def encode(picture: Image.Image, kind: str, **options: object) -> bytes:
 
 def decode(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data))
+
+
+def shared_pages(pages: int, size: tuple[int, int]) -> bytes:
+    """A TIFF whose pages all have the same grey pixels: a few bytes for any number."""
+    width, height = size
+    pixels = zlib.compress(b"\x80" * (width * height), 9)
+    out = bytearray(b"II\x2a\0\0\0\0\0") + pixels
+    link = 4
+    for _ in range(pages):
+        out += bytes(len(out) % 2)
+        out[link : link + 4] = struct.pack("<I", len(out))
+        places = {273: 8, 278: height, 279: len(pixels)}
+        values = {256: width, 257: height, 258: 8, 259: 8, 262: 1, 277: 1, **places}
+        out += struct.pack("<H", len(values))
+        out += b"".join(struct.pack("<HHII", tag, 4, 1, values[tag]) for tag in sorted(values))
+        link = len(out)
+        out += bytes(4)
+    return bytes(out)
 
 
 def gradient(width: int = 24, height: int = 16) -> Frames:

@@ -1,15 +1,20 @@
 """Photographs come back as their owners expect."""
 
 import struct
+import time
+import tracemalloc
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from tests.vidgan.photos import Frames, decode, encode, gradient, negative, same
+from tests.vidgan.photos import Frames, decode, encode, gradient, negative, same, shared_pages
 from vidgan.errors import InputError
 from vidgan.images import open_image, translate_image
+from vidgan.pictures.size import count_pixels
+from vidgan.tasks import ImageTask, cost_of
 
 
 def test_png_is_translated_exactly() -> None:
@@ -217,3 +222,100 @@ def test_a_large_tiff_is_written_as_well_as_read(monkeypatch: pytest.MonkeyPatch
 def test_contents_count_not_names() -> None:
     data = encode(Image.fromarray(gradient()), "PNG")
     assert decode(translate_image(data, "named.jpg", negative)).format == "PNG"
+
+
+def test_of_many_pages_one_is_in_memory_at_a_time() -> None:
+    """They share their pixels: 40 pages of 3 MB each, once they are in colour, from 7 kB."""
+    data = shared_pages(40, (1000, 1000))
+    translate_image(data, "a.tif", same)  # what is made once for all pictures
+    tracemalloc.start()
+    try:
+        made = translate_image(data, "a.tif", same)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert getattr(decode(made), "n_frames", 1) == 40
+    assert peak < 40_000_000
+
+
+@pytest.mark.parametrize(
+    "data",
+    [shared_pages(20_001, (1, 1)), shared_pages(1200, (4000, 4000))],
+    ids=["pages", "pixels"],
+)
+def test_more_pages_than_any_scan_has_are_refused_before_one_is_decoded(data: bytes) -> None:
+    began = time.process_time()
+    with pytest.raises(
+        InputError, match=r"^many\.tif has more than 20,000 pages, or pages of more"
+    ):
+        translate_image(data, "many.tif", negative)
+    assert time.process_time() - began < 2
+
+
+def shared_tags(pages: int) -> bytes:
+    """A TIFF whose pages, but for the first, all have the same 65,535 empty tags."""
+    out, beyond = bytearray(shared_pages(1, (4, 4))), 2 + 12 * 65_535
+    start = len(out)
+    out[-4:] = struct.pack("<I", start)
+    out += bytes(16 * pages + beyond + 4)
+    for page in range(start, start + 16 * pages, 16):
+        out[page : page + 2] = b"\xff\xff"
+        out[page + beyond : page + beyond + 4] = struct.pack("<I", page + 16)
+    return bytes(out)
+
+
+def test_pages_of_endless_tags_are_refused() -> None:
+    began = time.process_time()
+    with pytest.raises(InputError, match=r"^a\.tif is not an image .*more than 2,000,000 tags"):
+        translate_image(shared_tags(1000), "a.tif", negative)
+    assert time.process_time() - began < 2
+
+
+SIZES: dict[str, dict[str, Any]] = {
+    "PNG": {},
+    "JPEG": {},
+    "MPO": {"save_all": True, "append_images": [Image.fromarray(gradient())]},
+    "WEBP": {},
+    "WEBP lossless": {"lossless": True},
+    "WEBP exif": {"exif": b"Exif\0\0MM\0\x2a\0\0\0\x08\0\0\0\0\0\0"},
+    "TIFF": {"save_all": True, "append_images": [Image.fromarray(gradient(100, 30))]},
+    "TIFF big_tiff": {"big_tiff": True},
+}
+
+
+@pytest.mark.parametrize("kind", SIZES)
+def test_pixels_are_counted_by_the_header(kind: str) -> None:
+    data = encode(Image.fromarray(gradient(300, 200)), kind.partition(" ")[0], **SIZES[kind])
+    together = 300 * 200 + (100 * 30 if kind == "TIFF" else 0)
+    assert count_pixels(data) == together
+    for length in range(0, len(data), 1 + len(data) // 500):  # cut off anywhere, it is a guess
+        assert 1 <= count_pixels(data[:length]) <= max(together, 4 * length, 1)
+
+
+def test_a_bilevel_scan_costs_its_pixels_not_its_bytes() -> None:
+    page = Image.new("1", (2480, 3508), 1)
+    data = encode(page, "TIFF", compression="group4", save_all=True, append_images=[page] * 4)
+    assert len(data) < 20_000
+    assert cost_of(ImageTask(job=0, name="scan.tif", data=data)) == 5 * 2480 * 3508
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff\xd8" + b"\xff\xe0\0\x02" * 2_000_000,
+        b"\xff\xd8" + b"\xff" * 8_000_000,
+        b"\xff\xd8\xff\xe0\0\0" * 100,
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"\xff" * 8,
+        b"RIFF\xff\xff\xff\xffWEBPVP8X",
+        b"II\x2a\0\x04\0\0\0" + b"\xff" * 8_000_000,
+        b"MM\0\x2b\0\x08\0\0" + b"\xff" * 8_000_000,
+        shared_pages(60_000, (30_000, 1)),
+        shared_tags(20_000),
+        b"",
+    ],
+    ids=range(10),
+)
+def test_a_header_of_an_attacker_is_counted_in_no_time(data: bytes) -> None:
+    began = time.process_time()
+    assert count_pixels(data) >= 1
+    assert time.process_time() - began < 1

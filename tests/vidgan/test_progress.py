@@ -1,7 +1,9 @@
 """What bar and log show: never twice, never backwards, and a log in lines that can be read."""
 
 import re
+import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,9 +17,15 @@ from cluster.actor import (
     WorkerStarted,
     WorkerStatus,
 )
+from tests.vidgan.photos import shared_pages
 from vidgan.bar import Bar, shown_progress
+from vidgan.choice import choose_model
+from vidgan.crew import Crew
 from vidgan.log_lines import LogLines
+from vidgan.options import Options
 from vidgan.progress import Tally
+from vidgan.tasks import ImageTask
+from vidgan.worker import FilmWorker
 
 ONE, TWO = Place(pid=1, node="a"), Place(pid=2, node="a")
 
@@ -60,6 +68,32 @@ def test_what_is_safe_is_counted_not_remembered() -> None:
     tally.done((0, 777), 10)  # again
     tally.hear(ONE, {(0, 778): 9, (0, 20_000): 3})  # the worker's word on the first is old
     assert (tally.frames, tally.chunks) == (200_003, 20_001)
+
+
+def test_a_photograph_gives_a_sign_with_each_page_and_is_no_frame_before_it_is_done(
+    generator_file: Path,
+) -> None:
+    """Else a scan of many pages would be taken for a worker that hangs."""
+    choice = choose_model(Options(weights=generator_file))
+    crew = Crew(workers=1, lanes=1, cpus_per_worker=1, gpus_per_worker=0, device="cpu")
+    worker = FilmWorker(choice.recipe(crew, "fp32"))
+    worker.setup()
+    task, said = ImageTask(job=7, name="scan.tif", data=shared_pages(30, (96, 96))), list[float]()
+    with ThreadPoolExecutor(1) as thread:
+        working = thread.submit(worker.process, task)
+        while not working.done():
+            said += worker.status().values()
+            time.sleep(0.001)
+    worker.close()
+    assert isinstance(working.result().value, bytes)
+    assert said == sorted(said)
+    assert len(set(said)) > 10
+    assert 0 <= said[0] < said[-1] < 1
+    tally = Tally()
+    for share in said:
+        tally.hear(ONE, {(7, 0): share})
+        assert tally.frames == 0
+    assert worker.status() == {}
 
 
 def test_the_bar_keeps_off_standard_output(capsys: pytest.CaptureFixture[str]) -> None:

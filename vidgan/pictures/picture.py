@@ -11,6 +11,9 @@ Bytes = NDArray[np.uint8]
 Levels = NDArray[np.uint8] | NDArray[np.uint16]
 """Of 8 bits in [0, 255] or of 16 bits in [0, 65535]."""
 
+MOST_PIXELS = 178_000_000
+"""Of a picture: just below where Pillow suspects an attack."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Colors:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
+from itertools import islice
 
 import numpy as np
 from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
@@ -15,12 +16,14 @@ from vidgan.errors import InputError, VidganError
 from vidgan.pictures.color import read_colors, read_deep_colors
 from vidgan.pictures.deep import is_deep, read_deep, upright
 from vidgan.pictures.metadata import read_metadata
-from vidgan.pictures.picture import Levels, Picture
+from vidgan.pictures.picture import MOST_PIXELS, Levels, Picture
+from vidgan.pictures.size import MOST_PAGES, tiff_sizes
 from vidgan.pictures.transparency import fill_hidden
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")  # by content; Pillow would start Ghostscript for an EPS
-MOST_PIXELS = 178_000_000
-"""Of a picture: just below where Pillow suspects an attack."""
+MOST_PIXELS_TOGETHER = 100 * MOST_PIXELS
+"""Of all pages of a TIFF: 500 scans of 600 dpi, 2,000 of 300 dpi. Pages can share their pixels, so
+that a small file may claim any number."""
 
 _SUBFILE_TYPE, _BITS, _PREVIEW_OR_MASK = 254, 258, 1 | 4
 _PILLOW_IGNORED = ("ignore", None, Warning, re.compile(r"PIL\."), 0)  # as `warnings` keeps it
@@ -37,30 +40,37 @@ def read_pictures(data: bytes, name: str) -> Iterator[Picture]:
     """
     _silence_pillow()
     with _told_of(data, name), Image.open(BytesIO(data), formats=FORMATS) as file:
-        places = list(_places(file, name))
+        places = list(_places(file, data, name))
         for place in places:
             file.seek(place)
             yield _read(file, data, place, name)
 
 
-def _places(file: Image.Image, name: str) -> Iterator[int]:
-    frames = getattr(file, "n_frames", 1)
-    if file.format != "TIFF":
-        if frames > 1 and file.format != "MPO":
-            raise InputError(
-                f"{name} is an animation of {frames} pictures, which is not supported; make a film "
-                "of it or give one picture"
-            )
-        yield 0
+def _places(file: Image.Image, data: bytes, name: str) -> Iterator[int]:
+    if isinstance(file, TiffImagePlugin.TiffImageFile):
+        yield from _pages(file, data, name)
         return
-    assert isinstance(file, TiffImagePlugin.TiffImageFile)
-    found = False
-    for place in range(frames):
+    frames = getattr(file, "n_frames", 1)
+    if frames > 1 and file.format != "MPO":
+        raise InputError(
+            f"{name} is an animation of {frames} pictures, which is not supported; make a film "
+            "of it or give one picture"
+        )
+    yield 0
+
+
+def _pages(file: TiffImagePlugin.TiffImageFile, data: bytes, name: str) -> Iterator[int]:
+    if any(islice(tiff_sizes(data), MOST_PAGES, None)):
+        raise InputError(_too_many(name))  # before Pillow looks for all of them
+    pixels = 0
+    for place in range(file.n_frames):
         file.seek(place)
         if not int(file.tag_v2.get(_SUBFILE_TYPE, 0)) & _PREVIEW_OR_MASK:
-            found = True
+            pixels += file.width * file.height
             yield place
-    if not found:
+    if pixels > MOST_PIXELS_TOGETHER:
+        raise InputError(_too_many(name))
+    if not pixels:
         raise InputError(
             f"{name} has only a preview where its picture should be, as camera raw files have; "
             "develop it and give the result"
@@ -142,6 +152,14 @@ def _too_large(name: str) -> str:
     return (
         f"{name} has more than {MOST_PIXELS // 1_000_000} million pixels, which is not supported; "
         "scale it down or cut it into parts"
+    )
+
+
+def _too_many(name: str) -> str:
+    return (
+        f"{name} has more than {MOST_PAGES:,} pages, or pages of more than "
+        f"{MOST_PIXELS_TOGETHER // 1_000_000:,} million pixels together, which is not supported; "
+        "cut it into parts"
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from io import BytesIO
+from itertools import chain
 
 from PIL import Image
 
@@ -16,11 +17,12 @@ _IN_SEGMENT = 65_533 - 14  # bytes of Photoshop's in a JPEG segment
 
 
 def write_pictures(pictures: Iterable[Picture]) -> bytes:
-    """One file of the first picture's kind; only a TIFF has further ones."""
-    first, *others = pictures
+    """One file of the first picture's kind; only a TIFF has further ones, taken one at a time."""
+    pages = iter(pictures)
+    first = next(pages)
     match first.kind:
         case "TIFF":
-            return write_tiff([first, *others])
+            return write_tiff(chain((first,), pages))
         case "PNG":
             return write_png(first)
         case "WEBP":
