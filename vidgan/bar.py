@@ -6,6 +6,7 @@ from typing import Any, Never
 from tqdm import tqdm
 
 from cluster.actor import Event, WorkerLost, WorkerStarted, WorkerStatus
+from vidgan.lines import one_line
 from vidgan.log_lines import LogLines
 from vidgan.progress import Named, Progress, Tally
 
@@ -58,7 +59,7 @@ class Bar(Progress):
     def joining(self, output: Named) -> None:
         """Say what is being written."""
         if self._bar is not None:
-            self._bar.set_description(f"writing {output.name}")
+            self._bar.set_description(f"writing {one_line(output.name)}")
 
     def hear(self, event: Event) -> None:
         """Move on by what workers say; say when one is lost."""

@@ -18,6 +18,7 @@ from vidgan.batch import Batch
 from vidgan.choice import Choice, choose_model, digest
 from vidgan.crew import Crew, Share, share_out
 from vidgan.errors import OutputError, SettingsError, VidganError, WorkerError
+from vidgan.held_folders import held_folder
 from vidgan.inputs import Failure, Piece, plan
 from vidgan.jobs import Job, open_job
 from vidgan.media.chunks import CHUNK_FRAMES
@@ -111,6 +112,8 @@ def convert_all(
             held.callback(run.progress.stop)
             if names_a_cluster(options.address):  # which may not answer: better known at once
                 _connect(run, options, held)
+            for folder in folders:
+                held.enter_context(held_folder(folder, pieces))
             with run.account.clock.stage("demux"):
                 _open_jobs(run, pieces, options, choice.purpose(options), held)
             if run.jobs:

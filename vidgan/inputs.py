@@ -29,8 +29,6 @@ class Piece:
 
     source: Place
     output: Place
-    found: bool
-    """Found in a folder, not named: then an output that exists means that it is done."""
     folder: Place | None = None
     """Where results go, this one among them, each perhaps in a folder of its own; it and those are
     made where they are not there."""
@@ -149,7 +147,7 @@ def _named(path: Place, output: Place | None, label: str, into_folder: bool) -> 
     if output is not None and into_folder:
         target = output / path.name
     folder = output if into_folder else None
-    return Piece(source=path, output=target, found=False, folder=folder)
+    return Piece(source=path, output=target, folder=folder)
 
 
 def _in_folder(
@@ -162,9 +160,7 @@ def _in_folder(
     if not files:
         kinds = ", ".join(sorted(VIDEO_SUFFIXES | IMAGE_SUFFIXES))
         raise InputError(f"{path}: no films or images in this folder ({kinds})")
-    return [
-        Piece(source=path / file, output=root / file, found=True, folder=root) for file in files
-    ]
+    return [Piece(source=path / file, output=root / file, folder=root) for file in files]
 
 
 def _beside(path: Place, label: str) -> Place:

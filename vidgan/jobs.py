@@ -6,15 +6,15 @@ Jobs offer the same: `count`, `tasks`, `take`, `finish`, `stop`, `close`.
 from collections.abc import Callable
 from os.path import exists  # of names too long, which Path.exists raises, others say it better
 
-from vidgan.errors import OutputError
 from vidgan.film_job import FilmJob, film_work
+from vidgan.held_folders import make_results_folder
 from vidgan.image_job import ImageJob
 from vidgan.inputs import Piece
 from vidgan.ledger import NOTE, ledger_of
 from vidgan.options import Options
-from vidgan.places import Place, Remote
+from vidgan.places import Remote
 from vidgan.report import FileReport
-from vidgan.transport import make_folder, refuse_web
+from vidgan.transport import refuse_web
 
 Job = FilmJob | ImageJob
 
@@ -29,7 +29,7 @@ def open_job(
     """Start on a piece; or, where it is done already, report that.
 
     A film is done where an earlier try has finished it and died before it could say so. Of what
-    was found in a folder, anything is done that has an output.
+    goes into a folder, anything is done that has an output: the same command goes on where it was.
 
     Args:
         number: of the job.
@@ -56,10 +56,10 @@ def _open(
         refuse_web(piece.output)
     if (finished := _finished_before(piece, options, purpose)) is not None:
         return finished
-    if piece.found and piece.output.exists() and not options.overwrite:
+    if piece.folder is not None and piece.output.exists() and not options.overwrite:
         return FileReport(source=piece.source, output=piece.output, skipped=True)
     if piece.into_folder:
-        _make_folder(piece.output.parent)
+        make_results_folder(piece.output.parent)
     if piece.is_image:
         return ImageJob(number, piece, options)
     return FilmJob(number, piece, options, purpose, on_read)
@@ -72,13 +72,3 @@ def _finished_before(piece: Piece, options: Options, purpose: bytes) -> FileRepo
     if not (note.is_file() if isinstance(note, Remote) else exists(note)):
         return None
     return film_work(piece, options, purpose).take_finished()
-
-
-def _make_folder(folder: Place) -> None:
-    if isinstance(folder, Remote):
-        make_folder(folder)
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise OutputError(f"{folder}: the folder cannot be made ({exc.strerror})") from exc

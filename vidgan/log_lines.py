@@ -14,6 +14,7 @@ from cluster.actor import (
     WorkerStarted,
     WorkerStatus,
 )
+from vidgan.lines import one_line
 from vidgan.progress import Named, Progress, Tally
 
 LEAST_SECONDS = 2.0
@@ -166,7 +167,7 @@ class LogLines(Progress):
 
 def _to_standard_error(line: str) -> None:
     """In one write, which no other process's words can get into."""
-    sys.stderr.write(f"{' '.join(line.split())}\n")
+    sys.stderr.write(f"{one_line(line)}\n")
     sys.stderr.flush()
 
 

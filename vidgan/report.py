@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from vidgan.errors import VidganError
 from vidgan.inputs import Failure
+from vidgan.lines import one_line
 from vidgan.places import Place
 from vidgan.time_table import time_table
 from vidgan.timing import StageSeconds
@@ -110,12 +111,13 @@ def _frames(number: int) -> str:
 
 
 def _line(file: FileReport) -> str:
+    name = one_line(file.output)
     if file.skipped:
-        return f"{file.output}: is there already, skipped"
+        return f"{name}: is there already, skipped"
     if file.is_image:
-        return f"{file.output}: a photograph"
+        return f"{name}: a photograph"
     reused = f", {file.chunks_reused} of {file.chunks} parts reused" if file.chunks_reused else ""
     sound = {0: "no sound", 1: "sound copied"}.get(
         file.audio_streams, f"{file.audio_streams} sound tracks copied"
     )
-    return f"{file.output}: {_frames(file.frames)}, {sound}{reused}"
+    return f"{name}: {_frames(file.frames)}, {sound}{reused}"

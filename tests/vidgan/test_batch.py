@@ -63,7 +63,7 @@ class BrokenDisk(ImageJob):
 def photograph(kind: type[ImageJob], number: int, folder: Path) -> ImageJob:
     source = folder / f"{number}.png"
     source.write_bytes(PNG)
-    piece = Piece(source=source, output=folder / f"out{number}.png", found=False)
+    piece = Piece(source=source, output=folder / f"out{number}.png")
     return kind(number, piece, OPTIONS)
 
 
@@ -138,7 +138,7 @@ def test_a_photograph_that_cannot_be_written_does_not_stay_in_memory(tmp_path: P
 def test_a_film_that_failed_lets_go_of_its_ledger_at_once(
     make_film: MakeFilm, tmp_path: Path
 ) -> None:
-    piece = Piece(source=make_film("clip.mp4", frames=24), output=tmp_path / "out.mp4", found=False)
+    piece = Piece(source=make_film("clip.mp4", frames=24), output=tmp_path / "out.mp4")
     film = FilmJob(0, piece, replace(OPTIONS, chunk_frames=4), b"", int)
     with batch_of(film) as batch:
         for task in batch.tasks(b""):
@@ -155,7 +155,7 @@ def test_a_film_that_failed_lets_go_of_its_ledger_at_once(
 def test_a_film_that_is_over_leaves_little_in_memory(make_film: MakeFilm, tmp_path: Path) -> None:
     """Of each frame and of each chunk something is known while it is converted."""
     source = make_film("long.mp4", frames=1200, size=(32, 32), audio=False)
-    piece = Piece(source=source, output=tmp_path / "out.mp4", found=False)
+    piece = Piece(source=source, output=tmp_path / "out.mp4")
     film = FilmJob(0, piece, replace(OPTIONS, chunk_frames=4), b"", int)
     tracemalloc.start()
     try:

@@ -15,6 +15,7 @@ from vidgan.cli.options import (
     machine_options,
     model_options,
 )
+from vidgan.lines import one_line
 from vidgan.places import Place
 
 
@@ -77,7 +78,7 @@ def convert(
             shown_progress(quiet=quiet),
         )
         for warning in report.warnings:
-            click.echo(f"warning: {warning}", err=True)
+            click.echo(f"warning: {one_line(warning)}", err=True)
         for failure in report.failures:
             say_error(failure)
         if as_json:
@@ -103,6 +104,6 @@ def _preview(
             click.echo(json.dumps({"sheets": [str(sheet) for sheet in made.sheets]}))
         elif not quiet:
             for sheet in made.sheets:
-                click.echo(f"wrote {sheet}", err=True)
+                click.echo(f"wrote {one_line(sheet)}", err=True)
     if made.failures:
         sys.exit(1)

@@ -8,6 +8,7 @@ import click
 
 from vidgan.cli.signals import stop_status
 from vidgan.errors import SettingsError, VidganError, said_by_system
+from vidgan.lines import one_line
 
 
 @contextmanager
@@ -33,7 +34,7 @@ def one_line_errors(*, go_on: Callable[[], str] = str) -> Iterator[None]:
 
 def say_error(error: object) -> None:
     """One line on standard error."""
-    click.echo(f"vidgan: {' '.join(str(error).split())}", err=True)
+    click.echo(f"vidgan: {one_line(error)}", err=True)
 
 
 def _fail(message: str, *, status: int) -> None:
