@@ -10,7 +10,7 @@ import math
 import os
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +30,8 @@ ANSWER_WITHIN = (4.0, 90.0)
 """The same for one that answers: it may have 100 MiB to unpack, or a process to start."""
 STOP_GRACE = 30
 """Seconds between SIGTERM and SIGKILL. Ray's own 3 suffice a quiet machine."""
-SILENCE = 60.0
-"""Seconds without a word of a job after which a connection that follows it is made anew."""
+HEARTBEAT = 20.0
+"""Seconds between two signs of life of a connection that follows a job."""
 LOST = 60.0
 """Seconds for which following goes on while it fails."""
 LASTING = 5.0
@@ -141,8 +141,8 @@ class JobService:
     def follow(self, name: str) -> Iterator[str]:
         """What a job has written and writes, piece by piece, until it has ended.
 
-        A connection that breaks or is silent is made again, and goes on where it was; so it does
-        where the service is gone for less than a minute.
+        A connection that breaks is made again, and goes on where it was; so it does where the
+        service is gone for less than a minute.
         """
         passed = 0
         self.look(name)  # one that is not there is not waited for
@@ -150,13 +150,13 @@ class JobService:
         while True:
             connected = math.inf
             try:
-                ended = self.look(name).ended  # asked before, so that its last words are not missed
+                self.look(name)  # it has a limit in time, which connecting below has not
                 connected = time.monotonic()
                 for text in self._rest(name, passed):
                     passed += len(text)
                     yield text
                     well = time.monotonic()
-                if ended:
+                if self.look(name).ended:
                     return
                 well = time.monotonic()
             except ClusterError:
@@ -178,15 +178,11 @@ class JobService:
                     yield new
 
     def _tail(self, name: str) -> Iterator[str]:
-        """All a job has written and writes, until it ends, or the connection, or nothing comes."""
         with asyncio.Runner() as runner:
             stream = self._client.tail_job_logs(name)
 
             async def read() -> str | None:
-                try:
-                    return await asyncio.wait_for(anext(stream, None), SILENCE)
-                except TimeoutError:  # a line that is dead looks so, too
-                    return None
+                return await anext(stream, None)
 
             while (text := runner.run(read())) is not None:
                 yield text
@@ -210,9 +206,23 @@ class JobService:
 
 
 class _Client(JobSubmissionClient):
-    """Ray's, that does not wait for ever."""
+    """Ray's, that does not wait for ever, and closes what it opens."""
 
     patience = FOUND_WITHIN
+
+    async def tail_job_logs(self, job_id: str) -> AsyncIterator[str]:
+        """All a job has written and writes, until it ends."""
+        url = f"{self._address}/api/jobs/{job_id}/logs/tail"
+        tls = self._ssl_context or True
+        async with (
+            aiohttp.ClientSession(cookies=self._cookies, headers=self._headers) as session,
+            session.ws_connect(url, ssl=tls, heartbeat=HEARTBEAT) as socket,
+        ):
+            async for message in socket:
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    yield message.data
+            if socket.close_code != aiohttp.WSCloseCode.OK:
+                raise aiohttp.ServerDisconnectedError
 
     def _do_request(self, *args: Any, **more: Any) -> Any:
         return super()._do_request(*args, timeout=self.patience, **more)

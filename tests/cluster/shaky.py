@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from aiohttp import WSMsgType, web
@@ -25,7 +25,6 @@ class Shaky:
     """So many questions how it stands fail from now on."""
     deaf_looks_after_stop: int = 2
     url: str = ""
-    sockets: list[web.WebSocketResponse] = field(default_factory=list)
 
     @property
     def lines(self) -> list[str]:
@@ -57,12 +56,11 @@ class Shaky:
         self.asked += behaviour is not None
         if behaviour == "is gone":
             raise web.HTTPServiceUnavailable
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(autoping=False)
         await socket.prepare(request)
         await socket.send_str("".join(self.lines))
         if behaviour == "falls silent":
-            self.sockets.append(socket)
-            while (await socket.receive()).type == WSMsgType.TEXT:
+            while (await socket.receive()).type == WSMsgType.PING:
                 pass
         elif behaviour == "breaks off":
             assert request.transport is not None

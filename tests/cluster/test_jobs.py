@@ -38,11 +38,10 @@ def other() -> Iterator[str]:
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever follows waits for tenths of a second where it would wait for a minute."""
     monkeypatch.setattr(jobs, "PAUSE", 0.02)
-    monkeypatch.setattr(jobs, "SILENCE", 0.3)
+    monkeypatch.setattr(jobs, "HEARTBEAT", 0.3)
 
 
 @pytest.mark.usefixtures("hasty")
-@pytest.mark.filterwarnings("ignore:ssl=None is deprecated")  # Ray's
 def test_following_goes_on_however_often_connections_break() -> None:
     """As behind a proxy, which hangs up after a minute without a word; or as a dashboard begins
     anew, or a line is dead."""
@@ -56,7 +55,6 @@ def test_following_goes_on_however_often_connections_break() -> None:
 
 
 @pytest.mark.usefixtures("hasty")
-@pytest.mark.filterwarnings("ignore:ssl=None is deprecated")  # Ray's
 def test_following_ends_where_the_service_is_gone_for_good(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
