@@ -107,26 +107,46 @@ def from_bytes(data: bytes) -> EncodedChunk:
     """Read what `to_bytes` made.
 
     Raises:
-        ValueError: it is not that, or damaged.
+        ValueError: it is not that, or damaged, or made to look like it.
     """
     whole, digest = data[:-32], data[-32:]
     if not whole.startswith(MAGIC) or hashlib.sha256(whole).digest() != digest:
         raise ValueError("not the file of a chunk, or damaged")
-    start = len(MAGIC) + 4
-    (length,) = struct.unpack("<I", whole[len(MAGIC) : start])
-    index = json.loads(whole[start : start + length])
-    at = start + length
+    try:
+        return _chunk(whole[len(MAGIC) :])
+    except (struct.error, LookupError, TypeError, RecursionError) as error:
+        raise ValueError("not what a chunk's file holds") from error
+
+
+def _chunk(body: bytes) -> EncodedChunk:
+    """The hash shows that it is whole, not who wrote it."""
+    (length,) = struct.unpack("<I", body[:4])
+    index = json.loads(body[4 : 4 + length])
+    at = 4 + length
     packets = []
     for size, pts, dts, duration, is_keyframe, is_discard in index["packets"]:
         packets.append(
             Packet(
-                data=whole[at : at + size],
-                pts=pts,
-                dts=dts,
-                duration=duration,
-                is_keyframe=is_keyframe,
-                is_discard=is_discard,
+                data=body[at : at + _number(size, least=0)],
+                pts=_number(pts),
+                dts=None if dts is None else _number(dts),
+                duration=_number(duration),
+                is_keyframe=is_keyframe is True,
+                is_discard=is_discard is True,
             )
         )
         at += size
-    return EncodedChunk(index=index["index"], packets=tuple(packets), lost=tuple(index["lost"]))
+    if at != len(body):
+        raise ValueError("sizes that do not fit")
+    return EncodedChunk(
+        index=_number(index["index"], least=0),
+        packets=tuple(packets),
+        lost=tuple(map(_number, index["lost"])),
+    )
+
+
+def _number(value: object, *, least: int = -(2**63)) -> int:
+    """A whole number as FFmpeg holds them."""
+    if type(value) is not int or not least <= value < 2**63:
+        raise TypeError(f"not a number: {value!r}")
+    return value

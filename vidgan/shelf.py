@@ -42,7 +42,7 @@ class Shelf(Protocol):
         """Let others on; an empty shelf goes. Without `hold` nothing happens."""
 
     def read(self, name: str) -> bytes | None:
-        """A file, or None where there is none."""
+        """A file, or None where there is none that can be read."""
 
     def write(self, name: str, data: bytes) -> None:
         """Make or replace a file, durably.
@@ -52,7 +52,7 @@ class Shelf(Protocol):
         """
 
     def clear(self, pattern: str) -> None:
-        """Remove the files whose names match (as a shell's patterns do)."""
+        """Remove the files whose names match (as a shell's patterns do), those that can be."""
 
 
 def shelf_at(folder: Place) -> Shelf:
@@ -87,10 +87,11 @@ class LocalShelf:
         """As `Shelf.release`."""
         if self._lock is None:
             return
+        lock, self._lock = self._lock, None
         with contextlib.suppress(OSError):  # not empty: what is in it is for the next try
             self.folder.rmdir()
-        os.close(self._lock)
-        self._lock = None
+        with contextlib.suppress(OSError):  # let go in any case
+            os.close(lock)
 
     def _locked(self) -> int:
         """The folder, open and locked; another may remove it between the two, then once more."""
@@ -110,7 +111,7 @@ class LocalShelf:
         """As `Shelf.read`."""
         try:
             return (self.folder / name).read_bytes()
-        except FileNotFoundError:
+        except OSError:  # a part that cannot be read is made again
             return None
 
     def write(self, name: str, data: bytes) -> None:
@@ -125,8 +126,10 @@ class LocalShelf:
 
     def clear(self, pattern: str) -> None:
         """As `Shelf.clear`."""
-        for path in self.folder.glob(pattern):
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the folder may have gone
+            for path in self.folder.glob(pattern):
+                with contextlib.suppress(OSError):  # somebody's folder of such a name, for one
+                    path.unlink()
 
 
 class RemoteShelf:

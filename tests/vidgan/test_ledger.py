@@ -1,5 +1,9 @@
 """Finished chunks survive a crash, and nothing else is ever taken for one."""
 
+import hashlib
+import json
+import shutil
+import struct
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -8,7 +12,7 @@ import pytest
 
 from tests.vidgan.holding import held_elsewhere
 from vidgan.errors import OutputError
-from vidgan.ledger import Ledger, chunk_key, from_bytes, to_bytes
+from vidgan.ledger import MAGIC, Ledger, chunk_key, from_bytes, to_bytes
 from vidgan.media.types import Chunk, Color, EncodedChunk, Packet, VideoStream
 
 VIDEO = VideoStream(
@@ -62,6 +66,68 @@ def test_a_file_cut_short_is_as_good_as_none(tmp_path: Path) -> None:
         for length in range(len(path.read_bytes())):
             path.write_bytes(to_bytes(ENCODED)[:length])
             assert ledger.read("key") is None
+
+
+def body(**changes: object) -> bytes:
+    """What the file of a chunk holds before its hash, and other facts in it."""
+    facts = {"index": 3, "lost": [7], "packets": [[3, 512, None, 512, True, False]], **changes}
+    index = json.dumps(facts).encode()
+    return MAGIC + struct.pack("<I", len(index)) + index + b"abc"
+
+
+def packet(*facts: object) -> bytes:
+    return body(packets=[[*facts]])
+
+
+FOREIGN = {
+    "no index": MAGIC,
+    "no facts": MAGIC + struct.pack("<I", 2) + b"{}",
+    "a list": MAGIC + struct.pack("<I", 2) + b"[]",
+    "deep": MAGIC + struct.pack("<I", 200_000) + b"[" * 200_000,
+    "many digits": MAGIC + struct.pack("<I", 9_000) + b"1" * 9_000,
+    "index": body(index="3"),
+    "index below zero": body(index=-1),
+    "lost": body(lost=[None]),
+    "lost is a number": body(lost=7),
+    "few facts": packet(3, 512),
+    "size": packet(-3, 512, 0, 512, True, False),
+    "a size too large": packet(10**9, 512, 0, 512, True, False),
+    "time": packet(3, "512", 0, 512, True, False),
+    "time beyond FFmpeg's": packet(3, 2**63, 0, 512, True, False),
+    "a time that is no number": packet(3, float("nan"), 0, 512, True, False),
+    "duration": packet(3, 512, 0, None, True, False),
+    "bytes too many": body() + b"d",
+}
+
+
+@pytest.mark.parametrize("case", FOREIGN)
+def test_a_file_that_somebody_else_made_is_as_good_as_none(tmp_path: Path, case: str) -> None:
+    """It is whole, and its hash is right: who may write there may write that."""
+    signed = [data + hashlib.sha256(data).digest() for data in (FOREIGN[case], body())]
+    with Ledger(tmp_path / "ledger") as ledger:
+        (tmp_path / "ledger" / "key.chunk").write_bytes(signed[1])
+        assert ledger.read("key") is not None
+        (tmp_path / "ledger" / "key.chunk").write_bytes(signed[0])
+        assert ledger.read("key") is None
+        ledger.write("key", ENCODED)
+        assert ledger.read("key") == ENCODED
+
+
+def test_what_cannot_be_read_or_removed_ends_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "ledger"
+    (folder / "key.chunk").mkdir(parents=True)
+    (folder / "other.part").mkdir()
+    with Ledger(folder) as ledger:
+        assert ledger.read("key") is None
+        with pytest.raises(OutputError, match="cannot be kept"):
+            ledger.write("key", ENCODED)
+        ledger.write("whole", ENCODED)
+        ledger.clear()
+    assert sorted(path.name for path in folder.iterdir()) == ["key.chunk", "other.part"]
+    with Ledger(folder) as ledger:
+        shutil.rmtree(folder)
+        ledger.clear()
+        assert ledger.read("whole") is None
 
 
 def test_the_first_valid_write_wins(tmp_path: Path) -> None:
