@@ -101,22 +101,30 @@ def plan(
         except OSError as error:
             failures.append(Failure(source=path, error=InputError(said_by_system(error, path))))
     pieces = list(_nameable(found, failures))
-    sources = {piece.source.resolve() for piece in pieces}
+    sources = {_resolved(piece.source) for piece in pieces}
     first: dict[Place, Piece] = {}
     for piece in pieces:
-        target = piece.output.resolve()
+        target = _resolved(piece.output)
         if target in sources:
             raise SettingsError(
                 f"{piece.output} is an input itself and would be overwritten; "
                 "choose another output with -o"
             )
         other = first.setdefault(target, piece).source
-        if other.resolve() != piece.source.resolve():
+        if _resolved(other) != _resolved(piece.source):
             raise SettingsError(
                 f"{other} and {piece.source} would both be written to {piece.output}: "
                 "convert them apart"
             )
     return list(first.values()), failures  # an input named twice is converted once
+
+
+def _resolved(place: Place) -> Place:
+    """Without links; one that leads to itself says so when it is opened."""
+    try:
+        return place.resolve()
+    except (OSError, RuntimeError):
+        return place.absolute() if isinstance(place, Path) else place
 
 
 def _is_folder(place: Place) -> bool:

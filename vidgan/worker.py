@@ -8,10 +8,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load
 
 from cyclegan.allocator import keep_freed_memory
-from cyclegan.networks import build_generator
+from cyclegan.networks import Generator, build_generator
 from cyclegan.translator import Translator
 from vidgan.errors import VidganError, WorkerError
 from vidgan.images import translate_image
@@ -71,8 +72,7 @@ class FilmWorker:
 
     def _build_translator(self) -> Translator:
         recipe, settings = self._recipe, self._recipe.translator
-        network = build_generator(recipe.generator)
-        network.load_state_dict(load(recipe.weights))
+        network = _network_of(recipe)
         try:
             return Translator(
                 network, device=settings.device, precision=settings.precision, size=settings.size
@@ -97,10 +97,14 @@ class FilmWorker:
         except VidganError as error:
             return error
         except (RuntimeError, MemoryError) as error:  # torch's own, out of memory among them
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
             return WorkerError(
-                f"{task.name}: the generator failed ({reason}); try a smaller --size, "
+                f"{task.name}: the generator failed ({_reason(error)}); try a smaller --size, "
                 "or --device cpu"
+            )
+        except Exception as error:  # a library's, that nobody foresaw: it is this file's alone
+            return WorkerError(
+                f"{task.name}: cannot be converted ({type(error).__name__}: {_reason(error)}); "
+                "please report this, with the file if you can"
             )
 
     def status(self) -> ChunksUnderWay:
@@ -182,6 +186,22 @@ class FilmWorker:
             for batch in _batches(frames, self._translator.batch):
                 stack = np.stack([np.rot90(frame.rgb, turns) for frame in batch])
                 yield [frame.pts for frame in batch], self._to_lane(stack, watches)
+
+
+def _network_of(recipe: Recipe) -> Generator:
+    try:
+        network = build_generator(recipe.generator)
+        network.load_state_dict(load(recipe.weights))
+    except (SafetensorError, RuntimeError, MemoryError) as error:
+        raise WorkerError(
+            f"a worker cannot load the weights ({_reason(error)}); get them again, "
+            "or give workers more memory"
+        ) from error
+    return network
+
+
+def _reason(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _batches(frames: Iterable[RgbFrame], size: int) -> Iterator[list[RgbFrame]]:

@@ -119,3 +119,10 @@ def test_a_name_too_long_stops_no_other_input(tmp_path: Path) -> None:
     remote = as_place("memory://names")
     pieces, failures = plan([as_place("memory://names/" + "c" * 300 + ".png")], remote, "x")
     assert len(pieces) == 1  # there it is allowed
+
+
+def test_a_link_that_leads_to_itself_stops_no_other_input(tmp_path: Path) -> None:
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    pieces, failures = plan([tmp_path / "loop.png", tmp_path / "ok.png"], tmp_path / "out", "x")
+    assert [piece.source.name for piece in pieces] == ["loop.png", "ok.png"]
+    assert failures == []
