@@ -1,9 +1,10 @@
-"""Frames through a generator: uint8 in, uint8 of the same size out, whatever the size.
+"""Frames through a generator: levels in, levels of the same size and depth out, whatever the size.
 
 Shapes: N frames, H x W pixels, channels last as video has them; h x w what the generator sees.
 """
 
 import copy
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -18,9 +19,13 @@ from cyclegan.traced import traced
 from cyclegan.turns import Turns
 
 Frames = NDArray[np.uint8]
+Deep = NDArray[np.uint16]
+AnyFrames = TypeVar("AnyFrames", Frames, Deep)
 
 LEAST_SIDE = 8
 """Pixels: the convolutions at a quarter of the size reflect one pixel, and need two for it."""
+_DEEP = 257
+"""Levels of 16 bits in one of 8: 65535 = 257 * 255."""
 
 
 def resolve_device(device: str | torch.device = "auto") -> torch.device:
@@ -83,15 +88,21 @@ class Translator:
         on_cpu = self.device.type == "cpu"
         self._forward = traced(network, self._least_image()) if on_cpu else network
 
-    def __call__(self, frames: Frames) -> Frames:
-        """Translate uint8 RGB frames (N, H, W, 3) in [0, 255]; the same shape comes back.
+    def __call__(self, frames: AnyFrames) -> AnyFrames:
+        """Translate RGB frames (N, H, W, 3): uint8 in [0, 255], or uint16 in [0, 65535].
+
+        The same shape and depth come back. Of 16 bits the generator sees fractions of its levels,
+        and its change is added to them before anything is rounded, so that a gradient stays
+        smooth; bfloat16 knows half a level of 8 bits at black and at white, and finer ones between.
 
         Raises:
-            ValueError: not uint8 (N, H, W, 3), or a frame without pixels.
+            ValueError: neither uint8 nor uint16 (N, H, W, 3), or a frame without pixels.
             RuntimeError, MemoryError: not even one frame alone finds memory.
         """
-        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
-            raise ValueError(f"expected uint8 (N, H, W, 3), got {frames.dtype} {frames.shape}")
+        if frames.dtype not in (np.uint8, np.uint16) or frames.ndim != 4 or frames.shape[3] != 3:
+            raise ValueError(
+                f"expected uint8 or uint16 (N, H, W, 3), got {frames.dtype} {frames.shape}"
+            )
         if 0 in frames.shape[1:3]:
             raise ValueError(f"frames have no pixels: {frames.shape}")
         out = np.empty_like(frames, order="C")
@@ -104,7 +115,7 @@ class Translator:
                     start += batch
         return out
 
-    def _fits(self, frames: Frames, out: Frames, batch: int) -> bool:
+    def _fits(self, frames: AnyFrames, out: AnyFrames, batch: int) -> bool:
         """Translate into `out`; False where memory did not suffice, and less is asked of it now."""
         with self._turns.turn() as alone:
             try:
@@ -121,13 +132,20 @@ class Translator:
         self.batch = min(self.batch, max(1, batch // 2))
         return False
 
-    def _translate(self, frames: Frames, batch: int) -> Frames:
+    def _translate(self, frames: AnyFrames, batch: int) -> AnyFrames:
         # (N, H, W, 3) seen as (N, 3, H, W) is channels_last already: no copy.
         # A copy of what is read-only, as Pillow's arrays are: torch warns of it.
         whole = np.require(frames, requirements=("C", "W"))
         full = torch.from_numpy(whole).to(self.device).permute(0, 3, 1, 2)
-        if len(full) < batch:
-            full = torch.cat([full, full[-1:].expand(batch - len(full), -1, -1, -1)])
+        if frames.dtype == np.uint16:
+            made = self._translate_deep(_filled(full.float(), batch))
+        else:
+            made = self._translate_levels(_filled(full, batch))
+        levels: AnyFrames = made[: len(frames)].permute(0, 2, 3, 1).cpu().numpy()
+        return levels
+
+    def _translate_levels(self, full: Tensor) -> Tensor:
+        """Uint8 (N, 3, H, W) -> the same."""
         h, w = self._seen_size(full.shape[2], full.shape[3])
         if (h, w) == full.shape[2:]:
             out = self._generate(full).add_(1).mul_(127.5).round_()
@@ -137,8 +155,21 @@ class Translator:
             small = F.interpolate(source, (h, w), mode="bilinear", antialias=True)
             change = self._generate(small).add_(1).mul_(127.5).sub_(small)
             out = enlarge(change, full.shape[2], full.shape[3]).add_(full)
-        levels = out.clamp_(0, 255).to(torch.uint8)[: len(frames)]
-        return levels.permute(0, 2, 3, 1).cpu().numpy()
+        return out.clamp_(0, 255).to(torch.uint8)
+
+    def _translate_deep(self, full: Tensor) -> Tensor:
+        """Float (N, 3, H, W) in levels of 16 bits -> uint16 (N, 3, H, W)."""
+        height, width = full.shape[2:]
+        h, w = self._seen_size(height, width)
+        small = full
+        if (h, w) != (height, width):
+            small = F.interpolate(full, (h, w), mode="bilinear", antialias=True)
+        # Rounded to the network's type only now: levels from 128 on have no fractions in bfloat16.
+        signed = (small / (_DEEP * 127.5) - 1).to(self.dtype)
+        change = self._apply(signed).sub_(signed.float()).mul_(_DEEP * 127.5)
+        if small is not full:
+            change = _upscaled(change, height, width)
+        return full.add_(change).round_().clamp_(0, _DEEP * 255).to(torch.uint16)
 
     def _least_image(self) -> Tensor:
         """Float (batch, 3, h, w) in the network's format, of the smallest size it takes."""
@@ -154,12 +185,21 @@ class Translator:
         return max(1, round(height * scale)), max(1, round(width * scale))
 
     def _generate(self, image: Tensor) -> Tensor:
-        """Uint8 (N, 3, h, w) -> float32 in [-1, 1] of the same size."""
-        h, w = image.shape[2:]
-        signed = image.to(self.dtype) / 127.5 - 1
+        """Levels (N, 3, h, w) in [0, 255] -> float32 in [-1, 1] of the same size."""
+        return self._apply(image.to(self.dtype) / 127.5 - 1)
+
+    def _apply(self, signed: Tensor) -> Tensor:
+        """(N, 3, h, w) in [-1, 1], of the network's type -> float32 of the same size."""
+        h, w = signed.shape[2:]
         padded = pad_to_multiple(signed, self.multiple)
         out = self._forward(padded.contiguous(memory_format=torch.channels_last))
         return out[:, :, :h, :w].float()
+
+
+def _filled(frames: Tensor, batch: int) -> Tensor:
+    """As many as a batch has, the last one again and again."""
+    missing = batch - len(frames)
+    return frames if missing <= 0 else torch.cat([frames, frames[-1:].expand(missing, -1, -1, -1)])
 
 
 def enlarge(change: Tensor, height: int, width: int) -> Tensor:
@@ -169,8 +209,12 @@ def enlarge(change: Tensor, height: int, width: int) -> Tensor:
     took a third of the time of its plain one on a 1080p frame; sums of 16-bit integers another
     third of what floats took.
     """
-    large = F.interpolate(change.contiguous(), (height, width), mode="bicubic", antialias=True)
-    return large.round_().to(torch.int16).contiguous(memory_format=torch.channels_last)
+    large = _upscaled(change, height, width).round_().to(torch.int16)
+    return large.contiguous(memory_format=torch.channels_last)
+
+
+def _upscaled(change: Tensor, height: int, width: int) -> Tensor:
+    return F.interpolate(change.contiguous(), (height, width), mode="bicubic", antialias=True)
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:

@@ -299,3 +299,50 @@ def test_a_generator_that_cannot_be_recorded_runs_all_the_same(
     recorded = Translator(generator(SMALL), device="cpu")(picture)
     monkeypatch.delattr(torch.jit, "trace")
     assert np.array_equal(Translator(generator(SMALL), device="cpu")(picture), recorded)
+
+
+def deep_gradient(seed: int = 0) -> NDArray[np.uint16]:
+    """So slow a rise that each level of 8 bits is 24 pixels wide, and each of 10 bits 6."""
+    ramp = np.linspace(60, 76, 384) + np.random.default_rng(seed).uniform(0, 0.05)
+    return np.tile((ramp * 257).round().astype(np.uint16)[:, None], (1, 96, 1, 3))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("size", [0, 24])
+def test_the_identity_gives_back_every_level_of_16_bits(
+    size: int, precision: Literal["fp32", "bf16"]
+) -> None:
+    noise = np.random.default_rng(1).integers(0, 65536, (2, 37, 50, 3)).astype(np.uint16)
+    network = build_generator(IdentityConfig())
+    assert np.array_equal(Translator(network, precision=precision, size=size)(noise), noise)
+
+
+class Contrast(FastGenerator):
+    """Takes most of the contrast, as a night does: levels of 8 bits would show as steps."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 0.3 * x - 0.1
+
+
+@pytest.mark.parametrize("size", [0, 48])
+def test_a_gradient_of_16_bits_stays_smooth(size: int) -> None:
+    picture = deep_gradient()
+    made = Translator(Contrast(SMALL), precision="fp32", size=size)(picture)
+    # The reflected ends of a small picture are no part of the gradient.
+    steps = np.diff(made[0, 48, 24:-24, 0].astype(int))
+    exact = 0.3 * 16 * 257 / 383
+    assert steps.min() > 0.5 * exact
+    assert steps.max() < 1.5 * exact
+    expected = 0.3 * picture + (0.7 - 0.1) * 127.5 * 257
+    assert np.abs(made - expected)[:, 24:-24, 24:-24].max() < 16  # of 65535
+
+
+def test_16_bits_become_what_8_bits_become() -> None:
+    network = generator(SMALL)
+    picture = frames(3, 61, 97)
+    for size in (0, 32):
+        translate = Translator(network, device="cpu", precision="fp32", size=size, batch=2)
+        deep = translate(picture.astype(np.uint16) * np.uint16(257))
+        assert deep.dtype == np.uint16
+        # Of a smaller size the generator sees whole levels where the frames have 8 bits.
+        assert np.abs(deep / 257 - translate(picture)).max() < (3 if size else 0.51)
