@@ -10,6 +10,7 @@ from vidgan.ledger import Ledger, chunk_key, ledger_of
 from vidgan.media.chunks import ChunkReader
 from vidgan.media.count import count_film
 from vidgan.media.encoders import encoder_settings
+from vidgan.media.header import Target
 from vidgan.media.join import JoinReport, join
 from vidgan.media.preflight import check_output
 from vidgan.media.probe import probe
@@ -48,6 +49,12 @@ class FilmJob:
             overwrite=options.overwrite,
         )
         self._options = options
+        self._target = Target(
+            film=self.film,
+            settings=self.encoder,
+            output=piece.output,
+            treatment=options.treatment,
+        )
         self._work = film_work(piece, options, purpose)
         self._ledger = Ledger(ledger_of(piece.output))
         with self._ledger:  # can it be made, and is nobody at it: better known before any work
@@ -94,7 +101,9 @@ class FilmJob:
                 name=str(self.piece.source),
                 chunk=chunk,
                 video=self.film.video,
+                shown=self._target.shown,
                 encoder=self.encoder,
+                treatment=self._options.treatment,
             )
         self._read = True
 

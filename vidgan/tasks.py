@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from cyclegan.config import GeneratorConfig
 from cyclegan.precision import Precision
 from vidgan.errors import VidganError
-from vidgan.media.types import Chunk, EncodedChunk, EncoderSettings, VideoStream
+from vidgan.media.types import Chunk, EncodedChunk, EncoderSettings, Treatment, VideoStream
 from vidgan.pictures.size import count_pixels
 from vidgan.timing import StageSeconds
 
@@ -42,7 +42,10 @@ class FilmTask:
     name: str
     chunk: Chunk
     video: VideoStream
+    shown: VideoStream
+    """The pictures that are encoded (see `vidgan.media.shown`)."""
     encoder: EncoderSettings
+    treatment: Treatment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

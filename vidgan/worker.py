@@ -16,16 +16,19 @@ from cyclegan.networks import Generator, build_generator
 from cyclegan.translator import Translator
 from vidgan.errors import VidganError, WorkerError
 from vidgan.images import translate_image
+from vidgan.media.compare import compared
 from vidgan.media.decode import decode_chunk
 from vidgan.media.encode import ChunkEncoder
+from vidgan.media.turn import stored, upright
 from vidgan.media.types import EncodedChunk, Packet, RgbFrame
 from vidgan.stages import prefetch
 from vidgan.tasks import ChunksUnderWay, FilmTask, ImageTask, Recipe, Result, Task, cost_of
 from vidgan.timing import StageSeconds, Stopwatch
 
 Pixels = NDArray[np.uint8]
-Batch = tuple[list[int], "Future[Pixels]"]
-"""Presentation times, and the translated frames (N, H, W, 3) to come."""
+Batch = tuple[list[int], Pixels | None, "Future[Pixels]"]
+"""Presentation times, the frames (N, H, W, 3) if they are to be shown as well, and the translated
+ones to come; all upright."""
 
 
 class Watches:
@@ -152,19 +155,18 @@ class FilmWorker:
     def _convert_chunk(
         self, task: FilmTask, place: tuple[int, int], watches: Watches
     ) -> EncodedChunk:
-        turns = task.video.rotation // 90
         ahead = self._recipe.lanes + 2
-        encoder = ChunkEncoder(task.video, task.encoder)
+        encoder = ChunkEncoder(task.shown, task.encoder)
         packets: list[Packet] = []
         delivered: set[int] = set()
+        decoded = watches.decode.each(decode_chunk(task.chunk, task.video))
         with (
-            prefetch(
-                watches.decode.each(decode_chunk(task.chunk, task.video)), depth=ahead
-            ) as frames,
-            prefetch(self._translate(frames, turns, watches), depth=ahead) as batches,
+            prefetch(decoded, depth=ahead) as frames,
+            prefetch(self._translate(frames, task, watches), depth=ahead) as batches,
         ):
-            for pts, future in batches:
-                for moment, rgb in zip(pts, np.rot90(future.result(), -turns, (1, 2)), strict=True):
+            for pts, before, future in batches:
+                pictures = _put_together(before, future.result(), task)
+                for moment, rgb in zip(pts, pictures, strict=True):
                     frame = RgbFrame(pts=moment, rgb=np.ascontiguousarray(rgb))
                     packets += watches.encode.call(encoder.encode, frame)
                     delivered.add(moment)
@@ -175,7 +177,7 @@ class FilmWorker:
         return EncodedChunk(index=task.chunk.index, packets=tuple(packets), lost=lost)
 
     def _translate(
-        self, frames: Iterable[RgbFrame], turns: int, watches: Watches
+        self, frames: Iterable[RgbFrame], task: FilmTask, watches: Watches
     ) -> Iterator[Batch]:
         """Hand frames to the lanes, upright, as generators know the world.
 
@@ -184,8 +186,9 @@ class FilmWorker:
         """
         with self._turn:
             for batch in _batches(frames, self._translator.batch):
-                stack = np.stack([np.rot90(frame.rgb, turns) for frame in batch])
-                yield [frame.pts for frame in batch], self._to_lane(stack, watches)
+                stack = np.stack([upright(frame.rgb, task.video) for frame in batch])
+                before = None if task.treatment.compare is None else stack
+                yield [frame.pts for frame in batch], before, self._to_lane(stack, watches)
 
 
 def _network_of(recipe: Recipe) -> Generator:
@@ -202,6 +205,13 @@ def _network_of(recipe: Recipe) -> Generator:
 
 def _reason(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _put_together(before: Pixels | None, after: Pixels, task: FilmTask) -> Pixels:
+    """The pictures to encode, as they are stored."""
+    if before is not None and task.treatment.compare is not None:
+        after = compared(before, after, task.treatment.compare)
+    return stored(after, task.shown)
 
 
 def _batches(frames: Iterable[RgbFrame], size: int) -> Iterator[list[RgbFrame]]:

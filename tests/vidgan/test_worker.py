@@ -12,6 +12,7 @@ from vidgan.errors import WorkerError
 from vidgan.media.chunks import ChunkReader
 from vidgan.media.encoders import encoder_settings
 from vidgan.media.probe import probe
+from vidgan.media.types import UNTREATED
 from vidgan.options import Options
 from vidgan.tasks import FilmTask, Recipe
 from vidgan.worker import FilmWorker
@@ -41,7 +42,9 @@ def test_what_nobody_foresaw_fails_its_file_alone(recipe: Recipe, make_film: Mak
         name="clip.mp4",
         chunk=next(iter(ChunkReader(film, frames_per_chunk=24))),
         video=replace(film.video, codec="no-such-decoder"),
+        shown=film.video,
         encoder=encoder_settings(Path("out.mp4")),
+        treatment=UNTREATED,
     )
     worker = FilmWorker(recipe)
     worker.setup()

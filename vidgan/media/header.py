@@ -127,8 +127,8 @@ def _add_video(container: OutputContainer, template: Stream, target: Target) -> 
         stream.codec_context.codec_tag = "hvc1"  # QuickTime plays no hev1
     stream.metadata.update(kept_metadata(template.metadata))
     stream.disposition = template.disposition
-    if video.rotation:
-        stream.set_display_rotation(video.rotation)
+    if video.rotation or video.mirrored:
+        stream.set_display_rotation(video.rotation, hflip=video.mirrored)
     return stream
 
 

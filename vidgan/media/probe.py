@@ -5,7 +5,6 @@ rotation, colour) is said by the pictures alone.
 """
 
 import re
-import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import cast
@@ -13,7 +12,6 @@ from typing import cast
 import av
 from av.container import InputContainer
 from av.packet import Packet
-from av.sidedata.sidedata import SideDataContainer, Type
 from av.stream import DataStream, Disposition, Stream
 from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream as AvVideoStream
@@ -21,6 +19,7 @@ from av.video.stream import VideoStream as AvVideoStream
 from vidgan.errors import InputError
 from vidgan.media.color import SUPPORTED_MATRICES, UNSPECIFIED, guess_unspecified
 from vidgan.media.opening import open_film
+from vidgan.media.turn import read_turn
 from vidgan.media.types import Color, Film, OtherStream, VideoStream
 from vidgan.places import Place
 
@@ -124,6 +123,7 @@ def _describe(path: Place, container: InputContainer, stream: AvVideoStream) -> 
             f"{path} is interlaced, which is not supported; deinterlace it with "
             f"`ffmpeg -i IN -vf bwdif -c:v libx264 -crf 12 -c:a copy OUT.mkv` first"
         )
+    rotation, mirrored = read_turn(path, frame)
     extradata = context.extradata or b""
     if codec == "mpeg4" and is_packed_bitstream(extradata + first_packet):
         raise InputError(
@@ -140,7 +140,8 @@ def _describe(path: Place, container: InputContainer, stream: AvVideoStream) -> 
         time_base=stream.time_base,
         average_rate=stream.average_rate or None,
         sample_aspect_ratio=stream.sample_aspect_ratio or None,
-        rotation=_rotation(path, frame),
+        rotation=rotation,
+        mirrored=mirrored,
         color=guess_unspecified(color, width=frame.width, height=frame.height),
     )
 
@@ -196,29 +197,6 @@ def is_packed_bitstream(head: bytes) -> bool:
     start = head.find(b"\x00\x00\x01\xb2DivX")
     text = head[start + 4 : start + 24].split(b"\x00")[0] if start >= 0 else b""
     return text.endswith(b"p")
-
-
-def _rotation(path: Place, frame: av.VideoFrame) -> int:
-    """Degrees counter-clockwise from the display matrix: nine 32-bit numbers, a b u c d v x y w."""
-    side_data = cast("SideDataContainer", frame.side_data)
-    if Type.DISPLAYMATRIX not in side_data:
-        return 0
-    matrix = bytes(side_data[Type.DISPLAYMATRIX])
-    a, b, _, c, d = struct.unpack("=5i", matrix[:20])
-    if a * d - b * c <= 0:
-        raise InputError(
-            f"{path} is shown mirrored, which is not supported; "
-            f"mirror the pictures themselves first (`ffmpeg -i IN -c:v libx264 -crf 12 OUT.mkv`)"
-        )
-    straight, crosswise = abs(a) + abs(d), abs(b) + abs(c)
-    if min(straight, crosswise) > 0.01 * max(straight, crosswise):
-        raise InputError(
-            f"{path} is shown turned by {frame.rotation} degrees; only 0, 90, 180 and 270 are "
-            f"supported; turn the pictures themselves first"
-        )
-    if straight > crosswise:
-        return 0 if a > 0 else 180
-    return 270 if b > 0 else 90
 
 
 def _color(context: av.VideoCodecContext, frame: av.VideoFrame) -> Color:

@@ -20,6 +20,7 @@ from vidgan.media.chunks import CHUNK_FRAMES, ChunkReader
 from vidgan.media.decode import decode_chunk
 from vidgan.media.opening import open_film
 from vidgan.media.random_access import may_start_at
+from vidgan.media.turn import upright
 from vidgan.media.types import Chunk, Film, Packet
 
 MOST_DECODED = 50
@@ -91,12 +92,11 @@ def take_frames(film: Film, choice: Choice) -> Iterator[tuple[Spot, NDArray[np.u
     Raises:
         InputError: the pictures change their size in the middle of the film.
     """
-    turns = film.video.rotation // 90
     spots = {spot.pts: spot for spot in choice.spots}
     read = _key_chunks if choice.keyframes_alone else _chunks
     for chunk in read(film, choice.spots):
         for frame in decode_chunk(chunk, film.video):
-            yield spots[frame.pts], np.rot90(frame.rgb, turns)
+            yield spots[frame.pts], upright(frame.rgb, film.video)
 
 
 def _sparse(film: Film, *, found: int, wanted: int) -> Iterator[str]:

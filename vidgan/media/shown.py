@@ -5,20 +5,34 @@ from dataclasses import replace
 from vidgan.media.types import Treatment, VideoStream
 
 
-def shown(video: VideoStream, treatment: Treatment) -> VideoStream:
+def shown(video: VideoStream, treatment: Treatment, *, keeps_turn: bool = True) -> VideoStream:
     """What the encoder is given, and the output's header describes.
 
-    Two pictures in one are put together upright: nothing is left to be turned.
+    Two pictures in one are put together upright: nothing is left to be turned. The same where the
+    container cannot say that a picture is to be turned (`keeps_turn`).
     """
+    video = replace(video, fields="progressive", cut=None, alpha=False)
     if treatment.compare is None:
-        return video
+        return video if keeps_turn else _upright(video)
+    video = _upright(video)
+    if treatment.compare == "side":
+        return replace(video, width=2 * video.width)
+    if treatment.compare == "stack":
+        return replace(video, height=2 * video.height)
+    return video
+
+
+def _upright(video: VideoStream) -> VideoStream:
     width, height = video.width, video.height
     aspect = video.sample_aspect_ratio
     if video.rotation % 180:
         width, height = height, width
         aspect = 1 / aspect if aspect else None
-    if treatment.compare == "side":
-        width *= 2
-    elif treatment.compare == "stack":
-        height *= 2
-    return replace(video, width=width, height=height, sample_aspect_ratio=aspect, rotation=0)
+    return replace(
+        video,
+        width=width,
+        height=height,
+        sample_aspect_ratio=aspect,
+        rotation=0,
+        mirrored=False,
+    )

@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from vidgan.places import Place
 
 Compare = Literal["side", "wipe", "stack"]
+Deinterlace = Literal["auto", "on", "off"]
+Fields = Literal["progressive", "flagged", "top first", "bottom first"]
+"""How pictures are made of fields: not at all; those that say so themselves; or all of them, though
+none says so, with this one the earlier."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,16 @@ class Color:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """What a container shows of larger stored pictures, in pixels: where it begins there."""
+
+    left: int
+    top: int
+    stored_width: int
+    stored_height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VideoStream:
     """All that a worker needs to decode the pictures of one stream and encode them again."""
 
@@ -75,6 +89,13 @@ class VideoStream:
     upright (what `av.VideoFrame.rotation` reports, modulo 360)."""
     color: Color
     """As the stream says; what it leaves unspecified is filled in by the usual guess."""
+    mirrored: bool = False
+    """To be flipped left to right as well, after it has been turned."""
+    fields: Fields = "progressive"
+    alpha: bool = False
+    """Its pictures are transparent in places."""
+    cut: Cut | None = None
+    """`width` and `height` are those of what is shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +156,10 @@ class Treatment:
     compare: Compare | None = None
     """The original and the translation in one picture: side by side, one above the other, or the
     left half of one beside the right half of the other."""
+    deinterlace: Deinterlace = "auto"
+    """Pictures made of two fields become whole ones: those that are, all, or none."""
+    background: tuple[int, int, int] = (0, 0, 0)
+    """What shows through transparent pictures: RGB of 0 to 255."""
 
 
 UNTREATED = Treatment()

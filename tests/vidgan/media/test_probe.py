@@ -140,8 +140,6 @@ BT2020 = Color(matrix=9, primaries=9, transfer=1, full_range=False)
         ("wide.mp4", {"codec": "libx265", "tagged_as": BT2020}, "BT.2020"),
         ("lace.mp4", {"interlaced": True}, "interlaced"),
         ("lace.mkv", {"codec": "mpeg2video", "interlaced": True}, "interlaced"),
-        ("mirror.mp4", {"mirrored": True}, "mirrored"),
-        ("mirror90.mp4", {"mirrored": True, "rotation": 90}, "mirrored"),
         ("askew.mp4", {"rotation": 30}, "only 0, 90, 180 and 270"),
         ("lossless.mkv", {"codec": "ffv1"}, "ffv1 video is not supported"),
         ("old.webm", {"codec": "libvpx"}, "vp8 video is not supported"),
