@@ -27,6 +27,8 @@ SLOWEST = 2**18
 so that a server that has stopped to read cannot be told from a slow line in another way."""
 TIDY_SECONDS = 15.0
 """What all servers together are given once this process has been told to end."""
+CONNECTIONS = 32
+"""To one S3 server at a time."""
 PART = 8 * 2**20
 """Bytes of one part of an upload, at least."""
 
@@ -111,6 +113,7 @@ def _patience(scheme: str) -> dict[str, Any]:
                 "http_session_cls": PatientSession,
                 "connect_timeout": CONNECT_SECONDS,
                 "read_timeout": ANSWER_SECONDS,
+                "max_pool_connections": CONNECTIONS,
                 "retries": {"total_max_attempts": 1},  # s3fs tries again itself
             }
         }

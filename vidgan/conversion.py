@@ -17,14 +17,14 @@ from vidgan.account import Account
 from vidgan.batch import Batch
 from vidgan.choice import Choice, choose_model, digest
 from vidgan.crew import Crew, Share, share_out
-from vidgan.errors import OutputError, SettingsError, VidganError, WorkerError
+from vidgan.errors import OutputError, VidganError, WorkerError
 from vidgan.held_folders import held_folder
 from vidgan.inputs import Failure, Piece, plan
-from vidgan.jobs import Job, open_job
+from vidgan.jobs import Job, bytes_of, open_jobs
 from vidgan.media.chunks import CHUNK_FRAMES
 from vidgan.models import Direction
 from vidgan.options import RETRIES, Options
-from vidgan.places import Place, as_place, size_of
+from vidgan.places import Place, as_place
 from vidgan.progress import Progress
 from vidgan.report import FileReport, Report
 from vidgan.report_file import write_reports
@@ -172,27 +172,17 @@ def _open_jobs(
     held: contextlib.ExitStack,
 ) -> None:
     """Look through all inputs, so that what cannot be converted is refused before any work."""
-    run.progress.looking(sum(_size(piece.source) for piece in pieces))
-    for piece in pieces:
-        try:
-            job = open_job(len(run.jobs), piece, options, purpose, run.progress.looked)
-        except SettingsError:
-            raise
-        except VidganError as error:
-            run.failed.append(Failure(source=piece.source, output=piece.output, error=error))
-            continue
-        if isinstance(job, FileReport):
-            run.done.append(job)
-        else:
-            held.callback(job.close)
-            run.jobs.append(job)
-
-
-def _size(place: Place) -> int:
-    try:
-        return size_of(place)
-    except (OSError, VidganError):  # whatever it is, the job says it better
-        return 0
+    run.progress.looking(bytes_of(pieces))
+    opened = open_jobs(pieces, options, purpose, run.progress.looked)
+    with contextlib.closing(opened):
+        for piece, job in zip(pieces, opened, strict=True):
+            if isinstance(job, VidganError):
+                run.failed.append(Failure(source=piece.source, output=piece.output, error=job))
+            elif isinstance(job, FileReport):
+                run.done.append(job)
+            else:
+                held.callback(job.close)
+                run.jobs.append(job)
 
 
 def _convert_jobs(run: _Run, choice: Choice, options: Options, held: contextlib.ExitStack) -> None:

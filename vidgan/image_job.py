@@ -29,7 +29,8 @@ class ImageJob:
         self.report: FileReport | None = None
         self._data: bytes | None = None
         self._taken = False
-        check_image(piece.source)
+        if piece.size is None:  # otherwise its server has listed it
+            check_image(piece.source)
         if piece.output.suffix.lower() != piece.source.suffix.lower():
             raise OutputError(
                 f"{piece.output}: a photograph keeps its format; "

@@ -29,6 +29,8 @@ class Piece:
 
     source: Place
     output: Place
+    size: int | None = None
+    """Bytes, where a server's listing said."""
     folder: Place | None = None
     """Where results go, this one among them, each perhaps in a folder of its own; it and those are
     made where they are not there."""
@@ -42,6 +44,11 @@ class Piece:
     def is_image(self) -> bool:
         """Whether it is a photograph, not a film."""
         return self.source.suffix.lower() in IMAGE_SUFFIXES
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether a server is asked about it."""
+        return isinstance(self.source, Remote) or isinstance(self.output, Remote)
 
     @contextmanager
     def blamed(self) -> Iterator[None]:
@@ -164,11 +171,15 @@ def _in_folder(
     root = output if output is not None else _beside(path, label)
     results = _below(root, path)
     files = _media_in(path, failures)
-    files = [file for file in files if results is None or not file.is_relative_to(results)]
+    if results is not None:
+        files = {file: size for file, size in files.items() if not file.is_relative_to(results)}
     if not files:
         kinds = ", ".join(sorted(VIDEO_SUFFIXES | IMAGE_SUFFIXES))
         raise InputError(f"{path}: no films or images in this folder ({kinds})")
-    return [Piece(source=path / file, output=root / file, folder=root) for file in files]
+    return [
+        Piece(source=path / file, output=root / file, size=files[file], folder=root)
+        for file in sorted(files)
+    ]
 
 
 def _beside(path: Place, label: str) -> Place:
@@ -188,14 +199,15 @@ def _below(folder: Place, other: Place) -> PurePath | None:
     return inner.relative_to(outer) if outer in inner.parents else None
 
 
-def _media_in(folder: Place, failures: list[Failure]) -> list[PurePath]:
-    """Films and images anywhere below it, as paths from it, in order."""
+def _media_in(folder: Place, failures: list[Failure]) -> dict[PurePath, int | None]:
+    """Films and images anywhere below it, as paths from it, with their bytes as far as told."""
     wanted = VIDEO_SUFFIXES | IMAGE_SUFFIXES
     if isinstance(folder, Path):
-        found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in wanted and _is_file(p))
-        return [path.relative_to(folder) for path in found]
-    names = (name for name in folder.files() if PurePosixPath(name).suffix.lower() in wanted)
-    return sorted(_safe(folder, names, failures))
+        found = (p for p in folder.rglob("*") if p.suffix.lower() in wanted and _is_file(p))
+        return {path.relative_to(folder): None for path in found}
+    sizes = folder.files()
+    names = (name for name in sizes if PurePosixPath(name).suffix.lower() in wanted)
+    return {path: sizes[str(path)] for path in _safe(folder, names, failures)}
 
 
 def _safe(folder: Remote, names: Iterator[str], failures: list[Failure]) -> Iterator[PurePosixPath]:

@@ -3,20 +3,73 @@
 Jobs offer the same: `count`, `tasks`, `take`, `finish`, `stop`, `close`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from os.path import exists  # of names too long, which Path.exists raises, others say it better
 
+from vidgan.errors import SettingsError, VidganError
 from vidgan.film_job import FilmJob, film_work
 from vidgan.held_folders import make_results_folder
 from vidgan.image_job import ImageJob
 from vidgan.inputs import Piece
 from vidgan.ledger import NOTE, ledger_of
 from vidgan.options import Options
-from vidgan.places import Remote
+from vidgan.places import Place, Remote, size_of
 from vidgan.report import FileReport
 from vidgan.transport import refuse_web
 
 Job = FilmJob | ImageJob
+
+AT_ONCE = 32
+"""Inputs that servers are asked about at a time; there may be thousands."""
+
+
+def open_jobs(
+    pieces: Sequence[Piece],
+    options: Options,
+    purpose: bytes,
+    on_read: Callable[[int], object],
+) -> Generator[Job | FileReport | VidganError, None, None]:
+    """What `open_job` makes of each piece, in order; photographs at URLs are asked for ahead.
+
+    Raises:
+        SettingsError: nothing can be converted with these options.
+    """
+
+    def opened(number: int) -> Job | FileReport | VidganError:
+        try:
+            return open_job(number, pieces[number], options, purpose, on_read)
+        except SettingsError:
+            raise
+        except VidganError as error:
+            return error
+
+    pool = ThreadPoolExecutor(AT_ONCE, "looking")
+    try:
+        ahead = {
+            number: pool.submit(opened, number)
+            for number, piece in enumerate(pieces)
+            if piece.is_image and piece.is_elsewhere
+        }
+        for number in range(len(pieces)):
+            yield ahead.pop(number).result() if number in ahead else opened(number)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def bytes_of(pieces: Sequence[Piece]) -> int:
+    """Of all inputs together, as far as they are there and say it."""
+    known = [piece.size for piece in pieces if piece.size is not None]
+    asked = [piece.source for piece in pieces if piece.size is None]
+    with ThreadPoolExecutor(AT_ONCE, "looking") as pool:
+        return sum(known) + sum(pool.map(_size, asked))
+
+
+def _size(place: Place) -> int:
+    try:
+        return size_of(place)
+    except (OSError, VidganError):  # whatever it is, the job says it better
+        return 0
 
 
 def open_job(

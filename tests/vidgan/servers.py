@@ -1,6 +1,7 @@
 """Web servers of this machine, good and bad, that note what is asked of them."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ class Web:
     """Bytes of a file after which it says nothing more, and keeps the line open."""
     cuts_after: int | None = None
     """Bytes of a file after which it hangs up."""
+    answers_after: float = 0.0
+    """Seconds."""
     asked: list[str] = field(default_factory=list)
     """Paths, with what stands after "?"."""
     sent: int = 0
@@ -106,6 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> tuple[bytes, int]:
         self.site.asked.append(self.path)
+        time.sleep(self.site.answers_after)
         data = self.site.files.get(self.path.partition("?")[0])
         if data is None:
             self.send_error(404)

@@ -19,7 +19,9 @@ from vidgan import reader
 from vidgan.connection import filesystem
 from vidgan.conversion import convert, convert_all
 from vidgan.errors import RemoteError, VidganError
+from vidgan.image_job import ImageJob
 from vidgan.inputs import plan
+from vidgan.jobs import bytes_of, open_jobs
 from vidgan.ledger import NOTE, Ledger
 from vidgan.media.probe import probe
 from vidgan.options import Options
@@ -167,6 +169,25 @@ def test_where_results_go(bucket: Remote) -> None:
     assert outputs([one], Remote("s3://films/new/")) == ["s3://films/new/a.mp4"]
     assert outputs([bucket / "plan"], None) == ["s3://films/plan.x/a.mp4"]
     assert outputs([bucket / "plan"], Path("here")) == ["here/a.mp4"]
+
+
+def test_many_photographs_are_asked_for_at_once(bucket: Remote, tmp_path: Path) -> None:
+    names = [f"{number:02}.png" for number in range(40)]
+    files = {f"/{name}": b"x" for name in names if name != "07.png"}
+    with serving(Web(files=files, answers_after=0.1)) as web, fresh_connections():
+        pieces, _ = plan([Remote(f"{web.url}/{name}") for name in names], tmp_path, "x")
+        began = time.monotonic()
+        assert bytes_of(pieces) == 39
+        jobs = list(open_jobs(pieces, Options(pair="none"), b"", lambda size: None))
+        assert time.monotonic() - began < 4, "one after the other they take 8 s"
+    there = [job.piece.source.name for job in jobs if isinstance(job, ImageJob)]
+    assert there == [name for name in names if name != "07.png"]
+    assert str(jobs[7]) == f"{web.url}/07.png: no such file; check the name"
+
+    for name in names[:3]:
+        put(bucket / "many" / name, b"xyz")
+    pieces, _ = plan([bucket / "many"], tmp_path, "x")
+    assert [piece.size for piece in pieces] == [3, 3, 3]
 
 
 def test_names_that_lead_out_of_a_folder_are_refused_each_by_itself(bucket: Remote) -> None:

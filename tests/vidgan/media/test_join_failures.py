@@ -93,7 +93,7 @@ def test_a_film_s_job_is_stopped_before_it_is_sent(
     make_film: MakeFilm, encode_film: EncodeFilm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoded = encode_film(make_film("film.mp4", frames=36))
-    piece = Piece(source=encoded.film.path, output=Remote("memory://job/out.mp4"), found=False)
+    piece = Piece(source=encoded.film.path, output=Remote("memory://job/out.mp4"))
     job = FilmJob(0, piece, Options(pair="none", chunk_frames=12), b"", lambda size: None)
     for task in job.tasks(b"", lambda place, frames: None):
         assert isinstance(task, FilmTask)
