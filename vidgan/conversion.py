@@ -22,6 +22,7 @@ from vidgan.held_folders import held_folder
 from vidgan.inputs import Failure, Piece, plan
 from vidgan.jobs import Job, bytes_of, open_jobs
 from vidgan.media.chunks import CHUNK_FRAMES
+from vidgan.media.types import Compare, Deinterlace, Treatment
 from vidgan.models import Direction
 from vidgan.options import RETRIES, Options
 from vidgan.places import Place, as_place
@@ -46,6 +47,9 @@ def convert(
     codec: str | None = None,
     crf: int | None = None,
     preset: str | None = None,
+    compare: Compare | None = None,
+    deinterlace: Deinterlace = "auto",
+    background: tuple[int, int, int] = (0, 0, 0),
     chunk_frames: int = CHUNK_FRAMES,
     address: str | None = None,
     cpus_per_worker: float | None = None,
@@ -73,6 +77,7 @@ def convert(
         codec=codec,
         crf=crf,
         preset=preset,
+        treatment=Treatment(compare=compare, deinterlace=deinterlace, background=background),
         chunk_frames=chunk_frames,
         address=address,
         cpus_per_worker=cpus_per_worker,

@@ -14,6 +14,7 @@ from vidgan.cli.options import (
     encoder_options,
     machine_options,
     model_options,
+    picture_options,
 )
 from vidgan.lines import one_line
 from vidgan.places import Place
@@ -31,6 +32,7 @@ from vidgan.places import Place
     metavar="N",
     help="Short side at which the generator sees a frame; 0 is native.  [default: the model's]",
 )
+@picture_options
 @encoder_options
 @click.option(
     "--chunk-frames",

@@ -1,8 +1,10 @@
 """Options that belong together, each family one decorator; and kinds of values that recur."""
 
+import functools
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -142,6 +144,57 @@ cluster_options = family(
     ),
 )
 """What workers take of a cluster, and what happens when they are lost."""
+
+
+def _parse_color(
+    context: click.Context, parameter: click.Parameter, given: str
+) -> tuple[int, int, int]:
+    """A name of CSS, or #rrggbb, as Pillow reads them."""
+    from PIL.ImageColor import getrgb  # noqa: PLC0415 - not for each command
+
+    try:
+        red, green, blue = getrgb(given)[:3]
+    except ValueError as error:
+        raise click.BadParameter(f"{given!r} is no colour: say black, white, #ff8800") from error
+    return red, green, blue
+
+
+_picture_options = family(
+    click.option(
+        "--compare",
+        type=click.Choice(["side", "wipe", "stack"]),
+        help="The original and the translation in one picture.",
+    ),
+    click.option(
+        "--deinterlace",
+        type=click.Choice(["auto", "on", "off"]),
+        default="auto",
+        show_default=True,
+        help="Make whole pictures of fields: where there are any, everywhere, or not.",
+    ),
+    click.option(
+        "--background",
+        default="black",
+        show_default=True,
+        metavar="COLOR",
+        callback=_parse_color,
+        help="What shows through transparent pictures: a name, or #rrggbb.",
+    ),
+)
+
+
+def picture_options(command: F) -> F:
+    """What else is done to the pictures of films: the command gets it as `treatment`."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> Any:
+        from vidgan.media.types import Treatment  # noqa: PLC0415 - brings in numpy
+
+        chosen = {field.name: options.pop(field.name) for field in fields(Treatment)}
+        return command(*arguments, treatment=Treatment(**chosen), **options)
+
+    return cast("F", _picture_options(run))
+
 
 encoder_options = family(
     click.option(

@@ -1,0 +1,36 @@
+"""A film converted in this process: all that a conversion does, but for Ray."""
+
+from contextlib import closing
+from pathlib import Path
+
+from vidgan.choice import choose_model, digest
+from vidgan.crew import Crew
+from vidgan.errors import VidganError
+from vidgan.film_job import FilmJob
+from vidgan.inputs import Piece
+from vidgan.options import Options
+from vidgan.report import FileReport
+from vidgan.worker import FilmWorker
+
+_ALONE = Crew(workers=1, lanes=2, cpus_per_worker=1, gpus_per_worker=0, device="cpu")
+
+
+def convert_here(source: Path, output: Path, options: Options) -> FileReport:
+    """Convert one film.
+
+    Raises:
+        VidganError: as a conversion does.
+    """
+    choice = choose_model(options)
+    recipe = choice.recipe(_ALONE, options.precision)
+    piece = Piece(source=source, output=output)
+    job = FilmJob(0, piece, options, choice.purpose(options), lambda size: None)
+    worker = FilmWorker(recipe)
+    worker.setup()
+    with closing(job), closing(worker):
+        for task in job.tasks(digest(recipe), lambda place, frames: None):
+            result = worker.process(task)
+            if isinstance(result.value, VidganError):
+                raise result.value
+            job.take(result)
+        return job.finish()

@@ -1,0 +1,111 @@
+"""How pictures are turned, mirrored, and shown beside one another: over a generator that keeps
+them as they are, what comes out is what a player shows of the source."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.vidgan.films.pictures import draw
+from tests.vidgan.here import convert_here
+from vidgan.media.probe import probe
+from vidgan.media.turn import upright
+from vidgan.media.types import Compare, Treatment
+from vidgan.options import Options
+
+Pixels = NDArray[np.uint8]
+MakeFilm = Callable[..., Path]
+SIZE = (96, 64)
+
+TURNS: dict[str, tuple[dict[str, Any], Callable[[Pixels], Pixels]]] = {
+    "90": ({"rotation": 90}, lambda rgb: np.rot90(rgb, 1)),
+    "180": ({"rotation": 180}, lambda rgb: np.rot90(rgb, 2)),
+    "270": ({"rotation": 270}, lambda rgb: np.rot90(rgb, 3)),
+    "mirrored": ({"mirrored": True}, lambda rgb: rgb[:, ::-1]),
+    "mirrored 90": ({"mirrored": True, "rotation": 90}, lambda rgb: np.rot90(rgb, 1)[:, ::-1]),
+    "upside down": ({"mirrored": True, "rotation": 180}, lambda rgb: rgb[::-1]),
+}
+"""The options of a film, and what a player makes of its stored pictures."""
+
+
+def seen(path: Path) -> list[Pixels]:
+    """The pictures as a player shows them."""
+    film = probe(path)
+    with av.open(path) as container:
+        return [
+            upright(frame.to_ndarray(format="rgb24").astype(np.uint8), film.video)
+            for frame in container.decode(video=0)
+        ]
+
+
+def far(a: Pixels, b: Pixels) -> float:
+    assert a.shape == b.shape
+    return float(np.abs(a.astype(int) - b).mean())
+
+
+@pytest.mark.parametrize("name", TURNS)
+def test_a_player_s_view_is_kept(
+    make_film: MakeFilm, identity_file: Path, tmp_path: Path, name: str
+) -> None:
+    options, as_seen = TURNS[name]
+    for ending in (".mp4", ".mkv", ".mov", ".webm"):
+        codec = "libvpx-vp9" if ending == ".webm" else "libx264"
+        source = make_film(f"turned{ending}", codec=codec, frames=3, audio=False, **options)
+        output = tmp_path / f"out{ending}"
+        convert_here(source, output, Options(weights=identity_file, crf=4, precision="fp32"))
+        before, after = probe(source).video, probe(output).video
+        assert (after.rotation, after.mirrored) == (before.rotation, before.mirrored)
+        assert (after.width, after.height) == SIZE, "stored as it was"
+        for number, picture in enumerate(seen(output)):
+            assert far(picture, as_seen(draw(number, SIZE))) < 8
+
+
+def test_what_the_generator_sees_of_a_mirrored_film_is_upright(
+    make_film: MakeFilm, generator_file: Path, tmp_path: Path
+) -> None:
+    from cyclegan.translator import Translator
+    from cyclegan.weights import load_generator
+
+    source = make_film("m.mp4", mirrored=True, rotation=90, frames=3, audio=False)
+    output = tmp_path / "out.mp4"
+    convert_here(source, output, Options(weights=generator_file, crf=1, precision="fp32"))
+    translate = Translator(load_generator(generator_file), device="cpu", precision="fp32")
+    for before, after in zip(seen(source), seen(output), strict=True):
+        assert far(after, translate(np.ascontiguousarray(before)[None])[0]) < 3
+
+
+@pytest.mark.parametrize("compare", ["side", "wipe", "stack"])
+def test_the_original_and_its_translation_in_one_picture(
+    make_film: MakeFilm, generator_file: Path, tmp_path: Path, compare: Compare
+) -> None:
+    from cyclegan.translator import Translator
+    from cyclegan.weights import load_generator
+
+    source = make_film("turned.mp4", rotation=90, mirrored=True, frames=3)
+    output = tmp_path / "out.mp4"
+    options = Options(
+        weights=generator_file, crf=1, precision="fp32", treatment=Treatment(compare=compare)
+    )
+    convert_here(source, output, options)
+    video = probe(output).video
+    sizes = {"side": (128, 96), "stack": (64, 192), "wipe": (64, 96)}
+    assert (video.rotation, video.mirrored) == (0, False)
+    assert (video.width, video.height) == sizes[compare]
+    translate = Translator(load_generator(generator_file), device="cpu", precision="fp32")
+    for original, picture in zip(seen(source), seen(output), strict=True):
+        before, after = original, translate(np.ascontiguousarray(original)[None])[0]
+        assert far(before, after) > 8
+        if compare == "side":
+            left, right = picture[:, :64], picture[:, 64:]
+        elif compare == "stack":
+            left, right = picture[:96], picture[96:]
+        else:
+            left, right, line = picture[:, :30], picture[:, 34:], picture[:, 32]
+            before, after = before[:, :30], after[:, 34:]
+            assert line.mean() > 200
+        assert far(left, before) < 5
+        assert far(right, after) < 5
