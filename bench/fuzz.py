@@ -49,8 +49,10 @@ FILMS = {
     "mjpeg.avi": ("mjpeg", "yuvj420p", {}),
     "gif.gif": ("gif", "rgb8", {}),
 }
-BOXES = (b"moov", b"trak", b"mdia", b"stbl", b"stts", b"ctts", b"stsz", b"stsc", b"stco", b"elst")
-BOXES += (b"stsd", b"avcC", b"mdat", b"hdrl", b"strl", b"movi", b"idx1")
+BOXES = (
+    *(b"moov", b"trak", b"mdia", b"stbl", b"stts", b"ctts", b"stsz", b"stsc", b"stco", b"elst"),
+    *(b"stsd", b"avcC", b"mdat", b"hdrl", b"strl", b"movi", b"idx1"),
+)
 CONVERT = """
 import json, sys, traceback
 from pathlib import Path
@@ -280,10 +282,8 @@ def _judge(
         return
     for path in damaged:
         if (line := said["failed"].get(str(path))) is not None:
-            lost = "brought down its worker" in line
-            tally[
-                "refused in a line" if not lost else "crashed a decoder, which cost its film"
-            ] += 1
+            crashed = "brought down its worker" in line
+            tally["failed by a crash of a decoder" if crashed else "refused in a line"] += 1
             if "\n" in line or "please report this" in line:
                 yield path, f"is refused by: {line}"
         elif str(path) in said["files"]:
