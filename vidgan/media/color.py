@@ -1,9 +1,11 @@
-"""Exact colour on the way in and out: YUV pictures of a film to full-range RGB, and back.
+"""Exact colour on the way in and out: pictures of a film to full-range RGB, and back.
 
 FFmpeg's shortcuts are fast and wrong: the default yuv420p -> rgb24 path darkens a picture by one
 level and repeats chroma samples, and RGB handed to an encoder tagged BT.709 is written as BT.601.
 Here matrix and range are always named, and swscale is told to round and to interpolate chroma;
 on 1080p that costs 8 ms a frame in (the shortcut takes 1 ms) and 5 ms out, and gains 6 dB.
+
+Pictures of more than 8 bits become 16 of them: 7 ms in and 13 out.
 """
 
 import threading
@@ -15,24 +17,34 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from vidgan.media.types import Color
+from vidgan.media.samples import bits_of, is_grey, is_rgb
+from vidgan.media.tone import BT2020
+from vidgan.media.types import Color, Levels
 
-UNSPECIFIED = 2
+RGB = 0
 BT709 = 1
+UNSPECIFIED = 2
 SMPTE170M = 6
+SRGB_CURVE = 13
 
 SUPPORTED_MATRICES = {
+    RGB: None,
     1: Colorspace.ITU709,
     4: Colorspace.FCC,
     5: Colorspace.ITU601,
     6: Colorspace.ITU601,
     7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
 }
-"""H.273 matrices converted exactly: BT.709, FCC, BT.601 (625 and 525 lines), SMPTE 240M."""
+"""H.273 matrices converted exactly: RGB itself, BT.709, FCC, BT.601 (625 and 525 lines), SMPTE 240M
+and BT.2020 (not of constant luminance)."""
 
 _EXACT = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
+# Into packed 16 bits (rgb48le) this one is wrong by all of the range; into planes it is right.
 _CHROMA_UP = Interpolation.BILINEAR | _EXACT
 _CHROMA_DOWN = Interpolation.BICUBIC | _EXACT
+_ARRAYS = {"gbrp10le", "gbrp12le", "gbrp14le", "gbrp16le"}
+"""Deep RGB that PyAV gives as arrays; swscale would not reach white with them."""
 
 
 class _Reformatters(threading.local):
@@ -40,6 +52,7 @@ class _Reformatters(threading.local):
 
     def __init__(self) -> None:
         self.to_rgb = VideoReformatter()
+        self.to_deep = VideoReformatter()
         self.from_rgb = VideoReformatter()
 
 
@@ -47,34 +60,48 @@ _reformatters = _Reformatters()
 
 
 def guess_unspecified(color: Color, *, width: int, height: int) -> Color:
-    """Fill in what a stream leaves unspecified, as players do: BT.709 if it is HD, else BT.601."""
+    """Fill in what a stream leaves unspecified, as players do: BT.709 if it is HD, else BT.601.
+
+    RGB comes of computers: where it does not say more, it is sRGB.
+    """
     guess = BT709 if height >= 720 or width >= 1280 else SMPTE170M
     if color.matrix != UNSPECIFIED:
         guess = _system(color.matrix)
+    elif color.primaries == BT2020:
+        guess = BT2020
     return replace(
         color,
         matrix=guess if color.matrix == UNSPECIFIED else color.matrix,
         primaries=guess if color.primaries == UNSPECIFIED else color.primaries,
-        transfer=_transfer(guess) if color.transfer == UNSPECIFIED else color.transfer,
+        transfer=_transfer(color.matrix, guess)
+        if color.transfer == UNSPECIFIED
+        else color.transfer,
     )
 
 
 def _system(matrix: int) -> int:
-    """The primaries that go with a matrix: H.273 numbers both alike, but for FCC's."""
-    return SMPTE170M if matrix == 4 else matrix
+    """The primaries that go with a matrix: H.273 numbers both alike, but for RGB and FCC's."""
+    return {RGB: BT709, 4: SMPTE170M}.get(matrix, matrix)
 
 
-def _transfer(system: int) -> int:
-    """BT.601's 625-line system shares the curve of the 525-line one; 5 would mean gamma 2.8."""
-    return SMPTE170M if system == 5 else system
+def _transfer(matrix: int, system: int) -> int:
+    """BT.601's 625-line system shares the curve of the 525-line one; 5 would mean gamma 2.8.
+
+    That of BT.2020 is the same, too; H.273 has numbers of their own for 10 and 12 bits of it.
+    """
+    return SRGB_CURVE if matrix == RGB else {5: SMPTE170M, BT2020: 14}.get(system, system)
 
 
 def to_rgb(frame: av.VideoFrame, color: Color) -> NDArray[np.uint8]:
     """The picture as uint8 (H, W, 3) full-range RGB, C-contiguous, on memory of its own."""
+    if bits_of(frame.format.name) > 8:
+        return to_8_bits(to_deep_rgb(frame, color))
+    if is_grey(frame.format.name):
+        return to_8_bits(_from_grey(frame, color))
     rgb = _reformatters.to_rgb.reformat(
         frame,
         format="rgb24",
-        src_colorspace=SUPPORTED_MATRICES[color.matrix],
+        src_colorspace=_matrix(frame.format.name, color),
         src_color_range=_range(color),
         dst_color_range=ColorRange.JPEG,
         interpolation=_CHROMA_UP,
@@ -84,20 +111,76 @@ def to_rgb(frame: av.VideoFrame, color: Color) -> NDArray[np.uint8]:
     return np.ascontiguousarray(rgb.to_ndarray(), dtype=np.uint8)
 
 
-def from_rgb(
-    rgb: NDArray[np.uint8], *, pts: int, time_base: Fraction, color: Color, pixel_format: str
-) -> av.VideoFrame:
-    """A picture for the encoder, from uint8 (H, W, 3) full-range RGB, tagged with its colour.
+def to_deep_rgb(frame: av.VideoFrame, color: Color) -> NDArray[np.uint16]:
+    """The picture as uint16 (H, W, 3) full-range RGB in [0, 65535], on memory of its own."""
+    if is_grey(frame.format.name):
+        return _from_grey(frame, color)
+    if frame.format.name in _ARRAYS:
+        return _stretched(to_array(frame), bits_of(frame.format.name))
+    return to_array(to_deep_planes(frame, color))
 
-    `pixel_format` is a YUV format of 8 bits; the deprecated yuvj ones are taken as their yuv
-    twins, since the range is said by `color`.
+
+def to_array(frame: av.VideoFrame) -> NDArray[np.uint16]:
+    """The samples (H, W, 3) of deep RGB, packed or in planes."""
+    return frame.to_ndarray().astype(np.uint16, copy=False)
+
+
+def to_deep_planes(frame: av.VideoFrame, color: Color) -> av.VideoFrame:
+    """The same as a frame of FFmpeg, in planes of green, blue and red (gbrp16le)."""
+    return _reformatters.to_deep.reformat(
+        frame,
+        format="gbrp16le",
+        src_colorspace=_matrix(frame.format.name, color),
+        src_color_range=_range(color),
+        dst_color_range=ColorRange.JPEG,
+        interpolation=_CHROMA_UP,
+        threads=1,
+    )
+
+
+def _from_grey(frame: av.VideoFrame, color: Color) -> NDArray[np.uint16]:
+    """(H, W, 3): FFmpeg takes all grey for full range, but a film's luma alone may be limited."""
+    bits = bits_of(frame.format.name)
+    plane = frame.planes[0]
+    channels = 2 if frame.format.name.startswith("ya") else 1
+    kind = np.dtype(np.uint8 if bits == 8 else ">u2" if frame.format.name.endswith("be") else "<u2")
+    lines = np.frombuffer(memoryview(plane), kind).reshape(frame.height, -1)
+    luma = lines[:, : frame.width * channels : channels]
+    scale = 1 << (bits - 8)
+    black, white = (0, (1 << bits) - 1) if color.full_range else (16 * scale, 235 * scale)
+    levels = (np.arange(1 << bits, dtype=np.float64) - black) / (white - black) * 65535
+    table = levels.round().clip(0, 65535).astype(np.uint16)
+    return np.repeat(table[luma][..., None], 3, axis=2)
+
+
+def _stretched(levels: NDArray[np.uint16], bits: int) -> NDArray[np.uint16]:
+    """To 16 bits, white to white: the first bits follow the last ones."""
+    if bits == 16:
+        return levels
+    return (levels << np.uint16(16 - bits)) | (levels >> np.uint16(2 * bits - 16))
+
+
+def to_8_bits(levels: Levels) -> NDArray[np.uint8]:
+    """The nearest levels of 8 bits; 65535 = 257 * 255."""
+    if levels.dtype == np.uint8:
+        return levels.astype(np.uint8, copy=False)
+    return ((levels.astype(np.uint32) * 255 + 32895) >> 16).astype(np.uint8)
+
+
+def from_rgb(
+    rgb: Levels, *, pts: int, time_base: Fraction, color: Color, pixel_format: str
+) -> av.VideoFrame:
+    """A picture for the encoder, from (H, W, 3) full-range RGB, tagged with its colour.
+
+    `rgb` is uint8, or uint16 for formats of more than 8 bits. `pixel_format` is a YUV format, or
+    one of RGB where the matrix is 0; the deprecated yuvj ones are taken as their yuv twins, since
+    the range is said by `color`.
     """
-    source = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(rgb), format="rgb24")
     frame = _reformatters.from_rgb.reformat(
-        source,
+        packed(rgb),
         format=plain_format(pixel_format),
         src_color_range=ColorRange.JPEG,
-        dst_colorspace=SUPPORTED_MATRICES[color.matrix],
+        dst_colorspace=_matrix(pixel_format, color),
         dst_color_range=_range(color),
         interpolation=_CHROMA_DOWN,
         threads=1,
@@ -108,6 +191,15 @@ def from_rgb(
     return frame
 
 
+def packed(rgb: Levels) -> av.VideoFrame:
+    """A frame on the memory of (H, W, 3): rgb24, or rgb48le of 16 bits."""
+    if rgb.dtype == np.uint16:
+        deep = np.ascontiguousarray(rgb, dtype=np.uint16)
+        return av.VideoFrame.from_numpy_buffer(deep, format="rgb48le")
+    plain = np.ascontiguousarray(rgb, dtype=np.uint8)
+    return av.VideoFrame.from_numpy_buffer(plain, format="rgb24")
+
+
 def plain_format(pixel_format: str) -> str:
     """yuvj420p -> yuv420p: the same samples, with the range said elsewhere."""
     return pixel_format.replace("yuvj", "yuv", 1)
@@ -115,3 +207,8 @@ def plain_format(pixel_format: str) -> str:
 
 def _range(color: Color) -> ColorRange:
     return ColorRange.JPEG if color.full_range else ColorRange.MPEG
+
+
+def _matrix(pixel_format: str, color: Color) -> Colorspace | None:
+    """None for RGB: there is nothing to be multiplied, whatever the stream says."""
+    return None if is_rgb(pixel_format) else SUPPORTED_MATRICES[color.matrix]

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from vidgan.places import Place
 
+Levels = NDArray[np.uint8] | NDArray[np.uint16]
+"""Full-range RGB of 8 bits in [0, 255], or of 16 bits in [0, 65535]."""
+
 Compare = Literal["side", "wipe", "stack"]
 Deinterlace = Literal["auto", "on", "off"]
 Fields = Literal["progressive", "flagged", "top first", "bottom first"]
@@ -101,6 +104,15 @@ class VideoStream:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherStream:
     """A stream that is carried along, not translated."""
+    guessed: tuple[str, ...] = ()
+    """The fields of `color` that are such guesses."""
+    bits: int = 8
+    """Of a sample."""
+    peak: int = 0
+    """Of an HDR film: its brightest light in nits, as it says; 0 where it does not."""
+    coded: Coded | None = None
+    packed: bool = False
+    """Packets may hold two frames (MPEG-4 as DivX packed it); `ChunkReader` takes them apart."""
 
     index: int
     kind: str
@@ -139,14 +151,20 @@ class Film:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RgbFrame:
-    """A decoded picture: uint8 (H, W, 3) full-range RGB in [0, 255], and its presentation time."""
+    """A decoded picture and its presentation time: (H, W, 3) full-range RGB.
+
+    Of a film of 8 bits it is uint8 in [0, 255], else uint16 in [0, 65535].
+    """
 
     pts: int
-    rgb: NDArray[np.uint8]
+    rgb: Levels
 
     def __post_init__(self) -> None:
-        if self.rgb.dtype != np.uint8 or self.rgb.ndim != 3 or self.rgb.shape[2] != 3:
-            raise ValueError(f"expected uint8 (H, W, 3), got {self.rgb.dtype} {self.rgb.shape}")
+        known = self.rgb.dtype in (np.uint8, np.uint16)
+        if not known or self.rgb.ndim != 3 or self.rgb.shape[2] != 3:
+            raise ValueError(
+                f"expected uint8 or uint16 (H, W, 3), got {self.rgb.dtype} {self.rgb.shape}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +192,8 @@ class EncoderSettings:
     crf: int | None = None
     preset: str | None = None
 
+    tonemap: bool = False
+    """HDR becomes SDR; without it, it is refused."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedChunk:

@@ -1,0 +1,81 @@
+"""What of a film a generator sees, and how its answer goes back into the film's own colours.
+
+Generators know sRGB pictures; BT.709's are the same colours. Pictures of 8 bits pass as they are,
+deeper ones as 16 bits. HDR is made SDR when it is decoded, and stays that. SDR in BT.2020 keeps its
+own colours: the generator sees them as BT.709 shows them, and only the *change* it makes is brought
+back, so that a picture that it leaves alone stays as it was.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from vidgan.media.color import BT709, RGB, packed, to_array, to_deep_planes, to_deep_rgb, to_rgb
+from vidgan.media.cube import look_up
+from vidgan.media.tone import BT2020, FROM_709, Look, is_hdr, is_wide
+from vidgan.media.types import Color, Levels, VideoStream
+
+Deep = NDArray[np.uint16]
+_ROWS = 64  # at a time: the sums are of floats
+
+
+def read_levels(frame: av.VideoFrame, video: VideoStream) -> Levels:
+    """(H, W, 3), of a depth that does not change within a film."""
+    color = video.color
+    if is_hdr(color):
+        return to_array(look_up(to_deep_planes(frame, color), _look(video)))
+    if video.bits > 8 or is_wide(color):
+        return to_deep_rgb(frame, color)
+    return to_rgb(frame, color)
+
+
+def color_after(color: Color) -> Color:
+    """Of pictures as they are encoded: HDR has become SDR, RGB becomes YUV."""
+    if is_hdr(color):
+        return Color(matrix=BT709, primaries=BT709, transfer=BT709, full_range=False)
+    if color.matrix == RGB:
+        matrix = BT2020 if color.primaries == BT2020 else BT709
+        return replace(color, matrix=matrix, full_range=False)
+    return color
+
+
+def translate(
+    pictures: Levels, video: VideoStream, translator: Callable[[Levels], Levels]
+) -> Levels:
+    """Pictures (N, H, W, 3) as `read_levels` gives them -> the translated ones, in its colours."""
+    if not is_wide(video.color):
+        return translator(pictures)
+    seen = seen_levels(pictures, video)
+    change = translator(seen).astype(np.int32) - seen
+    return np.stack([_changed(own, moved) for own, moved in zip(pictures, change, strict=True)])
+
+
+def seen_levels(pictures: Levels, video: VideoStream) -> Levels:
+    """Pictures (N, H, W, 3) as `read_levels` gives them -> as a generator sees them."""
+    if not is_wide(video.color):
+        return pictures
+    return np.stack([_in_bt709(picture, video) for picture in pictures])
+
+
+def _look(video: VideoStream) -> Look:
+    color = video.color
+    return Look(transfer=color.transfer, primaries=color.primaries, peak=video.peak)
+
+
+def _in_bt709(picture: Levels, video: VideoStream) -> Deep:
+    planes = packed(picture).reformat(format="gbrp16le")
+    return to_array(look_up(planes, _look(video)))
+
+
+def _changed(own: Levels, change: NDArray[np.int32]) -> Deep:
+    """The change in the wider primaries; of greys, and near them, it is exact."""
+    out = np.empty(own.shape, np.uint16)
+    matrix = FROM_709.T.astype(np.float32)
+    for top in range(0, len(own), _ROWS):
+        rows = slice(top, top + _ROWS)
+        levels = own[rows] + change[rows].astype(np.float32) @ matrix
+        out[rows] = levels.round().clip(0, 65535)
+    return out
