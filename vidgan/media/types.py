@@ -75,6 +75,18 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Coded:
+    """What a container says of a codec's packets beside its extradata; old codecs need it."""
+
+    width: int
+    height: int
+    pixel_format: str | None
+    tag: str
+    """Four characters; empty where there are none."""
+    bits_per_sample: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VideoStream:
     """All that a worker needs to decode the pictures of one stream and encode them again."""
 
