@@ -122,7 +122,8 @@ def _compressed(nits: Light, peak: int) -> Light:
     target = _target(peak)
     brightest = nits.max(axis=-1, keepdims=True)
     share = knee(brightest, peak, target) / target
-    return nits * (share / np.maximum(brightest, 1e-6))
+    compressed: Light = nits * (share / np.maximum(brightest, 1e-6))
+    return compressed
 
 
 @lru_cache(maxsize=16)
