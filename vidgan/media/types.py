@@ -104,6 +104,15 @@ class VideoStream:
     upright (what `av.VideoFrame.rotation` reports, modulo 360)."""
     color: Color
     """As the stream says; what it leaves unspecified is filled in by the usual guess."""
+    guessed: tuple[str, ...] = ()
+    """The fields of `color` that are such guesses."""
+    bits: int = 8
+    """Of a sample."""
+    peak: int = 0
+    """Of an HDR film: its brightest light in nits, as it says; 0 where it does not."""
+    coded: Coded | None = None
+    packed: bool = False
+    """Packets may hold two frames (MPEG-4 as DivX packed it); `ChunkReader` takes them apart."""
     mirrored: bool = False
     """To be flipped left to right as well, after it has been turned."""
     fields: Fields = "progressive"
@@ -116,16 +125,6 @@ class VideoStream:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherStream:
     """A stream that is carried along, not translated."""
-    guessed: tuple[str, ...] = ()
-    """The fields of `color` that are such guesses."""
-    bits: int = 8
-    """Of a sample."""
-    peak: int = 0
-    """Of an HDR film: its brightest light in nits, as it says; 0 where it does not."""
-    coded: Coded | None = None
-    packed: bool = False
-    """Packets may hold two frames (MPEG-4 as DivX packed it); `ChunkReader` takes them apart."""
-
     index: int
     kind: str
     """audio, subtitle, data or attachment."""
@@ -190,6 +189,8 @@ class Treatment:
     """Pictures made of two fields become whole ones: those that are, all, or none."""
     background: tuple[int, int, int] = (0, 0, 0)
     """What shows through transparent pictures: RGB of 0 to 255."""
+    tonemap: bool = False
+    """HDR becomes SDR; without it, it is refused."""
 
 
 UNTREATED = Treatment()
@@ -204,8 +205,6 @@ class EncoderSettings:
     crf: int | None = None
     preset: str | None = None
 
-    tonemap: bool = False
-    """HDR becomes SDR; without it, it is refused."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedChunk:
