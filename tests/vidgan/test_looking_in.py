@@ -35,14 +35,25 @@ FRAMES = 24
 
 
 class KillFirst(Progress):
-    """Kills the first worker as soon as it is ready."""
+    """Kills the first worker as soon as it is ready; looks in when another has done chunks."""
 
     killed = False
+    gauges = 0.0, 0.0
+    """Queue depth and workers ready, as they came through in mid-run."""
 
     def hear(self, event: Event) -> None:
         if isinstance(event, WorkerStarted) and not self.killed:
             self.killed = True
             os.kill(event.place.pid, signal.SIGKILL)
+
+    def done(self, place: tuple[int, int], frames: int) -> None:
+        """The driver waits here, so that the numbers it has told stay as they are."""
+        for _ in range(20):
+            if all(self.gauges):
+                break
+            time.sleep(0.2)
+            seen = scrape()
+            self.gauges = seen.get("queue_depth", 0), seen.get("workers_ready", 0)
 
 
 class StopAtFirst(Progress):
@@ -86,6 +97,8 @@ class Batch:
     report: Report
     scraped: Numbers
     """What the run added."""
+    gauges: tuple[float, float]
+    """Queue depth and workers ready, seen in mid-run."""
 
 
 @pytest.fixture(scope="module")
@@ -103,9 +116,16 @@ def batch(
     options = Options(weights=generator_file, workers=1, chunk_frames=12)
     time.sleep(EXPORTED_SECONDS)  # of other tests
     before = scrape()
-    report = convert_all(films, here / "out", options, KillFirst())
-    scraped = scrape_after(before, frames=report.frames)
-    return Batch(folder=here / "out", films=films, options=options, report=report, scraped=scraped)
+    progress = KillFirst()
+    report = convert_all(films, here / "out", options, progress)
+    return Batch(
+        folder=here / "out",
+        films=films,
+        options=options,
+        report=report,
+        scraped=scrape_after(before, frames=report.frames),
+        gauges=progress.gauges,
+    )
 
 
 def test_ray_s_metrics_are_the_report_s_numbers(batch: Batch) -> None:
@@ -116,6 +136,9 @@ def test_ray_s_metrics_are_the_report_s_numbers(batch: Batch) -> None:
     assert scraped["workers_lost_total"] == report.workers_lost == 1
     for stage, seconds in report.stages.rounded().items():
         assert scraped[f"stage_seconds_total {stage}"] == pytest.approx(seconds, abs=0.1), stage
+    depth, ready = batch.gauges
+    assert 1 <= depth <= 4  # one worker has two chunks at a time, and the next is taken early
+    assert ready == 1
     # Ray forgets a gauge that is not set any more; one that stood at another number would be seen.
     assert (scraped.get("queue_depth", 0), scraped.get("workers_ready", 0)) == (0, 0)
 
