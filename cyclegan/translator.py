@@ -19,8 +19,7 @@ from cyclegan.traced import traced
 from cyclegan.turns import Turns
 
 Frames = NDArray[np.uint8]
-Deep = NDArray[np.uint16]
-AnyFrames = TypeVar("AnyFrames", Frames, Deep)
+Depth = TypeVar("Depth", bound=np.uint8 | np.uint16)
 
 LEAST_SIDE = 8
 """Pixels: the convolutions at a quarter of the size reflect one pixel, and need two for it."""
@@ -88,7 +87,7 @@ class Translator:
         on_cpu = self.device.type == "cpu"
         self._forward = traced(network, self._least_image()) if on_cpu else network
 
-    def __call__(self, frames: AnyFrames) -> AnyFrames:
+    def __call__(self, frames: NDArray[Depth]) -> NDArray[Depth]:
         """Translate RGB frames (N, H, W, 3): uint8 in [0, 255], or uint16 in [0, 65535].
 
         The same shape and depth come back. Of 16 bits the generator sees fractions of its levels,
@@ -115,7 +114,7 @@ class Translator:
                     start += batch
         return out
 
-    def _fits(self, frames: AnyFrames, out: AnyFrames, batch: int) -> bool:
+    def _fits(self, frames: NDArray[Depth], out: NDArray[Depth], batch: int) -> bool:
         """Translate into `out`; False where memory did not suffice, and less is asked of it now."""
         with self._turns.turn() as alone:
             try:
@@ -132,7 +131,7 @@ class Translator:
         self.batch = min(self.batch, max(1, batch // 2))
         return False
 
-    def _translate(self, frames: AnyFrames, batch: int) -> AnyFrames:
+    def _translate(self, frames: NDArray[Depth], batch: int) -> NDArray[Depth]:
         # (N, H, W, 3) seen as (N, 3, H, W) is channels_last already: no copy.
         # A copy of what is read-only, as Pillow's arrays are: torch warns of it.
         whole = np.require(frames, requirements=("C", "W"))
@@ -141,7 +140,7 @@ class Translator:
             made = self._translate_deep(_filled(full.float(), batch))
         else:
             made = self._translate_levels(_filled(full, batch))
-        levels: AnyFrames = made[: len(frames)].permute(0, 2, 3, 1).cpu().numpy()
+        levels: NDArray[Depth] = made[: len(frames)].permute(0, 2, 3, 1).cpu().numpy()
         return levels
 
     def _translate_levels(self, full: Tensor) -> Tensor:

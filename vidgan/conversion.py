@@ -50,6 +50,7 @@ def convert(
     compare: Compare | None = None,
     deinterlace: Deinterlace = "auto",
     background: tuple[int, int, int] = (0, 0, 0),
+    tonemap: bool = False,
     chunk_frames: int = CHUNK_FRAMES,
     address: str | None = None,
     cpus_per_worker: float | None = None,
@@ -77,7 +78,9 @@ def convert(
         codec=codec,
         crf=crf,
         preset=preset,
-        treatment=Treatment(compare=compare, deinterlace=deinterlace, background=background),
+        treatment=Treatment(
+            compare=compare, deinterlace=deinterlace, background=background, tonemap=tonemap
+        ),
         chunk_frames=chunk_frames,
         address=address,
         cpus_per_worker=cpus_per_worker,

@@ -9,7 +9,7 @@ from vidgan.inputs import Piece
 from vidgan.ledger import Ledger, chunk_key, ledger_of
 from vidgan.media.chunks import ChunkReader
 from vidgan.media.count import count_film
-from vidgan.media.encoders import encoder_settings
+from vidgan.media.encoders import encoder_settings, said_of_depth
 from vidgan.media.header import Target
 from vidgan.media.join import JoinReport, join
 from vidgan.media.preflight import check_output
@@ -40,7 +40,7 @@ class FilmJob:
         self.error: VidganError | None = None
         self.report: FileReport | None = None
         self.film: Film = probe(piece.source)
-        self.encoder = chosen_encoder(piece, options)
+        self.encoder = chosen_encoder(piece, options, bits=self.film.video.bits)
         check_output(
             self.film,
             piece.output,
@@ -148,7 +148,11 @@ class FilmJob:
             lost_at=tuple(
                 round(float(pts * self.film.video.time_base), 3) for pts in sorted(self._lost)
             ),
-            warnings=(*warnings, *self._name_lost()),
+            warnings=(
+                *warnings,
+                *said_of_depth(self.film.video, self.encoder),
+                *self._name_lost(),
+            ),
         )
 
     def stop(self) -> None:
@@ -196,15 +200,15 @@ class FilmJob:
         return first if len(run) == 1 else f"{first} to {last} ({len(run)})"
 
 
-def chosen_encoder(piece: Piece, options: Options) -> EncoderSettings:
-    """How the output is compressed.
+def chosen_encoder(piece: Piece, options: Options, *, bits: int = 8) -> EncoderSettings:
+    """How the output is compressed, of pictures with so many bits in a sample.
 
     Raises:
         OutputError: its ending is unknown.
         SettingsError: its container does not hold the codec, or a setting is out of range.
     """
     return encoder_settings(
-        piece.output, codec=options.codec, crf=options.crf, preset=options.preset
+        piece.output, codec=options.codec, crf=options.crf, preset=options.preset, bits=bits
     )
 
 

@@ -19,14 +19,15 @@ from vidgan.images import translate_image
 from vidgan.media.compare import compared
 from vidgan.media.decode import decode_chunk
 from vidgan.media.encode import ChunkEncoder
+from vidgan.media.seen import translate
 from vidgan.media.turn import stored, upright
-from vidgan.media.types import EncodedChunk, Packet, RgbFrame
+from vidgan.media.types import EncodedChunk, Levels, Packet, RgbFrame, VideoStream
 from vidgan.stages import prefetch
 from vidgan.tasks import ChunksUnderWay, FilmTask, ImageTask, Recipe, Result, Task, cost_of
 from vidgan.timing import StageSeconds, Stopwatch
 
 Pixels = NDArray[np.uint8]
-Batch = tuple[list[int], Pixels | None, "Future[Pixels]"]
+Batch = tuple[list[int], Levels | None, "Future[Levels]"]
 """Presentation times, the frames (N, H, W, 3) if they are to be shown as well, and the translated
 ones to come; all upright."""
 
@@ -152,6 +153,12 @@ class FilmWorker:
         assert self._lanes is not None
         return self._lanes.submit(watches.translate.call, self._translator, frames)
 
+    def _in_lane(self, pictures: Levels, video: VideoStream, watches: Watches) -> "Future[Levels]":
+        assert self._lanes is not None
+        return self._lanes.submit(
+            watches.translate.call, translate, pictures, video, self._translator
+        )
+
     def _convert_chunk(
         self, task: FilmTask, place: tuple[int, int], watches: Watches
     ) -> EncodedChunk:
@@ -186,9 +193,10 @@ class FilmWorker:
         """
         with self._turn:
             for batch in _batches(frames, self._translator.batch):
-                stack = np.stack([upright(frame.rgb, task.video) for frame in batch])
+                stack: Levels = np.stack([upright(frame.rgb, task.video) for frame in batch])
                 before = None if task.treatment.compare is None else stack
-                yield [frame.pts for frame in batch], before, self._to_lane(stack, watches)
+                made = self._in_lane(stack, task.video, watches)
+                yield [frame.pts for frame in batch], before, made
 
 
 def _network_of(recipe: Recipe) -> Generator:
@@ -207,7 +215,7 @@ def _reason(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
-def _put_together(before: Pixels | None, after: Pixels, task: FilmTask) -> Pixels:
+def _put_together(before: Levels | None, after: Levels, task: FilmTask) -> Levels:
     """The pictures to encode, as they are stored."""
     if before is not None and task.treatment.compare is not None:
         after = compared(before, after, task.treatment.compare)

@@ -180,6 +180,7 @@ _picture_options = family(
         callback=_parse_color,
         help="What shows through transparent pictures: a name, or #rrggbb.",
     ),
+    click.option("--tonemap", is_flag=True, help="Make SDR of HDR, which is refused without it."),
 )
 
 

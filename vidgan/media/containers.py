@@ -16,6 +16,8 @@ class Container:
     """FFmpeg's name of the muxer."""
     encoders: tuple[str, ...]
     """The encoders whose streams it holds; the first is the default."""
+    deep_encoder: str = "libx265"
+    """The default for pictures of more than 8 bits; H.264 of such plays nearly nowhere."""
     holds_attachments: bool = False
     writes_aspect_ratio: tuple[str, ...] = ALL_ENCODERS
     """Encoders whose sample aspect ratio survives. VP9 and AV1 have no room for it in their
@@ -41,7 +43,10 @@ CONTAINERS = {
         writes_aspect_ratio=_SELF_DESCRIBING,
     ),
     ".webm": Container(
-        format="webm", encoders=("libvpx-vp9", "libsvtav1"), writes_aspect_ratio=_SELF_DESCRIBING
+        format="webm",
+        encoders=("libvpx-vp9", "libsvtav1"),
+        deep_encoder="libsvtav1",
+        writes_aspect_ratio=_SELF_DESCRIBING,
     ),
 }
 

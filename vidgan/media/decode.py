@@ -19,7 +19,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from vidgan.errors import InputError
-from vidgan.media.color import to_rgb
+from vidgan.media.seen import read_levels
 from vidgan.media.types import Chunk, Packet, RgbFrame, VideoStream
 
 _LATE_BY_AT_MOST = 4  # frames
@@ -41,7 +41,7 @@ def decode_chunk(chunk: Chunk, video: VideoStream) -> Iterator[RgbFrame]:
         if interlaced == 2:  # once may be damage here too
             raise InputError(_is_interlaced(pts, video))
         if size == (video.width, video.height):
-            yield RgbFrame(pts=pts, rgb=to_rgb(frame, video.color))
+            yield RgbFrame(pts=pts, rgb=read_levels(frame, video))
         elif size == odd_size:
             raise InputError(_size_changes(size, pts, video))
         else:  # once may be damage, which makes headers up; twice the same is not

@@ -31,6 +31,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from vidgan.errors import SettingsError
 from vidgan.media.containers import container_for
+from vidgan.media.samples import bits_of
 from vidgan.media.types import EncoderSettings, VideoStream
 from vidgan.places import Place
 
@@ -53,6 +54,8 @@ class Encoder:
     presets: tuple[str, ...]
     odd_pixel_format: str
     """What keeps the size of a picture whose width or height is odd."""
+    bits: int = 10
+    """Of a sample at most."""
 
 
 ENCODERS = {
@@ -89,22 +92,31 @@ ENCODERS = {
             preset="6",
             presets=tuple(str(speed) for speed in range(9)),
             odd_pixel_format="yuv420p",
+            bits=8,
         ),
     )
 }
 
 
 def encoder_settings(
-    output: Place, *, codec: str | None = None, crf: int | None = None, preset: str | None = None
+    output: Place,
+    *,
+    codec: str | None = None,
+    crf: int | None = None,
+    preset: str | None = None,
+    bits: int = 8,
 ) -> EncoderSettings:
     """Settings for `output` with nothing left open: what is None becomes the default.
+
+    `bits` are those of the pictures' samples.
 
     Raises:
         OutputError: an ending that cannot be written.
         SettingsError: an unknown codec, one that the container does not hold, a CRF out of range,
             an unknown preset.
     """
-    name = codec or container_for(output).encoders[0]
+    container = container_for(output)
+    name = codec or (container.deep_encoder if bits > 8 else container.encoders[0])
     encoder = ENCODERS.get(name)
     if encoder is None:
         raise SettingsError(f"--codec {name}: unknown; choose one of {', '.join(ENCODERS)}")
@@ -146,9 +158,29 @@ def _checked_preset(encoder: Encoder, preset: str | None) -> str:
 
 
 def output_pixel_format(video: VideoStream, settings: EncoderSettings) -> str:
-    """8-bit 4:2:0, which every player shows; 4:4:4 where H.264 and HEVC cannot keep an odd size."""
+    """4:2:0, which every player shows; 4:4:4 where H.264 and HEVC cannot keep an odd size.
+
+    Of 8 bits, or of 10 where the pictures have more than 8 and the encoder takes them.
+    """
+    encoder = ENCODERS[settings.codec]
     is_odd = video.width % 2 or video.height % 2
-    return ENCODERS[settings.codec].odd_pixel_format if is_odd else "yuv420p"
+    kind = encoder.odd_pixel_format if is_odd else "yuv420p"
+    return f"{kind}10le" if video.bits > 8 and encoder.bits > 8 else kind
+
+
+def said_of_depth(video: VideoStream, settings: EncoderSettings) -> list[str]:
+    """What becomes of more than 8 bits, where somebody should know it."""
+    bits = bits_of(output_pixel_format(video, settings))
+    if video.bits <= 8:
+        return []
+    if bits == 8:
+        return [
+            f"{video.bits} bits become 8: {settings.codec} takes no more; libx265 and libsvtav1 do"
+        ]
+    said = [f"{video.bits} bits become {bits}"] if video.bits > bits else []
+    if settings.codec == "libx264":
+        said.append("H.264 of 10 bits (High 10) plays in few players; libx265's in nearly all")
+    return said
 
 
 def configure(context: VideoCodecContext, video: VideoStream, settings: EncoderSettings) -> None:

@@ -35,7 +35,8 @@ def check_output(
         OutputError: the output exists, its folder is missing or closed to writing, its kind is
             unknown or cannot hold one of the streams.
         SettingsError: the codec does not go into the container, or refuses the pictures.
-        InputError: the film cannot be opened any more.
+        InputError: the film cannot be opened any more, has not the streams that were chosen, or is
+            HDR and nobody said what becomes of that.
     """
     target = Target(film=film, settings=settings, output=output, treatment=treatment)
     check_codec(settings.codec, output)

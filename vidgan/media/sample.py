@@ -20,6 +20,7 @@ from vidgan.media.chunks import CHUNK_FRAMES, ChunkReader
 from vidgan.media.decode import decode_chunk
 from vidgan.media.opening import open_film
 from vidgan.media.random_access import may_start_at
+from vidgan.media.seen import seen_in_8_bits
 from vidgan.media.turn import upright
 from vidgan.media.types import Chunk, Film, Packet
 
@@ -96,7 +97,7 @@ def take_frames(film: Film, choice: Choice) -> Iterator[tuple[Spot, NDArray[np.u
     read = _key_chunks if choice.keyframes_alone else _chunks
     for chunk in read(film, choice.spots):
         for frame in decode_chunk(chunk, film.video):
-            yield spots[frame.pts], upright(frame.rgb, film.video)
+            yield spots[frame.pts], upright(seen_in_8_bits(frame.rgb, film.video), film.video)
 
 
 def _sparse(film: Film, *, found: int, wanted: int) -> Iterator[str]:

@@ -13,7 +13,16 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from vidgan.media.color import BT709, RGB, packed, to_array, to_deep_planes, to_deep_rgb, to_rgb
+from vidgan.media.color import (
+    BT709,
+    RGB,
+    packed,
+    to_8_bits,
+    to_array,
+    to_deep_planes,
+    to_deep_rgb,
+    to_rgb,
+)
 from vidgan.media.cube import look_up
 from vidgan.media.tone import BT2020, FROM_709, Look, is_hdr, is_wide
 from vidgan.media.types import Color, Levels, VideoStream
@@ -58,6 +67,11 @@ def seen_levels(pictures: Levels, video: VideoStream) -> Levels:
     if not is_wide(video.color):
         return pictures
     return np.stack([_in_bt709(picture, video) for picture in pictures])
+
+
+def seen_in_8_bits(picture: Levels, video: VideoStream) -> NDArray[np.uint8]:
+    """One picture (H, W, 3) as a generator sees it, in whole levels."""
+    return to_8_bits(seen_levels(picture[np.newaxis], video)[0])
 
 
 def _look(video: VideoStream) -> Look:

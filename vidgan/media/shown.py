@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from vidgan.media.seen import color_after
 from vidgan.media.types import Treatment, VideoStream
 
 
@@ -11,7 +12,8 @@ def shown(video: VideoStream, treatment: Treatment, *, keeps_turn: bool = True) 
     Two pictures in one are put together upright: nothing is left to be turned. The same where the
     container cannot say that a picture is to be turned (`keeps_turn`).
     """
-    video = replace(video, fields="progressive", cut=None, alpha=False)
+    color = color_after(video.color)
+    video = replace(video, fields="progressive", cut=None, alpha=False, color=color)
     if treatment.compare is None:
         return video if keeps_turn else _upright(video)
     video = _upright(video)

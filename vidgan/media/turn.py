@@ -9,10 +9,8 @@ from av.sidedata.sidedata import SideDataContainer, Type
 from numpy.typing import NDArray
 
 from vidgan.errors import InputError
-from vidgan.media.types import VideoStream
+from vidgan.media.types import Depth, VideoStream
 from vidgan.places import Place
-
-Pixels = NDArray[np.uint8]
 
 
 def read_turn(path: Place, frame: av.VideoFrame) -> tuple[int, bool]:
@@ -42,13 +40,13 @@ def read_turn(path: Place, frame: av.VideoFrame) -> tuple[int, bool]:
     return (270 if b > 0 else 90), mirrored
 
 
-def upright(pictures: Pixels, video: VideoStream) -> Pixels:
+def upright(pictures: NDArray[Depth], video: VideoStream) -> NDArray[Depth]:
     """Stored pictures (..., H, W, C) as they are seen; a view."""
     turned = np.rot90(pictures, video.rotation // 90, (-3, -2))
     return np.flip(turned, -2) if video.mirrored else turned
 
 
-def stored(pictures: Pixels, video: VideoStream) -> Pixels:
+def stored(pictures: NDArray[Depth], video: VideoStream) -> NDArray[Depth]:
     """The way back."""
     flipped = np.flip(pictures, -2) if video.mirrored else pictures
     return np.rot90(flipped, -(video.rotation // 90), (-3, -2))

@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vidgan.places import Place
 
-Levels = NDArray[np.uint8] | NDArray[np.uint16]
+Depth = TypeVar("Depth", bound=np.uint8 | np.uint16)
+Levels = NDArray[np.uint8 | np.uint16]
 """Full-range RGB of 8 bits in [0, 255], or of 16 bits in [0, 65535]."""
 
 Compare = Literal["side", "wipe", "stack"]
