@@ -1,15 +1,15 @@
 """Cutting a film into chunks of compressed packets that decode alone, in one streaming pass.
 
-Three steps, each a generator: packets are gathered into GOPs; GOPs become segments, whose borders
-are keyframes at which presentation time, too, can be cut; segments are packed into chunks, or split
-where one is longer than the budget. Held in memory, compressed, are the chunk in hand and a GOP or
-two; a film of a single keyframe is one GOP, and held whole. Borders depend on the input alone.
+Three steps, each a generator: packets are gathered into GOPs, and times that lie are mended; GOPs
+become segments, whose borders are keyframes at which presentation time, too, can be cut; segments
+are packed into chunks, or split where one is longer than the budget. Held in memory, compressed,
+are the chunk in hand and a GOP or two; a film of a single keyframe is one GOP, and held whole.
+Borders depend on the input alone.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from typing import Any, NoReturn
 
 import av
@@ -17,9 +17,13 @@ from av.container import InputContainer
 from av.packet import Packet as AvPacket
 
 from vidgan.errors import InputError
+from vidgan.media.clock import Clock
 from vidgan.media.holes import Holes
 from vidgan.media.opening import open_film
+from vidgan.media.packets import Coming, Incoming
 from vidgan.media.random_access import may_start_at
+from vidgan.media.retiming import Retiming
+from vidgan.media.sources import source_of
 from vidgan.media.types import Chunk, Film, Packet
 
 _ENCODE_ANEW = "ffmpeg -i IN -fps_mode vfr -c:v libx264 -crf 12 -c:a copy OUT.mkv"
@@ -29,6 +33,9 @@ MAX_PARTS = 8
 """Into how many chunks a GOP that is longer than the budget is cut at most. Each of its n parts is
 decoded from the GOP's start, which makes (n + 1) / 2 times the work of a plain pass: at most 4.5
 times, where parts as small as the budget would take time that grows as the square of the length."""
+
+MAX_CHUNK_BYTES = 1 << 27
+"""Of a chunk of several GOPs: 64 raw pictures of 4K would be 1.6 GB."""
 
 _CUT_TOLERANCE = Fraction(1, 2)  # seconds that a header may promise too much
 
@@ -41,6 +48,8 @@ class _Segment:
     tail: list[Packet]
     owned: list[int]
     fallback: Packet | None
+    size: int
+    """Bytes of `packets`, whether they are kept or not."""
 
 
 class ChunkReader:
@@ -49,9 +58,9 @@ class ChunkReader:
     A chunk has at most `frames_per_chunk` frames, but where a GOP is longer than `MAX_PARTS` times
     that; every part of a long GOP brings the packets from the GOP's start.
 
-    Iterating raises `InputError` where the stream cannot be cut: packets without presentation
-    times, times that occur twice, coding parameters that change. Without `data` all is checked and
-    counted alike, but the chunks' packets are empty (`count_film`).
+    Times that are missing, repeat or go back are mended, which `warnings` says. Iterating raises
+    `InputError` where coding parameters change. Without `data` all is checked and counted alike,
+    but the chunks' packets are empty (`count_film`).
     """
 
     def __init__(self, film: Film, *, frames_per_chunk: int, data: bool = True) -> None:
@@ -70,6 +79,7 @@ class ChunkReader:
         self._data = data
         self._end = Fraction(0)
         self._holes = Holes(film)
+        self._retiming = Retiming(film, data=data)
 
     def __iter__(self) -> Iterator[Chunk]:
         index = 0
@@ -78,14 +88,19 @@ class ChunkReader:
             for segment in self._segments(container):
                 self.frames += len(segment.owned)
                 self._holes.look(segment.owned)
-                if _total([*waiting, segment]) > self.frames_per_chunk and waiting:
+                if waiting and self._is_too_much([*waiting, segment]):
                     yield from self._pack(waiting, index)
                     index += self._parts(waiting)
                     waiting = []
                 waiting.append(segment)
             if waiting:
                 yield from self._pack(waiting, index)
+            self.warnings += self._retiming.warnings
             self._look_for_losses()
+
+    def _is_too_much(self, segments: list[_Segment]) -> bool:
+        size = sum(segment.size for segment in segments)
+        return _total(segments) > self.frames_per_chunk or size > MAX_CHUNK_BYTES
 
     def _parts(self, segments: list[_Segment]) -> int:
         """How many chunks: more than one of a single long segment alone."""
@@ -111,58 +126,34 @@ class ChunkReader:
         """Merge GOPs until the next one begins at a clean border."""
         packets: list[Packet] = []
         start: int | None = None
-        highest = 0
+        highest = size = 0
         fallback: Packet | None = None
-        for gop in self._gops(container):
+        for run in self._runs(container):
+            gop = self._retiming.of(run, start, packets)
             leading = _leading(gop)
             if packets and leading is not None and highest < gop[0].pts:
                 border, tail = gop[0].pts, gop[: 1 + leading]
-                self._refuse_late(tail, start)
-                owned = self._shown(packets + tail, start, border)
-                yield _Segment(packets, tail, owned, fallback)
+                owned = _shown(packets + tail, start, border)
+                yield _Segment(packets, tail, owned, fallback, size)
                 fallback = packets[0] if packets[0].is_keyframe else fallback
-                packets, start, highest = gop, border, _highest(gop)
+                packets, start, highest, size = gop, border, _highest(gop), 0
             else:
-                self._refuse_late(gop, start)
                 highest = max(highest, _highest(gop)) if packets else _highest(gop)
                 packets = packets + gop
+            size += sum(coming.size for coming in run)
         if packets:
-            yield _Segment(packets, [], self._shown(packets, start, None), fallback)
+            yield _Segment(packets, [], _shown(packets, start, None), fallback, size)
 
-    def _refuse_late(self, gop: list[Packet], start: int | None) -> None:
-        for packet in gop:
-            if start is not None and packet.pts < start and not packet.is_discard:
-                self._refuse(
-                    f"shows a picture after later ones, at {self._seconds(packet.pts)} s",
-                    _ENCODE_ANEW,
-                )
-
-    def _shown(self, packets: list[Packet], start: int | None, end: int | None) -> list[int]:
-        """The presentation times of a segment from `start` up to `end`, in order."""
-        times = sorted(
-            p.pts
-            for p in packets
-            if not p.is_discard
-            and (start is None or p.pts >= start)
-            and (end is None or p.pts < end)
-        )
-        for pts, after in pairwise(times):
-            if pts == after:
-                self._refuse(
-                    f"has two pictures for the same time, {self._seconds(pts)} s", _ENCODE_ANEW
-                )
-        return times
-
-    def _gops(self, container: InputContainer) -> Iterator[list[Packet]]:
-        """Runs of packets in decode order, each from a keyframe where decoding may start."""
-        gop: list[Packet] = []
-        for packet in self._packets(container):
-            if gop and self._may_start(packet):
-                yield gop
-                gop = []
-            gop.append(packet if self._data or not packet.data else replace(packet, data=b""))
-        if gop:
-            yield gop
+    def _runs(self, container: InputContainer) -> Iterator[list[Coming]]:
+        """Packets in decode order, each run from a keyframe where decoding may start: GOPs."""
+        run: list[Coming] = []
+        for coming in self._packets(container):
+            if run and self._may_start(coming.packet):
+                yield run
+                run = []
+            run.append(coming if self._keeps_data else coming.without_data())
+        if run:
+            yield run
 
     def _may_start(self, packet: Packet) -> bool:
         video = self.film.video
@@ -172,42 +163,39 @@ class ChunkReader:
             and may_start_at(packet.data, codec=video.codec, extradata=video.extradata)
         )
 
-    def _packets(self, container: InputContainer) -> Iterator[Packet]:
+    def _packets(self, container: InputContainer) -> Iterator[Coming]:
         """The video's packets as plain values, until the end or the first error of the demuxer."""
+        clock = Clock(self.film, container)
+        incoming = Incoming(self.film.video, container, data=self._keeps_data)
         try:
             for packet in container.demux():
+                clock.move(packet)
                 self._end = max(self._end, _end_of(packet))
                 self.position = max(self.position, packet.pos or 0)
                 self._holes.see(packet)
-                if packet.stream_index == self.film.video.index and packet.size:
-                    yield self._plain(packet)
+                if packet.stream_index == self.film.video.index:
+                    self._check_parameters(packet)
+                    yield from incoming.take(packet)
         except av.FFmpegError as error:
             self.warnings.append(
                 f"{self.film.path}: reading stopped at {float(self._end):.3f} s "
                 f"({error.strerror}); what comes after is missing"
             )
+        self.warnings += clock.warnings
 
-    def _plain(self, packet: "AvPacket[Any]") -> Packet:
-        if packet.pts is None:
-            when = "" if packet.dts is None else f" near {self._seconds(packet.dts)} s"
-            self._refuse(
-                f"has packets without a presentation time{when}",
-                "ffmpeg -fflags +genpts -i IN -map 0 -c copy OUT.mkv",
-            )
+    @property
+    def _keeps_data(self) -> bool:
+        """Of all packets, until their times are known; keyframes are always looked into."""
+        return self._data or self._retiming.looks_into_packets
+
+    def _check_parameters(self, packet: "AvPacket[Any]") -> None:
         if packet.has_sidedata("new_extradata"):
             extradata = bytes(packet.get_sidedata("new_extradata"))
             if extradata != self.film.video.extradata:
                 self._refuse(
-                    f"changes its coding parameters at {self._seconds(packet.pts)} s", _ENCODE_ANEW
+                    f"changes its coding parameters at {self._seconds(packet.pts or 0)} s",
+                    _ENCODE_ANEW,
                 )
-        return Packet(
-            data=bytes(packet) if self._data or packet.is_keyframe else b"",
-            pts=packet.pts,
-            dts=packet.dts,
-            duration=packet.duration or 0,
-            is_keyframe=packet.is_keyframe,
-            is_discard=packet.is_discard,
-        )
 
     def _refuse(self, what: str, remedy: str) -> NoReturn:
         raise InputError(f"{self.film.path} {what}; repair it with `{remedy}` first")
@@ -220,7 +208,8 @@ class ChunkReader:
         missing = max(0, declared - self.frames)
         self.missing_frames = max(missing, self._holes.missing)
         self.warnings += self._holes.warnings
-        total = self.film.duration or Fraction(0)
+        states_length = source_of(self.film.container).states_length
+        total = (self.film.duration or Fraction(0)) if states_length else Fraction(0)
         if missing > self._holes.missing:
             self.warnings.append(
                 f"{self.film.path}: {missing} of {declared} frames that the index "
@@ -249,6 +238,15 @@ def _leading(gop: list[Packet]) -> int | None:
     is_early = [packet.pts < gop[0].pts for packet in gop[1:]]
     count = is_early.index(False) if False in is_early else len(is_early)
     return None if any(is_early[count:]) else count
+
+
+def _shown(packets: list[Packet], start: int | None, end: int | None) -> list[int]:
+    """The presentation times of a segment from `start` up to `end`, in order."""
+    return sorted(
+        p.pts
+        for p in packets
+        if not p.is_discard and (start is None or p.pts >= start) and (end is None or p.pts < end)
+    )
 
 
 def _highest(gop: list[Packet]) -> int:

@@ -100,6 +100,13 @@ def _open_decoder(video: VideoStream) -> VideoCodecContext:
     assert isinstance(context, VideoCodecContext)
     context.extradata = video.extradata or None
     context.thread_count = 1
+    if (coded := video.coded) is not None:
+        context.width, context.height = coded.width, coded.height
+        context.bits_per_coded_sample = coded.bits_per_sample
+        if coded.tag:
+            context.codec_tag = coded.tag
+        if coded.pixel_format is not None:
+            context.pix_fmt = coded.pixel_format
     return context
 
 

@@ -1,7 +1,7 @@
 """Opening a film for reading, so that whatever stands in the way is one clear line."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -9,6 +9,10 @@ import av
 from av.container import InputContainer
 
 from vidgan.errors import InputError
+from vidgan.media.animation import as_matroska
+from vidgan.media.sources import FORMATS
+from vidgan.numbered import first_number, is_pattern
+from vidgan.pictures.animation import is_animated_webp
 from vidgan.places import Place, Remote
 from vidgan.reader import Reader
 from vidgan.transport import look
@@ -21,16 +25,30 @@ _NONE = "none"
 def open_film(place: Place) -> Iterator[InputContainer]:
     """Open a film for reading; whatever stands in the way is a `VidganError`.
 
-    FFmpeg opens nothing but this file, whatever is written in it. When the block ends, a read of a
-    remote film that failed meanwhile is raised, even where FFmpeg took it for the end of the film.
+    FFmpeg opens nothing but this file, whatever is written in it (of numbered pictures, those that
+    fit the pattern). When the block ends, a read of a remote film that failed meanwhile is raised,
+    even where FFmpeg took it for the end of the film.
     """
+    with _open(place) as container:
+        yield container
+
+
+def _open(place: Place) -> AbstractContextManager[InputContainer]:
     if isinstance(place, Remote):
-        with _open_remote(place) as container:
-            yield container
-        return
+        return _open_remote(place)
+    if is_pattern(place):
+        numbers = {"pattern_type": "sequence", "start_number": str(first_number(place))}
+        return _opened(place, f"file:{place}", "file", numbers, "image2")
     _check_file(place)
+    if is_animated_webp(place):
+        return _open_webp(place)
     # "file:" so that a colon in a name is no protocol; no playlist may fetch from elsewhere.
-    with _opened(place, f"file:{place}", "file") as container:
+    return _opened(place, f"file:{place}", "file")
+
+
+@contextmanager
+def _open_webp(path: Path) -> Iterator[InputContainer]:
+    with as_matroska(path) as file, _opened(path, file, _NONE) as container:
         yield container
 
 
@@ -52,21 +70,33 @@ def _open_remote(remote: Remote) -> Iterator[InputContainer]:
 
 
 @contextmanager
-def _opened(place: Place, file: str | Reader, protocols: str) -> Iterator[InputContainer]:
+def _opened(
+    place: Place,
+    file: str | Reader | BinaryIO,
+    protocols: str,
+    options: dict[str, str] | None = None,
+    formats: str = FORMATS,
+) -> Iterator[InputContainer]:
+    lists = {"protocol_whitelist": protocols, "format_whitelist": formats}
     try:
         container = av.open(
-            file, "r", metadata_errors="replace", options={"protocol_whitelist": protocols}
+            file,
+            "r",
+            format=formats if formats == "image2" else None,
+            metadata_errors="replace",
+            options=lists | (options or {}),
         )
     except PermissionError as error:
         raise InputError(f"{place} cannot be read: permission denied; allow it first") from error
     except (av.FFmpegError, OSError) as error:
-        if _is_mp4_without_index(place if isinstance(file, str) else file):
+        if _is_mp4_without_index(file if isinstance(file, Reader) else place):
             raise InputError(
                 f"{place} is cut off: its index (moov atom) is missing; download or record it again"
             ) from error
         reason = getattr(error, "strerror", None) or error
         raise InputError(
-            f"{place} is not a video that can be read ({reason}); give an mp4, mov, mkv or webm"
+            f"{place} is not a video that can be read ({reason}); give an mp4, mov, mkv or webm, "
+            f"or another of the kinds in docs/media.md"
         ) from error
     with container:
         yield container

@@ -6,7 +6,9 @@ rotation, colour) is said by the pictures alone.
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import cast
 
 import av
@@ -17,24 +19,33 @@ from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream as AvVideoStream
 
 from vidgan.errors import InputError
-from vidgan.media.color import SUPPORTED_MATRICES, UNSPECIFIED, guess_unspecified
+from vidgan.media.color import BT709, SUPPORTED_MATRICES, UNSPECIFIED, guess_unspecified
 from vidgan.media.opening import open_film
+from vidgan.media.packets import is_packed_bitstream, not_packed
+from vidgan.media.sources import DECODERS
 from vidgan.media.turn import read_turn
-from vidgan.media.types import Color, Film, OtherStream, VideoStream
+from vidgan.media.types import Coded, Color, Film, OtherStream, VideoStream
+from vidgan.pictures.animation import is_animated_webp
 from vidgan.places import Place
 
-DECODERS = {
-    "h264": "h264",
-    "hevc": "hevc",
-    "vp9": "vp9",
-    "av1": "libdav1d",
-    "mpeg2video": "mpeg2video",
-    "mpeg4": "mpeg4",
+YUV_FORMATS = {
+    *("yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p"),
+    *("yuv410p", "yuv411p", "yuv440p", "yuvj411p", "yuvj440p", "nv12", "yuyv422", "uyvy422"),
+    *("yuva420p", "yuva422p", "yuva444p", "gray", "ya8"),
 }
-"""The codecs that are supported, and the decoder of each that takes raw packets."""
-
-CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2": "mp4 or mov", "matroska,webm": "mkv or webm"}
-PIXEL_FORMATS = {"yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p"}
+DEEP_FORMATS = {
+    f"{kind}{bits}le"
+    for bits in (10, 12)
+    for kind in ("yuv420p", "yuv422p", "yuv444p", "yuva422p", "yuva444p", "gbrp", "gray")
+} | {"gray16le", "gray16be", "rgb48le", "rgb48be", "rgba64le", "rgba64be", "gbrp16le"}
+RGB_FORMATS = {
+    *("rgb24", "bgr24", "rgba", "bgra", "argb", "abgr", "rgb0", "bgr0", "0rgb", "0bgr"),
+    *("gbrp", "gbrap", "rgb555le", "rgb565le", "rgb8", "bgr8", "pal8", "monow", "monob"),
+}
+PIXEL_FORMATS = YUV_FORMATS | DEEP_FORMATS | RGB_FORMATS
+"""All that FFmpeg turns into 8-bit RGB within two levels."""
+USUAL_RATE = Fraction(25)
+"""Pictures a second of numbered ones, where nobody says another."""
 
 _PROGRESSIVE = {0, 1}  # unknown, progressive; the rest of AVFieldOrder is interlaced
 _HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
@@ -44,22 +55,19 @@ _PACKETS_TRIED = 300
 _COUNT = re.compile("[0-9]{1,15}")  # "²" is a digit as well
 
 
-def probe(path: Place) -> Film:
+def probe(path: Place, *, rate: Fraction | None = None) -> Film:
     """Look at the file and its first frame.
+
+    `rate` is that of numbered pictures (`frame_%04d.png`), which hold no times.
 
     Raises:
         InputError: one line that names the file, what stands against converting it, and what to do.
     """
     with open_film(path) as container:
-        if container.format.name not in CONTAINERS:
-            raise InputError(
-                f"{path}: {container.format.name} files are not supported; give an mp4, mov, mkv "
-                f"or webm (most films: `ffmpeg -i IN -map 0 -c copy OUT.mkv`)"
-            )
         stream, spares = _pick_video(path, container)
-        return Film(
+        film = Film(
             path=path,
-            container=container.format.name,
+            container=_kind(path, container),
             video=_describe(path, container, stream),
             others=tuple(_other_streams(container)),
             frames_declared=frames_declared(stream),
@@ -68,6 +76,31 @@ def probe(path: Place) -> Film:
             metadata={k: v for k, v in container.metadata.items() if k.lower() not in _FILE_TAGS},
             warnings=tuple(_warnings(container, stream, spares)),
         )
+    if film.container == "image2":
+        return _timed(film, rate)
+    if rate is not None:
+        raise InputError(f"{path} has times of its own; --rate is for numbered pictures alone")
+    return film
+
+
+def _kind(path: Place, container: InputContainer) -> str:
+    """The demuxer's name; FFmpeg reads animated WebP as we have rewritten it."""
+    name = container.format.name
+    is_webp = name != "image2" and isinstance(path, Path) and is_animated_webp(path)
+    return "webp" if is_webp else name
+
+
+def _timed(film: Film, rate: Fraction | None) -> Film:
+    """Numbered pictures at their rate: a picture is a tick, whatever FFmpeg takes one for."""
+    tick = film.video.time_base
+    video = replace(film.video, time_base=1 / (rate or USUAL_RATE), average_rate=rate or USUAL_RATE)
+    assumed = f"{film.path}: taken for {USUAL_RATE} pictures a second; say another with --rate"
+    return replace(
+        film,
+        video=video,
+        duration=None if film.duration is None else film.duration / tick * video.time_base,
+        warnings=film.warnings if rate is not None else (*film.warnings, assumed),
+    )
 
 
 def _pick_video(
@@ -125,15 +158,10 @@ def _describe(path: Place, container: InputContainer, stream: AvVideoStream) -> 
         )
     rotation, mirrored = read_turn(path, frame)
     extradata = context.extradata or b""
-    if codec == "mpeg4" and is_packed_bitstream(extradata + first_packet):
-        raise InputError(
-            f"{path}: MPEG-4 with packed B frames is not supported; unpack it with "
-            f"`ffmpeg -i IN -c copy -bsf:v mpeg4_unpack_bframes OUT` first"
-        )
     return VideoStream(
         index=stream.index,
         codec=DECODERS[codec],
-        extradata=extradata,
+        extradata=not_packed(extradata),
         width=frame.width,
         height=frame.height,
         pixel_format=pixel_format,
@@ -143,6 +171,22 @@ def _describe(path: Place, container: InputContainer, stream: AvVideoStream) -> 
         rotation=rotation,
         mirrored=mirrored,
         color=guess_unspecified(color, width=frame.width, height=frame.height),
+        coded=_coded(context, DECODERS[codec]),
+        packed=codec == "mpeg4" and is_packed_bitstream(extradata + first_packet),
+    )
+
+
+def _coded(context: av.VideoCodecContext, decoder: str) -> Coded:
+    try:
+        tag = context.codec_tag.strip("\0")
+    except UnicodeDecodeError:  # in transport streams it is a number
+        tag = ""
+    return Coded(
+        width=context.width,
+        height=context.height,
+        pixel_format=context.pix_fmt if decoder == "rawvideo" else None,
+        tag=tag if len(tag) == 4 else "",
+        bits_per_sample=context.bits_per_coded_sample,
     )
 
 
@@ -192,14 +236,10 @@ def _refuse_pixel_format(path: Place, pixel_format: str, stream: AvVideoStream) 
         )
 
 
-def is_packed_bitstream(head: bytes) -> bool:
-    """Whether an MPEG-4 encoder says (DivX503b1393p) that packets hold more than one frame."""
-    start = head.find(b"\x00\x00\x01\xb2DivX")
-    text = head[start + 4 : start + 24].split(b"\x00")[0] if start >= 0 else b""
-    return text.endswith(b"p")
-
-
 def _color(context: av.VideoCodecContext, frame: av.VideoFrame) -> Color:
+    """RGB pictures, which have no matrix, become those of HD: most like their own, sRGB."""
+    if frame.format.name in RGB_FORMATS or frame.format.is_rgb:
+        return Color(matrix=BT709, primaries=BT709, transfer=BT709, full_range=False)
     return Color(
         matrix=_stated(context.colorspace, frame.colorspace, reserved={3}),
         primaries=_stated(context.color_primaries, frame.color_primaries, reserved={0, 3}),

@@ -14,9 +14,9 @@ _RECOVERY_POINT = 6
 def may_start_at(keyframe: bytes, *, codec: str, extradata: bytes) -> bool:
     """True if every picture shown from this keyframe on is exact without what came before it."""
     if codec == "h264":
-        return _h264_is_clean(_nal_units(keyframe, _length_size(extradata, at=4)))
+        return _h264_is_clean(nal_units(keyframe, length_size(extradata, at=4)))
     if codec == "hevc":
-        types = (unit[0] >> 1 & 0x3F for unit in _nal_units(keyframe, _length_size(extradata, 21)))
+        types = (unit[0] >> 1 & 0x3F for unit in nal_units(keyframe, length_size(extradata, 21)))
         return next((t in _HEVC_IRAP for t in types if t in _HEVC_SLICES), False)
     return True
 
@@ -53,12 +53,13 @@ def _varying(payload: bytes, position: int) -> tuple[int, int]:
     return value + (payload[position] if position < len(payload) else 0), position + 1
 
 
-def _length_size(extradata: bytes, at: int) -> int:
+def length_size(extradata: bytes, at: int) -> int:
     """Bytes of the length before each unit, from an avcC or hvcC box; 0 means start codes."""
     return (extradata[at] & 3) + 1 if len(extradata) > at and extradata[0] == 1 else 0
 
 
-def _nal_units(data: bytes, length_size: int) -> Iterator[bytes]:
+def nal_units(data: bytes, length_size: int) -> Iterator[bytes]:
+    """The units of a packet: with start codes if `length_size` is 0, else each after its length."""
     if not length_size:
         yield from (piece for piece in data.split(b"\x00\x00\x01")[1:] if piece)
         return

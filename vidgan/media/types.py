@@ -125,11 +125,13 @@ class VideoStream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherStream:
-    """A stream that is carried along, not translated."""
+    """A stream that goes along with the picture."""
+
     index: int
     kind: str
-    """audio, subtitle, data or attachment."""
+    """audio, subtitle, data, attachment or cover."""
     codec: str
+    """FFmpeg's name; "timecode" of data that say the time of day, "unknown" without a decoder."""
     language: str | None
     title: str | None
 
@@ -156,9 +158,10 @@ class Film:
     def frames_promised(self) -> int:
         """What an index of every frame says, by which losses can be told; 0 where there is none.
 
-        Matroska has a tag alone, which stays what it was when a film is cut by `-c copy`.
+        The mp4 family has one. Matroska has a tag alone, which stays what it was when a film is
+        cut by `-c copy`; AVI counts empty slots as well.
         """
-        return 0 if self.container.startswith("matroska") else self.frames_declared
+        return self.frames_declared if self.container.startswith("mov") else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

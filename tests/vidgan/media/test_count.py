@@ -1,12 +1,9 @@
 """A film is counted as it will be cut, and one that cannot be cut is refused before any work."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import pytest
 
 from vidgan.errors import InputError
@@ -60,58 +57,6 @@ def refusal(film: Film, *, frames_per_chunk: int = 10) -> str:
         count_film(film, frames_per_chunk=frames_per_chunk)
     assert str(counted.value) == str(read.value)
     return str(counted.value)
-
-
-def test_packets_without_presentation_times_are_refused(
-    make_film: MakeFilm, tmp_path: Path
-) -> None:
-    source, path = make_film("a.mp4", audio=False), tmp_path / "bare.h264"
-    with av.open(str(source)) as old, av.open(str(path), "w") as new:
-        stream = new.add_stream_from_template(old.streams.video[0])
-        for packet in (p for p in old.demux(video=0) if p.size):
-            packet.stream = stream
-            new.mux(packet)
-    said = refusal(replace(probe(source), path=path))
-    assert said.startswith(f"{path} has packets without a presentation time")
-    assert "genpts" in said
-
-
-def test_two_pictures_for_one_time_are_refused(make_film: MakeFilm) -> None:
-    """3000 frames/s do not fit Matroska's grid of a millisecond."""
-    path = make_film("fast.mkv", rate=3000, frames=24, bframes=0, audio=False)
-    assert refusal(probe(path)).startswith(f"{path} has two pictures for the same time, 0.000 s")
-
-
-def retimed(source: Path, path: Path, times: list[int]) -> Path:
-    """The video of `source` in Matroska, at other times (ms)."""
-    with av.open(str(source)) as old, av.open(str(path), "w") as new:
-        stream = new.add_stream_from_template(old.streams.video[0])
-        for i, packet in enumerate(p for p in old.demux(video=0) if p.size):
-            packet.stream = stream
-            packet.pts, packet.dts, packet.time_base = times[i], i, Fraction(1, 1000)
-            new.mux(packet)
-    return path
-
-
-def test_two_pictures_for_one_time_late_in_the_film_are_refused(
-    make_film: MakeFilm, tmp_path: Path
-) -> None:
-    source = make_film("a.mp4", frames=100, gop=10, bframes=0, audio=False)
-    times = [40 * i for i in range(100)]
-    times[95] = times[94]
-    path = retimed(source, tmp_path / "twice.mkv", times)
-    assert "twice.mkv has two pictures for the same time, 3.760 s" in refusal(probe(path))
-
-
-def test_a_picture_behind_two_keyframes_is_refused_not_dropped(
-    make_film: MakeFilm, tmp_path: Path
-) -> None:
-    """GOPs [0 1 2] [10 11 12] [20 5 13]: the third brings a picture of the time of the first."""
-    source = make_film("a.mp4", frames=9, gop=3, bframes=0, audio=False)
-    times = [40 * i for i in (0, 1, 2, 10, 11, 12, 20, 5, 13)]
-    path = retimed(source, tmp_path / "late.mkv", times)
-    said = refusal(probe(path), frames_per_chunk=2)
-    assert "late.mkv shows a picture after later ones, at 0.200 s" in said
 
 
 def box(data: bytes, name: bytes) -> tuple[int, int]:

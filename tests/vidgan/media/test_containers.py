@@ -1,0 +1,201 @@
+"""Every container and codec that goes in: each frame comes out of its chunk, at its time.
+
+The rows are those of docs/media.md.
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.vidgan.films.stills import write_numbered, write_webp
+from vidgan.errors import InputError
+from vidgan.media.chunks import ChunkReader
+from vidgan.media.count import count_film
+from vidgan.media.decode import decode_chunk
+from vidgan.media.opening import open_film
+from vidgan.media.probe import probe
+from vidgan.media.types import Film
+
+MakeFilm = Callable[..., Path]
+ReadNumber = Callable[[NDArray[np.uint8]], int]
+
+FRAMES = 30
+GOP = {"g": "10"}
+LARGE: dict[str, Any] = {"size": (352, 288)}
+FILMS: dict[str, tuple[str, dict[str, Any]]] = {
+    "avi mpeg4": ("a.avi", {"codec": "mpeg4"}),
+    "avi h264": ("a.avi", {}),
+    "avi h264 open": ("a.avi", {"open_gop": True}),
+    "avi 29.97": ("a.avi", {"codec": "mpeg4", "rate": Fraction(30000, 1001)}),
+    "avi mjpeg": ("a.avi", {"codec": "mjpeg", "pixel_format": "yuvj420p"}),
+    "avi huffyuv": ("a.avi", {"codec": "huffyuv", "pixel_format": "yuv422p"}),
+    "avi ffv1": ("a.avi", {"codec": "ffv1", "pixel_format": "yuv444p", "codec_options": GOP}),
+    "avi raw bgr": ("a.avi", {"codec": "rawvideo", "pixel_format": "bgr24"}),
+    "avi raw yuv": ("a.avi", {"codec": "rawvideo"}),
+    "avi msvideo1": ("a.avi", {"codec": "msvideo1", "pixel_format": "rgb555le"}),
+    "avi utvideo": ("a.avi", {"codec": "utvideo", "pixel_format": "yuv422p"}),
+    "mpeg-ts h264": ("a.ts", {}),
+    "mpeg-ts mpeg2": ("a.ts", {"codec": "mpeg2video", "open_gop": True}),
+    "mpeg-ts mpeg1": ("a.ts", {"codec": "mpeg1video", "codec_options": GOP | {"bf": "2"}}),
+    "m2ts hevc": ("a.m2ts", {"codec": "libx265", "open_gop": True}),
+    "mpg mpeg1": ("a.mpg", LARGE | {"codec": "mpeg1video", "codec_options": GOP | {"bf": "2"}}),
+    "vob mpeg2": ("a.vob", LARGE | {"codec": "mpeg2video"}),
+    "flv flv1": ("a.flv", {"codec": "flv", "codec_options": GOP}),
+    "flv h264": ("a.flv", {}),
+    "wmv wmv2": ("a.wmv", {"codec": "wmv2", "codec_options": GOP}),
+    "asf wmv1": ("a.asf", {"codec": "wmv1", "codec_options": GOP}),
+    "3gp h263": ("a.3gp", {"codec": "h263", "size": (128, 96), "codec_options": GOP}),
+    "3gp h264": ("a.3gp", {}),
+    "gif": ("a.gif", {"codec": "gif", "pixel_format": "rgb8", "rate": 25}),
+    "apng": ("a.apng", {"codec": "apng", "pixel_format": "rgb24", "rate": 25}),
+    "y4m": ("a.y4m", {"codec": "wrapped_avframe"}),
+    "webm vp8": ("a.webm", {"codec": "libvpx", "codec_options": GOP | {"lag-in-frames": "8"}}),
+    "mkv vp8 hidden": (
+        "a.mkv",
+        {
+            "codec": "libvpx",
+            "codec_options": {"g": "15", "auto-alt-ref": "1", "lag-in-frames": "12", "b": "40k"},
+        },
+    ),
+    "mov mjpeg": ("a.mov", {"codec": "mjpeg", "pixel_format": "yuvj422p"}),
+    "mov prores": ("a.mov", {"codec": "prores_ks", "pixel_format": "yuv422p10le"}),
+    "mov prores 4444": ("a.mov", {"codec": "prores_ks", "pixel_format": "yuv444p10le"}),
+    "mov dnxhr": (
+        "a.mov",
+        LARGE
+        | {
+            "codec": "dnxhd",
+            "pixel_format": "yuv422p",
+            "codec_options": {"profile": "dnxhr_hq"},
+            "frames": 6,
+        },
+    ),
+    "mxf dnxhr": (
+        "a.mxf",
+        LARGE
+        | {
+            "codec": "dnxhd",
+            "pixel_format": "yuv422p",
+            "codec_options": {"profile": "dnxhr_hq"},
+            "frames": 6,
+            "rate": 25,
+        },
+    ),
+    "mov qtrle": ("a.mov", {"codec": "qtrle", "pixel_format": "rgb24", "codec_options": GOP}),
+    "mov png": ("a.mov", {"codec": "png", "pixel_format": "rgb24"}),
+    "mkv ffv1": ("a.mkv", {"codec": "ffv1", "codec_options": GOP}),
+    "mkv raw": ("a.mkv", {"codec": "rawvideo"}),
+    "mkv mpeg1": ("a.mkv", {"codec": "mpeg1video", "codec_options": GOP | {"bf": "2"}}),
+}
+
+
+def shown_in(film: Film, read_number: ReadNumber, frames_per_chunk: int) -> dict[Fraction, int]:
+    """The numbers that the pictures of all chunks show, by their times in seconds."""
+    numbers: dict[Fraction, int] = {}
+    for chunk in ChunkReader(film, frames_per_chunk=frames_per_chunk):
+        given = list(decode_chunk(chunk, film.video))
+        assert [frame.pts for frame in given] == list(chunk.owned), "all of them, rising"
+        numbers |= {frame.pts * film.video.time_base: read_number(frame.rgb) for frame in given}
+    return numbers
+
+
+@pytest.mark.parametrize("row", FILMS)
+def test_every_frame_at_its_time(make_film: MakeFilm, read_number: ReadNumber, row: str) -> None:
+    name, options = FILMS[row]
+    options = {"frames": FRAMES, "gop": 10, "audio": False} | options
+    film = probe(make_film(name, **options))
+    numbers = shown_in(film, read_number, 12)
+    assert list(numbers.values()) == list(range(options["frames"]))
+    first = min(numbers)
+    for number, seconds in enumerate(numbers):
+        wanted = number / Fraction(options.get("rate", 24))
+        assert abs(seconds - first - wanted) <= film.video.time_base, number
+    count = count_film(film, frames_per_chunk=12)
+    assert (count.frames, count.missing_frames) == (options["frames"], 0)
+    assert film.warnings + count.warnings == ()
+
+
+@pytest.mark.parametrize("row", ["avi h264", "mpeg-ts h264", "vob mpeg2", "m2ts hevc"])
+def test_without_a_clock_of_its_own_a_film_begins_at_zero(
+    make_film: MakeFilm, read_number: ReadNumber, row: str
+) -> None:
+    name, options = FILMS[row]
+    film = probe(make_film(name, **({"frames": FRAMES, "gop": 10, "audio": False} | options)))
+    assert min(shown_in(film, read_number, 1000)) == 0
+
+
+def test_an_animated_webp(tmp_path: Path, read_number: ReadNumber) -> None:
+    durations = [40, 50, 60, 40, 1000, 10]
+    film = probe(write_webp(tmp_path / "a.webp", durations))
+    assert film.container == "webp"
+    starts = [Fraction(ms, 1000) for ms in (0, *accumulate(durations[:-1]))]
+    assert shown_in(film, read_number, 4) == {start: i for i, start in enumerate(starts)}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "numbers"),
+    [("frame_%04d.png", range(10)), ("%d.jpg", range(997, 1007)), ("a b-%03d.x.tif", range(7, 17))],
+)
+def test_numbered_pictures(
+    tmp_path: Path, read_number: ReadNumber, pattern: str, numbers: range
+) -> None:
+    path = write_numbered(tmp_path, pattern, numbers)
+    film = probe(path, rate=Fraction(24000, 1001))
+    assert film.warnings == ()
+    assert film.duration == 10 * Fraction(1001, 24000)
+    wanted = {i * Fraction(1001, 24000): i for i in range(10)}
+    assert shown_in(film, read_number, 4) == wanted
+    [said] = probe(path).warnings
+    assert said == f"{path}: taken for 25 pictures a second; say another with --rate"
+
+
+def test_numbered_pictures_that_are_not_all_there(tmp_path: Path) -> None:
+    path = write_numbered(tmp_path, "f%02d.png", range(3, 12))
+    (tmp_path / "f05.png").unlink()
+    (tmp_path / "f09.png").unlink()
+    with pytest.raises(InputError, match=r"f%02d.png: f05.png, f09.png missing; add them"):
+        probe(path)
+    with pytest.raises(InputError, match=r"g%02d.png: no picture fits this pattern"):
+        probe(tmp_path / "g%02d.png")
+
+
+def test_a_rate_is_for_numbered_pictures_alone(make_film: MakeFilm) -> None:
+    with pytest.raises(InputError, match="has times of its own; --rate is for numbered pictures"):
+        probe(make_film("a.mp4", frames=12), rate=Fraction(24))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#EXTM3U\n#EXTINF:1,\nother.ts\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile other.mp4\n",
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=a\nm=video 5004 RTP/AVP 96\n",
+    ],
+)
+def test_no_list_of_other_files_is_followed(make_film: MakeFilm, tmp_path: Path, text: str) -> None:
+    (tmp_path / "other.mp4").write_bytes(make_film("a.mp4", frames=12).read_bytes())
+    (tmp_path / "other.ts").write_bytes(make_film("a.ts", frames=12).read_bytes())
+    (tmp_path / "list.mp4").write_text(text)
+    with (
+        pytest.raises(InputError, match=r"list.mp4 is not a video that can be read"),
+        open_film(tmp_path / "list.mp4"),
+    ):
+        pass
+
+
+def test_chunks_of_raw_pictures_are_small(
+    make_film: MakeFilm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidgan.media.chunks.MAX_CHUNK_BYTES", 100_000)
+    film = probe(make_film("a.y4m", codec="wrapped_avframe", frames=30, audio=False))
+    chunks = list(ChunkReader(film, frames_per_chunk=64))
+    assert {sum(len(p.data) for p in chunk.packets) for chunk in chunks} <= {
+        n * 96 * 64 * 3 // 2 for n in range(1, 13)
+    }
+    assert count_film(film).chunks == len(chunks) == 3
