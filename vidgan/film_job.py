@@ -1,7 +1,7 @@
 """A film on its way through a conversion: cut into tasks, its results taken, its output written."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from vidgan.errors import OutputError, VidganError
 from vidgan.finished import Work
@@ -9,12 +9,14 @@ from vidgan.inputs import Piece
 from vidgan.ledger import Ledger, chunk_key, ledger_of
 from vidgan.media.chunks import ChunkReader
 from vidgan.media.count import count_film
+from vidgan.media.deinterlace import is_deinterlaced
 from vidgan.media.encoders import encoder_settings, said_of_depth
 from vidgan.media.header import Target
 from vidgan.media.join import JoinReport, join
+from vidgan.media.overlap import overlapping
 from vidgan.media.preflight import check_output
 from vidgan.media.probe import probe
-from vidgan.media.types import EncodedChunk, EncoderSettings, Film
+from vidgan.media.types import Chunk, EncodedChunk, EncoderSettings, Film
 from vidgan.options import Options
 from vidgan.report import FileReport
 from vidgan.tasks import FilmTask, OnReuse, Result
@@ -86,7 +88,7 @@ class FilmJob:
         if self._clear_first:
             self._ledger.clear()
             self._clear_first = False
-        for chunk in self._reader:
+        for chunk in self._chunks():
             key = chunk_key(chunk, self.film.video, settings)
             self._keys.append(key)
             self._expected += chunk.owned
@@ -106,6 +108,13 @@ class FilmJob:
                 treatment=self._options.treatment,
             )
         self._read = True
+
+    def _chunks(self) -> Iterable[Chunk]:
+        """Those of the film, with what their pictures need of others."""
+        video = self.film.video
+        if is_deinterlaced(video, self._options.treatment.deinterlace):
+            return overlapping(self._reader, video)
+        return self._reader
 
     def take(self, result: Result) -> tuple[int, int]:
         """Keep a finished chunk; gives back its index and the number of its frames."""

@@ -15,7 +15,7 @@ from vidgan.errors import InputError, OutputError, SettingsError, VidganError, s
 from vidgan.inputs import Failure, Piece, plan
 from vidgan.media.probe import probe
 from vidgan.media.sample import Spot, choose_frames, take_frames
-from vidgan.media.types import Film
+from vidgan.media.types import Film, Treatment
 from vidgan.options import Options
 from vidgan.places import Place
 from vidgan.whole_file import write_whole
@@ -68,7 +68,7 @@ def preview(inputs: Sequence[Place], output: Place | None, options: Options) -> 
     for piece in films:
         sheet = piece.output if is_sheet else _beside(piece.output)
         try:
-            _write(piece, sheet, translator, overwrite=options.overwrite)
+            _write(piece, sheet, translator, options)
             sheets.append(sheet)
         except VidganError as error:
             failures.append(Failure(source=piece.source, output=sheet, error=error))
@@ -79,11 +79,11 @@ def _beside(output: Place) -> Place:
     return output.with_name(f"{output.stem}.preview.png")
 
 
-def _write(piece: Piece, sheet: Place, translator: Translator, *, overwrite: bool) -> None:
-    if sheet.exists() and not overwrite:
+def _write(piece: Piece, sheet: Place, translator: Translator, options: Options) -> None:
+    if sheet.exists() and not options.overwrite:
         raise OutputError(f"{sheet} exists already; choose another with -o, or add --overwrite")
     film = probe(piece.source)
-    cells = list(_cells(film, translator))
+    cells = list(_cells(film, translator, options.treatment))
     if not cells:
         raise InputError(f"{piece.source}: none of its frames can be decoded; the file is damaged")
     data = io.BytesIO()
@@ -96,10 +96,10 @@ def _write(piece: Piece, sheet: Place, translator: Translator, *, overwrite: boo
         raise OutputError(said_by_system(error, sheet)) from error
 
 
-def _cells(film: Film, translator: Translator) -> Iterator[Image.Image]:
+def _cells(film: Film, translator: Translator, treatment: Treatment) -> Iterator[Image.Image]:
     """One for each frame: when it is shown, the frame, and its translation."""
     shares = [(2 * number + 1) / (2 * FRAMES) for number in range(FRAMES)]
-    for spot, frame in take_frames(film, choose_frames(film, shares)):
+    for spot, frame in take_frames(film, choose_frames(film, shares), treatment):
         upright = np.ascontiguousarray(frame)
         yield _cell(_moment(film, spot), (upright, translator(upright[None])[0]))
 

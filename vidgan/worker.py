@@ -166,7 +166,7 @@ class FilmWorker:
         encoder = ChunkEncoder(task.shown, task.encoder)
         packets: list[Packet] = []
         delivered: set[int] = set()
-        decoded = watches.decode.each(decode_chunk(task.chunk, task.video))
+        decoded = watches.decode.each(decode_chunk(task.chunk, task.video, task.treatment))
         with (
             prefetch(decoded, depth=ahead) as frames,
             prefetch(self._translate(frames, task, watches), depth=ahead) as batches,

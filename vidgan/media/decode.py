@@ -9,6 +9,7 @@ keyframe before.
 from bisect import insort
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from operator import itemgetter
 from typing import Any
@@ -17,35 +18,89 @@ import av
 from av.packet import Packet as AvPacket
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange
 
-from vidgan.errors import InputError
+from vidgan.media.background import alpha_of, has_alpha, over
+from vidgan.media.deinterlace import deinterlaced
+from vidgan.media.fit import cut_out, fitted
 from vidgan.media.seen import read_levels
-from vidgan.media.types import Chunk, Packet, RgbFrame, VideoStream
+from vidgan.media.types import (
+    UNTREATED,
+    Chunk,
+    Levels,
+    Packet,
+    RgbFrame,
+    Treatment,
+    VideoStream,
+)
 
 _LATE_BY_AT_MOST = 4  # frames
 
 
-def decode_chunk(chunk: Chunk, video: VideoStream) -> Iterator[RgbFrame]:
+def decode_chunk(
+    chunk: Chunk, video: VideoStream, treatment: Treatment = UNTREATED
+) -> Iterator[RgbFrame]:
     """The owned pictures of a chunk in order of presentation, each once, as stored (not rotated).
 
-    What cannot be decoded is missing from the result, without an error.
-
-    Raises:
-        InputError: in the middle of the film the pictures change their size, or are interlaced.
+    What cannot be decoded is missing from the result, without an error. Fields become whole
+    pictures, transparent ones lie over a background, and those of another size are made to fit.
     """
-    odd_size: tuple[int, int] | None = None
-    interlaced = 0
-    for pts, frame in _in_order(_decode(_repaired(chunk, video), video), chunk):
+    frames = _decode(_repaired(chunk, video), video)
+    whole = deinterlaced(frames, video.fields, treatment.deinterlace)
+    for pts, frame in _trusted(_in_order(whole, chunk), video):
+        yield RgbFrame(pts=pts, rgb=_sized(_picture(frame, video, treatment), video))
+
+
+def _trusted(
+    frames: Iterable[tuple[int, VideoFrame]], video: VideoStream
+) -> Iterator[tuple[int, VideoFrame]]:
+    """Without those of a size that comes once: damage makes headers up; twice the same is real."""
+    known = {_stored_size(video)}
+    held: tuple[int, VideoFrame] | None = None
+    given = False
+    for pts, frame in frames:
         size = frame.width, frame.height
-        interlaced += frame.interlaced_frame
-        if interlaced == 2:  # once may be damage here too
-            raise InputError(_is_interlaced(pts, video))
-        if size == (video.width, video.height):
-            yield RgbFrame(pts=pts, rgb=read_levels(frame, video))
-        elif size == odd_size:
-            raise InputError(_size_changes(size, pts, video))
-        else:  # once may be damage, which makes headers up; twice the same is not
-            odd_size = size
+        if size not in known and (held is None or size != (held[1].width, held[1].height)):
+            held = pts, frame
+            continue
+        if size not in known and held is not None:
+            known.add(size)
+            yield held
+        held, given = None, True
+        yield pts, frame
+    if held is not None and not given:  # nothing stands against it
+        yield held
+
+
+def _stored_size(video: VideoStream) -> tuple[int, int]:
+    if video.cut is not None:
+        return video.cut.stored_width, video.cut.stored_height
+    return video.width, video.height
+
+
+def _picture(frame: VideoFrame, video: VideoStream, treatment: Treatment) -> Levels:
+    picture = read_levels(frame, _as_coded(frame, video))
+    if not has_alpha(frame.format.name):
+        return picture
+    return over(picture, alpha_of(frame), treatment.background)
+
+
+def _as_coded(frame: VideoFrame, video: VideoStream) -> VideoStream:
+    """The film's stream, but for the range of frames whose format says another than its first."""
+    is_full = frame.format.name.startswith("yuvj")
+    if is_full == video.pixel_format.startswith("yuvj"):
+        return video
+    is_full = is_full or frame.color_range == ColorRange.JPEG
+    return replace(video, color=replace(video.color, full_range=is_full))
+
+
+def _sized(rgb: Levels, video: VideoStream) -> Levels:
+    size = rgb.shape[1], rgb.shape[0]
+    if size != _stored_size(video):
+        return fitted(rgb, width=video.width, height=video.height)
+    if video.cut is not None:
+        return cut_out(rgb, video.cut, width=video.width, height=video.height)
+    return rgb
 
 
 def _in_order(frames: Iterable[VideoFrame], chunk: Chunk) -> Iterator[tuple[int, VideoFrame]]:
@@ -61,22 +116,6 @@ def _in_order(frames: Iterable[VideoFrame], chunk: Chunk) -> Iterator[tuple[int,
             latest, first = waiting.pop(0)
             yield latest, first
     yield from waiting
-
-
-def _is_interlaced(pts: int, video: VideoStream) -> str:
-    return (
-        f"the video is interlaced from {float(pts * video.time_base):.3f} s on at the latest: "
-        "that is not supported; deinterlace it with "
-        "`ffmpeg -i IN -vf bwdif=deint=interlaced -c:v libx264 -crf 12 -c:a copy OUT.mkv` first"
-    )
-
-
-def _size_changes(size: tuple[int, int], pts: int, video: VideoStream) -> str:
-    return (
-        f"the video changes its size from {video.width}x{video.height} to {size[0]}x{size[1]} "
-        f"at {float(pts * video.time_base):.3f} s, which is not supported; scale it to one size "
-        f"with `ffmpeg -i IN -vf scale={video.width}:{video.height} OUT` first"
-    )
 
 
 def _repaired(chunk: Chunk, video: VideoStream) -> Sequence[Packet]:

@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 
 from vidgan.media.chunks import CHUNK_FRAMES, ChunkReader
 from vidgan.media.decode import decode_chunk
+from vidgan.media.deinterlace import is_deinterlaced
 from vidgan.media.opening import open_film
+from vidgan.media.overlap import overlapping
 from vidgan.media.random_access import may_start_at
 from vidgan.media.seen import seen_in_8_bits
 from vidgan.media.turn import upright
-from vidgan.media.types import Chunk, Film, Packet
+from vidgan.media.types import UNTREATED, Chunk, Film, Packet, Treatment
 
 MOST_DECODED = 50
 """So many frames are decoded for one that is wanted, at most; of a longer film fewer are taken."""
@@ -85,18 +87,20 @@ def choose_frames(film: Film, shares: Sequence[float]) -> Choice:
     return Choice(spots=spots, keyframes_alone=False, warnings=tuple(warnings))
 
 
-def take_frames(film: Film, choice: Choice) -> Iterator[tuple[Spot, NDArray[np.uint8]]]:
+def take_frames(
+    film: Film, choice: Choice, treatment: Treatment = UNTREATED
+) -> Iterator[tuple[Spot, NDArray[np.uint8]]]:
     """The chosen frames in order, upright, uint8 (H, W, 3) full-range RGB.
 
     Those that cannot be decoded are missing.
-
-    Raises:
-        InputError: the pictures change their size in the middle of the film.
     """
     spots = {spot.pts: spot for spot in choice.spots}
-    read = _key_chunks if choice.keyframes_alone else _chunks
-    for chunk in read(film, choice.spots):
-        for frame in decode_chunk(chunk, film.video):
+    if choice.keyframes_alone:
+        chunks = _key_chunks(film, choice.spots)
+    else:
+        chunks = _chunks(film, choice.spots, treatment)
+    for chunk in chunks:
+        for frame in decode_chunk(chunk, film.video, treatment):
             yield spots[frame.pts], upright(seen_in_8_bits(frame.rgb, film.video), film.video)
 
 
@@ -130,10 +134,13 @@ def _spots(chosen: Iterable[int], times: Sequence[int]) -> tuple[Spot, ...]:
     return tuple(Spot(pts=pts, share=(pts - times[0]) / length) for pts in sorted(set(chosen)))
 
 
-def _chunks(film: Film, spots: Sequence[Spot]) -> Iterator[Chunk]:
+def _chunks(film: Film, spots: Sequence[Spot], treatment: Treatment) -> Iterator[Chunk]:
     """The chunks that own chosen frames, owning those alone: no other is turned into RGB."""
     wanted = {spot.pts for spot in spots}
-    for chunk in ChunkReader(film, frames_per_chunk=CHUNK_FRAMES):
+    chunks: Iterable[Chunk] = ChunkReader(film, frames_per_chunk=CHUNK_FRAMES)
+    if is_deinterlaced(film.video, treatment.deinterlace):
+        chunks = overlapping(chunks, film.video)
+    for chunk in chunks:
         chosen = tuple(pts for pts in chunk.owned if pts in wanted)
         if chosen:
             yield replace(chunk, owned=chosen)

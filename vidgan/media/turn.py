@@ -22,7 +22,10 @@ def read_turn(path: Place, frame: av.VideoFrame) -> tuple[int, bool]:
     Raises:
         InputError: it is turned by another angle.
     """
-    side_data = cast("SideDataContainer", frame.side_data)
+    try:
+        side_data = cast("SideDataContainer", frame.side_data)
+    except ValueError:  # a kind beside it that PyAV does not know, such as EXIF
+        return round(frame.rotation / 90) % 4 * 90, False
     if Type.DISPLAYMATRIX not in side_data:
         return 0, False
     a, b, _, c, d = struct.unpack("=5i", bytes(side_data[Type.DISPLAYMATRIX])[:20])

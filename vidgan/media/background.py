@@ -1,0 +1,57 @@
+"""Transparent pictures over a background."""
+
+from typing import Any
+
+import numpy as np
+from av.video.format import VideoFormat
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
+
+from vidgan.media.types import Levels
+
+_OPAQUE = 255
+
+
+def has_alpha(pixel_format: str) -> bool:
+    """Whether pictures of this format may be transparent; a palette's colours may."""
+    kind = VideoFormat(pixel_format)
+    return kind.has_palette or any(part.is_alpha for part in kind.components)
+
+
+def alpha_of(frame: VideoFrame) -> NDArray[np.uint8]:
+    """How opaque a picture is, uint8 (H, W): 0 where the background shows, 255 where nothing does.
+
+    Of more than 8 bits the first 8 are taken.
+    """
+    if frame.format.name.startswith(("yuva", "gbrap")):  # swscale makes 254 of 255 in yuva422p
+        return _fourth_plane(frame)
+    rgba = VideoReformatter().reformat(frame, format="rgba", threads=1)
+    return np.ascontiguousarray(rgba.to_ndarray()[..., 3], dtype=np.uint8)
+
+
+def _fourth_plane(frame: VideoFrame) -> NDArray[np.uint8]:
+    plane, bits = frame.planes[3], frame.format.components[3].bits
+    order = ">" if frame.format.name.endswith("be") else "<"
+    kind = np.dtype(np.uint8 if bits == 8 else f"{order}u2")
+    samples: NDArray[Any] = np.frombuffer(bytes(plane), kind)
+    lines = samples.reshape(-1, plane.line_size // kind.itemsize)[: frame.height, : frame.width]
+    return np.asarray(lines >> (bits - 8), np.uint8)
+
+
+def over(picture: Levels, alpha: NDArray[np.uint8], background: tuple[int, int, int]) -> Levels:
+    """What is seen: the picture (H, W, 3) of 8 or 16 bits, in straight alpha, over one colour.
+
+    Mixed as it is stored, not as light adds up: so do editors and browsers.
+    """
+    if alpha.min() == _OPAQUE:
+        return picture
+    if picture.dtype == np.uint8:
+        return _mixed(picture, alpha, np.asarray(background)).astype(np.uint8)
+    return _mixed(picture, alpha, 257 * np.asarray(background)).astype(np.uint16)
+
+
+def _mixed(picture: Levels, alpha: NDArray[np.uint8], color: NDArray[Any]) -> NDArray[np.uint32]:
+    share = alpha[..., None].astype(np.uint32)
+    mixed = picture * share + color.astype(np.uint32) * (_OPAQUE - share)
+    return (mixed + _OPAQUE // 2) // _OPAQUE

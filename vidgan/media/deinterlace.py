@@ -1,0 +1,95 @@
+"""Whole pictures out of fields: two half pictures, taken one after the other, woven into one.
+
+FFmpeg's bwdif in its mode send_frame: as many pictures out as in. It looks at the picture before
+and the one after; a chunk that brings both (`ChunkReader`) gives what one pass over the film does.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+from av.filter import Graph
+from av.video.frame import VideoFrame
+
+from vidgan.media.types import Deinterlace, Fields, VideoStream
+
+_PARITY = {"top first": "tff", "bottom first": "bff"}
+
+
+def is_deinterlaced(video: VideoStream, wish: Deinterlace) -> bool:
+    """Whether pictures of a film are made anew from others beside them."""
+    return wish == "on" or (wish == "auto" and video.fields != "progressive")
+
+
+def deinterlaced(
+    frames: Iterable[VideoFrame], fields: Fields, wish: Deinterlace
+) -> Iterator[VideoFrame]:
+    """The same pictures at the same times, in order; those made of fields are made whole.
+
+    With "auto" those that say that they are interlaced, or all where the film as a whole is; also
+    where it begins in the middle of a film that had none before. With "on" all, with "off" none.
+    """
+    if wish == "off":
+        yield from frames
+        return
+    parity = _PARITY.get(fields, "auto")
+    only_flagged = wish == "auto" and fields not in _PARITY
+    before: VideoFrame | None = None
+    weaver: _Weaver | None = None
+    for frame in frames:
+        if weaver is None and only_flagged and not frame.interlaced_frame:
+            yield frame
+            before = frame
+            continue
+        if weaver is None or weaver.kind != _kind(frame):
+            if weaver is not None:
+                yield from weaver.push(None)
+                before = None
+            weaver = _Weaver(frame, parity=parity, only_flagged=only_flagged)
+            if before is not None and _kind(before) == weaver.kind:
+                weaver.show(before)
+        yield from weaver.push(frame)
+    if weaver is not None:
+        yield from weaver.push(None)
+
+
+def _kind(frame: VideoFrame) -> tuple[int, int, str]:
+    return frame.width, frame.height, frame.format.name
+
+
+class _Weaver:
+    """A filter for frames of one size and format."""
+
+    def __init__(self, like: VideoFrame, *, parity: str, only_flagged: bool) -> None:
+        self.kind = _kind(like)
+        self._graph = Graph()
+        # PyAV keeps each frame's own tick; the filter's is its half, and nobody reads it.
+        source = self._graph.add_buffer(
+            width=like.width, height=like.height, format=like.format, time_base=Fraction(1, 1000)
+        )
+        which = "interlaced" if only_flagged else "all"
+        weave = self._graph.add("bwdif", f"mode=send_frame:parity={parity}:deint={which}")
+        sink = self._graph.add("buffersink")
+        source.link_to(weave)
+        weave.link_to(sink)
+        self._graph.configure()
+        self._times: deque[tuple[int | None, bool]] = deque()
+
+    def show(self, frame: VideoFrame) -> None:
+        """A picture before the first that is wanted."""
+        self._times.append((frame.pts, False))
+        self._graph.vpush(frame)
+
+    def push(self, frame: VideoFrame | None) -> Iterator[VideoFrame]:
+        """Take a picture, or the end; give those that are done, each under its own time."""
+        if frame is not None:
+            self._times.append((frame.pts, True))
+        self._graph.vpush(frame)
+        while self._times:
+            try:
+                made = self._graph.vpull()
+            except (BlockingIOError, EOFError):
+                return
+            made.pts, wanted = self._times.popleft()
+            if wanted:
+                yield made
