@@ -1,0 +1,83 @@
+"""Part of a film: from one time to another, or every so many frames."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from vidgan.errors import SettingsError
+from vidgan.media.types import Chunk
+
+_CLOCK = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,9}(?:\.\d{1,9})?)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Which frames are converted; times are seconds from the start of the file.
+
+    Raises:
+        SettingsError: it ends before it starts, or `every` is less than 1.
+    """
+
+    start: Fraction | None = None
+    """The first frame is the first that is shown at this time or later."""
+    end: Fraction | None = None
+    """The last frame is the last that is shown before this time."""
+    every: int = 1
+    """Of these frames the first is taken, and each so many further on."""
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise SettingsError(f"--every {self.every}: must be 1 or more")
+        if self.end is not None and self.end <= (self.start or 0):
+            raise SettingsError(
+                f"--end {float(self.end):g}: must be later than --start {float(self.start or 0):g}"
+            )
+
+    @property
+    def is_whole(self) -> bool:
+        """All frames."""
+        return self == WHOLE
+
+    def of(self, chunks: Iterable[Chunk], *, tick: Fraction, origin: Fraction) -> Iterator[Chunk]:
+        """Of these chunks those that hold frames of the part, owning these alone, numbered anew.
+
+        Nothing is read beyond the end.
+
+        Args:
+            chunks: of the whole film, in order.
+            tick: seconds, of the times of their frames.
+            origin: the time of the start of the file, in seconds.
+        """
+        seen = index = 0
+        first = None if self.start is None else origin + self.start
+        last = None if self.end is None else origin + self.end
+        for chunk in chunks:
+            if last is not None and chunk.owned and chunk.owned[0] * tick >= last:
+                return
+            inside = [
+                pts
+                for pts in chunk.owned
+                if (first is None or pts * tick >= first) and (last is None or pts * tick < last)
+            ]
+            mine = tuple(p for n, p in enumerate(inside, start=seen) if n % self.every == 0)
+            seen += len(inside)
+            if mine:
+                yield replace(chunk, index=index, owned=mine)
+                index += 1
+
+
+WHOLE = Part()
+
+
+def parse_time(text: str) -> Fraction:
+    """Seconds from `90`, `90.5`, `1:30`, `1:01:30.25`.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    found = _CLOCK.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is not a time: say seconds, or HOURS:MINUTES:SECONDS")
+    hours, minutes, seconds = found.groups()
+    return 3600 * int(hours or 0) + 60 * int(minutes or 0) + Fraction(seconds)
