@@ -1,4 +1,4 @@
-"""What is carried over untouched: sound, subtitles, attachments, chapters, metadata."""
+"""What comes with the picture: the packets that are copied, and those that are made anew."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,17 +7,16 @@ from typing import Any
 
 import av
 from av.audio.stream import AudioStream
-from av.container import InputContainer, OutputContainer
+from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Discard, Stream
 from av.subtitles.stream import SubtitleStream
 
 from vidgan.media.opening import open_film
+from vidgan.media.sound import Sound
+from vidgan.media.subtitles import Lines
 from vidgan.media.types import Film
 
-_STALE = {"ENCODER", "DURATION", "BPS", "ROTATE", "VENDOR_ID", "NUMBER_OF_FRAMES"} | {
-    *("NUMBER_OF_BYTES", "MAJOR_BRAND", "MINOR_VERSION", "COMPATIBLE_BRANDS")
-}
 _PATIENCE = 100
 """Errors in a row after which a damaged source is taken to have ended."""
 
@@ -34,7 +33,9 @@ class Tally:
     """Seconds."""
 
     def add(self, packet: "av.Packet[Any]") -> None:
-        """Count a packet, read or about to be written."""
+        """Count a packet, read or about to be written; an empty one tells the muxer something."""
+        if not packet.size:
+            return
         if self.start is None and packet.pts is not None:
             self.start = packet.pts * packet.time_base
         self.packets += 1
@@ -49,16 +50,18 @@ class Carried:
     """The index in the source, and the stream of the output."""
     tallies: dict[int, Tally]
     """The index in the output, of audio streams."""
+    makers: dict[int, Sound | Lines] = field(default_factory=dict)
+    """The index in the source, of streams that are transcoded."""
+    covers: list[Stream] = field(default_factory=list)
+    """In the output."""
+    first: "list[av.Packet[Any]]" = field(default_factory=list)
+    """Packets to write before all others."""
     warnings: list[str] = field(default_factory=list)
 
-
-def kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
-    """Without what describes the old file, such as its encoder and its bit rates."""
-    return {
-        key: value
-        for key, value in metadata.items()
-        if key.upper().split("-")[0] not in _STALE and not key.startswith("_STATISTICS")
-    }
+    @property
+    def count(self) -> int:
+        """How many streams of the output these are."""
+        return len(self.streams) + len(self.covers)
 
 
 def chapters_later(source: InputContainer, shift: Fraction) -> "list[av.container.core.Chapter]":
@@ -71,18 +74,6 @@ def chapters_later(source: InputContainer, shift: Fraction) -> "list[av.containe
     return chapters
 
 
-def add_copy(container: OutputContainer, template: Stream) -> Stream:
-    """A stream of the output for packets of a stream of the source.
-
-    Raises:
-        ValueError: the container does not hold this codec.
-    """
-    stream = container.add_stream_from_template(template, opaque=True)
-    stream.metadata.update(kept_metadata(template.metadata))
-    stream.disposition = template.disposition
-    return stream
-
-
 def read_carried(
     source: InputContainer,
     film: Film,
@@ -91,23 +82,29 @@ def read_carried(
     strict: bool,
     shift: Fraction = Fraction(0),
 ) -> Iterator["av.Packet[Any]"]:
-    """The packets to copy, as they are, each bound to its stream of the output.
+    """The packets of all that comes along, each bound to its stream of the output.
 
-    Packets whose decode times go backwards, as damage can make them, are left out and named in
-    `carried.warnings`; a source that breaks off ends the copy where it does. `strict` is for
+    Copied packets whose decode times go backwards, as damage can make them, are left out and named
+    in `carried.warnings`; a source that breaks off ends the copy where it does. `strict` is for
     containers that need every decode time of a sound to be later than the one before.
     """
     for stream in source.streams:
         if stream.index not in carried.streams:
             stream.discard = Discard.all
+    yield from carried.first
     clocks = {index: _Clock() for index in carried.streams}
     wanted = [source.streams[index] for index in carried.streams]
     for packet in _demux(source, wanted, film, carried.warnings):
         if _is_flush(packet) or _is_gap(packet):
             continue
         index = packet.stream.index
-        if clocks[index].set(packet, strict=strict):
+        if index in carried.makers:
+            yield from carried.makers[index].take(packet)
+        elif clocks[index].set(packet, strict=strict):
             yield _bound(packet, carried.streams[index], shift)
+    for index, maker in carried.makers.items():
+        yield from maker.finish()
+        carried.warnings += [f"{film.path}, stream {index}: {said}" for said in maker.warnings()]
     carried.warnings += [
         f"{film.path}: {clock.dropped} packets of stream {index} go back in time; left out"
         for index, clock in clocks.items()

@@ -11,16 +11,18 @@ from av.stream import Stream
 from av.video.stream import VideoStream as AvVideoStream
 
 from vidgan.errors import OutputError, SettingsError
-from vidgan.media.carry import Carried, add_copy, chapters_later, kept_metadata, tally_for
+from vidgan.media.carry import Carried, chapters_later
 from vidgan.media.containers import Container, container_for
 from vidgan.media.encode import refusal
 from vidgan.media.encoders import configure
 from vidgan.media.shown import shown
-from vidgan.media.types import EncoderSettings, Film, OtherStream, Treatment, VideoStream
+from vidgan.media.streams import ALL_STREAMS, TIMECODE, Copy, Plan, Streams, plan_streams
+from vidgan.media.tags import film_tags, stream_tags
+from vidgan.media.tracks import Tracks
+from vidgan.media.types import EncoderSettings, Film, Treatment, VideoStream
 from vidgan.places import Place
 
 _FINEST_MOVIE_TIMESCALE = 2**31 - 1
-_CARRIED_KINDS = {"audio", "subtitle", "attachment"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,7 @@ class Target:
     settings: EncoderSettings
     output: Place
     treatment: Treatment
+    streams: Streams = ALL_STREAMS
 
     @property
     def shown(self) -> VideoStream:
@@ -76,7 +79,8 @@ def start_times(
     source: InputContainer, film: Film, first_frame: Fraction, shift: Fraction
 ) -> list[Fraction]:
     """When the pictures and the other streams start, in seconds; the pictures first."""
-    streams = [source.streams[other.index] for other in film.others]
+    others = [other for other in film.others if other.kind != "cover"]
+    streams = [source.streams[other.index] for other in others]
     known = [s.start_time * s.time_base for s in streams if s.start_time and s.time_base]
     return [start + shift for start in (first_frame, *known)]
 
@@ -99,66 +103,67 @@ def write_head(
         shift: seconds by which everything starts later than in the source.
 
     Raises:
-        OutputError: the container cannot hold one of the streams.
+        InputError: a stream was chosen that is not there.
+        OutputError: the container cannot hold the streams together.
         SettingsError: the encoder refuses the pictures.
     """
-    others = {o.index: o for o in target.film.others if o.kind in _CARRIED_KINDS}
+    film = target.film
+    plans = plan_streams(film.path, film.others, target.kind, target.streams)
+    others = {other.index: other for other in film.others}
     carried = Carried(streams={}, tallies={})
+    tracks = Tracks(
+        container=container,
+        kind=target.kind,
+        ending=target.ending,
+        source=film.path,
+        shift=shift,
+        carried=carried,
+    )
+    timecode = _timecode(source, film, plans)
     video: AvVideoStream | None = None
     for template in source.streams:
-        if template.index == target.film.video.index:
-            video = _add_video(container, template, target)
+        if template.index == film.video.index:
+            video = _add_video(container, template, target, timecode)
         elif template.index in others:
-            _add_other(container, template, others[template.index], target, carried)
+            tracks.add(template, others[template.index], plans[template.index])
     assert video is not None, "a film has its video stream"
-    container.metadata.update(kept_metadata(source.metadata))
+    container.metadata.update(film_tags(source.metadata))
     container.set_chapters(chapters_later(source, shift))
     _start(container, video, target)
     return Head(video=video, carried=carried)
 
 
-def _add_video(container: OutputContainer, template: Stream, target: Target) -> AvVideoStream:
+def _timecode(source: InputContainer, film: Film, plans: dict[int, Plan]) -> str | None:
+    """The time of day at the start: muxers of the QuickTime family make a track of a picture's tag.
+
+    Matroska has the tag alone, others a stream of data that says it, too.
+    """
+    said = [other for other in film.others if other.codec == TIMECODE]
+    if said and not any(isinstance(plans[other.index], Copy) for other in said):
+        return None
+    streams = [film.video.index, *(other.index for other in said)]
+    found = (source.streams[index].metadata for index in streams)
+    return next((tags["timecode"] for tags in found if "timecode" in tags), None)
+
+
+def _add_video(
+    container: OutputContainer, template: Stream, target: Target, timecode: str | None
+) -> AvVideoStream:
     codec, video = target.settings.codec, target.shown
-    stream = container.add_stream(codec)
+    stream = container.add_stream(codec, rate=video.average_rate if timecode else None)
     assert isinstance(stream, AvVideoStream)
     configure(stream.codec_context, video, target.settings)
     stream.time_base = video.time_base
     if target.kind.is_mp4 and codec == "libx265":
         stream.codec_context.codec_tag = "hvc1"  # QuickTime plays no hev1
-    stream.metadata.update(kept_metadata(template.metadata))
+    stream.metadata.update(stream_tags(template.metadata, target.kind.format))
+    stream.metadata.pop("timecode", None)
+    if timecode is not None:
+        stream.metadata["timecode"] = timecode
     stream.disposition = template.disposition
     if video.rotation or video.mirrored:
         stream.set_display_rotation(video.rotation, hflip=video.mirrored)
     return stream
-
-
-def _add_other(
-    container: OutputContainer,
-    template: Stream,
-    other: OtherStream,
-    target: Target,
-    carried: Carried,
-) -> None:
-    if other.kind == "attachment" and not target.kind.holds_attachments:
-        carried.warnings.append(f"attachment {other.index} is left out: {target.ending} holds none")
-        return
-    try:
-        stream = add_copy(container, template)
-    except ValueError as error:
-        raise OutputError(
-            f"{target.output}: stream {other.index} of {target.film.path.name} "
-            f"({other.kind}, {other.codec}) does not go into {target.ending}; {_remedy(target)}"
-        ) from error
-    carried.streams[template.index] = stream
-    tally = tally_for(stream)
-    if tally is not None:
-        carried.tallies[stream.index] = tally
-
-
-def _remedy(target: Target) -> str:
-    if target.kind.format == "matroska":
-        return "take that stream out of the input first"
-    return f"write {target.output.with_suffix('.mkv').name} instead"
 
 
 def _start(container: OutputContainer, video: AvVideoStream, target: Target) -> None:
@@ -176,5 +181,6 @@ def unfit(error: av.FFmpegError, target: Target) -> str:
     """One line on a container that refuses its streams without saying which."""
     return (
         f"{target.output}: {target.ending} cannot hold the streams of "
-        f"{target.film.path.name} ({error.strerror}); {_remedy(target)}"
+        f"{target.film.path.name} ({error.strerror}); leave one out with --map, or write another "
+        "kind of file"
     )

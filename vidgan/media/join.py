@@ -21,6 +21,7 @@ from vidgan.media.containers import Container
 from vidgan.media.header import Head, Target, muxer_options, start_times, write_head
 from vidgan.media.opening import open_film
 from vidgan.media.preflight import check_place
+from vidgan.media.streams import ALL_STREAMS, Streams
 from vidgan.media.timeline import (
     Timeline,
     check_complete,
@@ -44,7 +45,7 @@ class JoinReport:
     """Seconds from the first frame shown to the end of the last one."""
     audio_streams: int
     streams_copied: int
-    """Sound, subtitles and attachments."""
+    """Sound, subtitles, attachments and covers, as they were or transcoded."""
     warnings: tuple[str, ...]
     """About the copy; lost frames are the caller's to name, it knows of more kinds of loss."""
 
@@ -57,11 +58,12 @@ def join(
     *,
     expected: Sequence[int],
     treatment: Treatment = UNTREATED,
+    streams: Streams = ALL_STREAMS,
     overwrite: bool = False,
     on_whole: Callable[[Path, JoinReport], object] = lambda part, report: None,
     go_on: Callable[[], object] = lambda: None,
 ) -> JoinReport:
-    """Write the film: the encoded pictures, and all else as it is in the source.
+    """Write the film: the encoded pictures, and all else as it is in the source where it can be.
 
     The file is written as `<output>.vidgan.part` beside the output (for a URL, among the temporary
     files of this machine), brought to the disk, read back and compared, and only then given its
@@ -74,6 +76,7 @@ def join(
         output: the file to make; its ending chooses the container.
         expected: the presentation times of all frames of the source, in ticks, increasing.
         treatment: what was done to the pictures.
+        streams: which of the others go along.
         overwrite: whether an existing output may be replaced.
         on_whole: told of the file, whole and verified, just before it gets its name.
         go_on: called again and again, except while chunks are asked for; what it raises stops all.
@@ -87,7 +90,9 @@ def join(
     timeline = survey(chunks())
     check_complete(timeline, expected)
     with part_of(output) as part, _whole_or_nothing(part, output):
-        target = Target(film=film, settings=settings, output=output, treatment=treatment)
+        target = Target(
+            film=film, settings=settings, output=output, treatment=treatment, streams=streams
+        )
         report = _write(target, chunks(), timeline, part, go_on)
         confirm = partial(check_place, film.path, output, overwrite=overwrite)
         confirm()  # it may have come up meanwhile
@@ -125,7 +130,7 @@ def _write(
         frames=len(times),
         duration=(times[-1] + last - times[0]) * video.time_base,
         audio_streams=len(head.carried.tallies),
-        streams_copied=len(head.carried.streams),
+        streams_copied=head.carried.count,
         warnings=(*_shift_warning(film, shift), *head.carried.warnings),
     )
 

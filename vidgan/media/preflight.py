@@ -14,6 +14,8 @@ from vidgan.media.carry import read_carried
 from vidgan.media.encoders import check_codec
 from vidgan.media.header import Target, unfit, write_head
 from vidgan.media.opening import open_film
+from vidgan.media.stated import refuse_hdr
+from vidgan.media.streams import ALL_STREAMS, Streams
 from vidgan.media.types import UNTREATED, EncoderSettings, Film, Treatment
 from vidgan.places import Place, Remote
 from vidgan.transport import look, refuse_web
@@ -27,18 +29,22 @@ def check_output(
     settings: EncoderSettings,
     *,
     treatment: Treatment = UNTREATED,
+    streams: Streams = ALL_STREAMS,
     overwrite: bool = False,
 ) -> None:
     """Refuse an output that could not be finished; it is begun in memory.
 
     Raises:
         OutputError: the output exists, its folder is missing or closed to writing, its kind is
-            unknown or cannot hold one of the streams.
+            unknown or cannot hold the streams together.
         SettingsError: the codec does not go into the container, or refuses the pictures.
         InputError: the film cannot be opened any more, has not the streams that were chosen, or is
             HDR and nobody said what becomes of that.
     """
-    target = Target(film=film, settings=settings, output=output, treatment=treatment)
+    target = Target(
+        film=film, settings=settings, output=output, treatment=treatment, streams=streams
+    )
+    refuse_hdr(film, treatment)
     check_codec(settings.codec, output)
     check_place(film.path, output, overwrite=overwrite)
     _check_aspect(target)

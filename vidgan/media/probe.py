@@ -21,6 +21,7 @@ from av.video.stream import VideoStream as AvVideoStream
 from vidgan.errors import InputError
 from vidgan.media.color import BT709, SUPPORTED_MATRICES, UNSPECIFIED, guess_unspecified
 from vidgan.media.opening import open_film
+from vidgan.media.streams import KINDS, TIMECODE
 from vidgan.media.packets import is_packed_bitstream, not_packed
 from vidgan.media.sources import DECODERS
 from vidgan.media.turn import read_turn
@@ -74,7 +75,7 @@ def probe(path: Place, *, rate: Fraction | None = None) -> Film:
             duration=Fraction(container.duration, av.time_base) if container.duration else None,
             chapters=len(container.chapters()),
             metadata={k: v for k, v in container.metadata.items() if k.lower() not in _FILE_TAGS},
-            warnings=tuple(_warnings(container, stream, spares)),
+            warnings=tuple(_warnings(stream, spares)),
         )
     if film.container == "image2":
         return _timed(film, rate)
@@ -275,14 +276,17 @@ def _stated(of_stream: int, of_frame: int, *, reserved: set[int]) -> int:
 
 def _other_streams(container: InputContainer) -> Iterator[OtherStream]:
     for stream in container.streams:
-        if stream.type in {"audio", "subtitle", "data", "attachment"} and not _is_chapters(stream):
+        kind = "cover" if stream.disposition & Disposition.attached_pic else stream.type
+        if kind in KINDS and not _is_chapters(stream):
             context = cast("av.CodecContext | None", stream.codec_context)
+            says_time = kind == "data" and "timecode" in stream.metadata
+            codec = context.codec.canonical_name if context is not None else "unknown"
             yield OtherStream(
                 index=stream.index,
-                kind=stream.type,
-                codec=context.codec.canonical_name if context is not None else "unknown",
+                kind=kind,
+                codec=TIMECODE if says_time else codec,
                 language=stream.language,
-                title=stream.metadata.get("title"),
+                title=stream.metadata.get("title", stream.metadata.get("name")),
             )
 
 
@@ -295,13 +299,6 @@ def _is_chapters(stream: Stream) -> bool:
     )
 
 
-def _warnings(
-    container: InputContainer, chosen: AvVideoStream, spares: list[AvVideoStream]
-) -> Iterator[str]:
+def _warnings(chosen: AvVideoStream, spares: list[AvVideoStream]) -> Iterator[str]:
     for spare in spares:
         yield f"video stream {spare.index} is left out; stream {chosen.index} is converted"
-    for stream in container.streams:
-        if isinstance(stream, DataStream) and not _is_chapters(stream):
-            yield f"data stream {stream.index} is left out"
-        elif stream.disposition & Disposition.attached_pic:
-            yield f"the cover picture (stream {stream.index}) is left out"

@@ -103,13 +103,14 @@ def test_other_8_bit_formats(make_film: MakeFilm, pixel_format: str) -> None:
     assert video.color.full_range == (pixel_format == "yuvj420p")
 
 
-def test_extra_video_streams_and_covers_are_named(make_film: MakeFilm) -> None:
+def test_extra_video_streams_are_named_and_covers_are_none(make_film: MakeFilm) -> None:
     two = probe(make_film("two.mkv", video_tracks=2))
     assert two.video.index == 0
     assert two.warnings == ("video stream 1 is left out; stream 0 is converted",)
     cover = probe(make_film("cover.mp4", cover=True))
     assert cover.video.codec == "h264"
-    assert cover.warnings == ("the cover picture (stream 2) is left out",)
+    assert cover.warnings == ()
+    assert [(other.kind, other.codec) for other in cover.others][-1] == ("cover", "mjpeg")
 
 
 def test_shipped_clips(bikes: Path, big_buck_bunny: Path) -> None:

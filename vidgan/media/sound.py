@@ -1,0 +1,217 @@
+"""Sound into a codec that the container holds: decoded, brought to one form, encoded again.
+
+What a listener hears at a time of the source is heard at the same time of the output, to within
+15 ms over any length: the place of every piece of sound comes from its own time, not from a count.
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.fifo import AudioFifo
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.error import FFmpegError
+
+_SLACK = Fraction(15, 1000)
+"""Seconds by which times may disagree with the samples counted: containers round them."""
+_MOST_SILENCE = 3600
+"""Seconds of gaps that are filled; after that, times just jump: a damaged one may say a year."""
+_USUAL_RATE = 48_000
+_BITS_PER_CHANNEL = {"aac": 96_000, "libopus": 64_000}
+_LAYOUTS = {
+    "aac": ("mono", "stereo", "3.0", "4.0", "5.0", "5.1"),  # with 7.1 FFmpeg 8.1 crashes
+    "alac": ("mono", "stereo", "3.0", "4.0", "5.0", "5.1"),
+    "flac": ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1"),
+    "libopus": ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1"),
+}
+"""Of each number of channels; more become as many as the last one has."""
+_DEEP = {"s32", "s32p", "s64", "s64p", "flt", "fltp", "dbl", "dblp"}
+
+
+def add_sound(container: OutputContainer, template: AudioStream, encoder: str) -> AudioStream:
+    """A stream of the output for the sound of a stream of the source, encoded again.
+
+    Raises:
+        ValueError: nothing is known of the sound, or it cannot be brought to a form for `encoder`.
+    """
+    source = template.codec_context
+    if not source.rate or not source.format:
+        raise ValueError("the form of the sound is not known")
+    stream = container.add_stream(encoder, rate=_rate(encoder, source.rate))
+    assert isinstance(stream, AudioStream)
+    context = stream.codec_context
+    layouts = _LAYOUTS[encoder]
+    context.layout = layouts[min(source.layout.nb_channels, len(layouts)) - 1]
+    context.format = _format(encoder, source)
+    context.time_base = stream.time_base = Fraction(1, context.rate)
+    if encoder in _BITS_PER_CHANNEL:
+        most = 6 * context.rate  # AAC's 6144 bits for 1024 samples
+        context.bit_rate = min(_BITS_PER_CHANNEL[encoder], most) * context.layout.nb_channels
+    _try_conversion(source, context)
+    return stream
+
+
+def _rate(encoder: str, rate: int) -> int:
+    allowed = av.Codec(encoder, "w").audio_rates
+    return rate if allowed is None or rate in allowed else _USUAL_RATE
+
+
+def _format(encoder: str, source: AudioCodecContext) -> str:
+    """The sample format, of 16 bits only where the source has no more."""
+    formats = [format.name for format in av.Codec(encoder, "w").audio_formats or []]
+    deep = [name for name in formats if name in _DEEP]
+    shallow = [name for name in formats if name not in _DEEP]
+    wanted = deep or shallow if source.format.name in _DEEP else shallow or deep
+    return wanted[0]
+
+
+def _try_conversion(source: AudioCodecContext, target: AudioCodecContext) -> None:
+    silence = _silence(1024, source.format.name, source.layout.name, source.rate)
+    silence.pts, silence.time_base = 0, Fraction(1, source.rate)
+    try:
+        _resampler(target).resample(silence)
+    except FFmpegError as error:
+        raise ValueError("the form of the sound cannot be converted") from error
+
+
+def _resampler(target: AudioCodecContext) -> AudioResampler:
+    return AudioResampler(target.format, target.layout, target.rate)
+
+
+def _silence(samples: int, form: str, layout: str, rate: int) -> AudioFrame:
+    frame = AudioFrame(format=form, layout=layout, samples=samples)
+    for plane in frame.planes:
+        plane.update(bytes([128 * (form in {"u8", "u8p"})]) * plane.buffer_size)
+    frame.sample_rate = rate
+    return frame
+
+
+class Sound:
+    """Packets of a stream of the source in, packets of its stream of the output out."""
+
+    def __init__(self, source: AudioStream, stream: AudioStream, *, shift: Fraction) -> None:
+        self._decoder = source.codec_context
+        self._stream = stream
+        self._rate = stream.codec_context.rate
+        self._shift = shift
+        self._form: tuple[str, str, int] | None = None
+        """What the resampler is set up for: format, layout and rate, which may change."""
+        self._resampler = _resampler(stream.codec_context)
+        self._fifo = AudioFifo()
+        self._begin: int | None = None
+        """When the fifo's first sample is heard, in samples; None before there is any sound."""
+        self._filled = 0
+        """Samples of silence in gaps."""
+        self._damaged = 0
+
+    def take(self, packet: "av.Packet[Any]") -> Iterator["av.Packet[Any]"]:
+        """What is ready once this packet is there, too."""
+        for frame in self._decode(packet):
+            yield from self._convert(frame)
+
+    def finish(self) -> Iterator["av.Packet[Any]"]:
+        """All the rest."""
+        for frame in self._decode(None):
+            yield from self._convert(frame)
+        yield from self._place_all(self._resample(None))
+        yield from self._drain(partial=True)
+        yield from self._encode(None)
+
+    def warnings(self) -> Iterator[str]:
+        """What did not come out as it is in the source."""
+        if self._damaged:
+            yield f"{self._damaged} parts cannot be decoded; silence in their place"
+
+    def _decode(self, packet: "av.Packet[Any] | None") -> list[AudioFrame]:
+        try:
+            return self._decoder.decode(packet)
+        except FFmpegError:
+            self._damaged += 1
+            return []
+
+    def _convert(self, frame: AudioFrame) -> Iterator["av.Packet[Any]"]:
+        form = frame.format.name, frame.layout.name, frame.sample_rate
+        if self._form not in {None, form}:  # as broadcasts change from stereo to 5.1
+            yield from self._place_all(self._resample(None))
+            self._resampler = _resampler(self._stream.codec_context)
+        self._form = form
+        yield from self._place_all(self._resample(frame))
+
+    def _resample(self, frame: AudioFrame | None) -> list[AudioFrame]:
+        try:
+            return [piece for piece in self._resampler.resample(frame) if piece is not None]
+        except (FFmpegError, ValueError):
+            self._damaged += 1
+            return []
+
+    def _place_all(self, pieces: list[AudioFrame]) -> Iterator["av.Packet[Any]"]:
+        """Put pieces where their times say: after silence, or without what is there already."""
+        for piece in pieces:
+            late = self._lateness(piece)
+            if late > 0:
+                yield from self._bridge(late)
+            kept = _without_start(piece, -late) if late < 0 else piece
+            if kept is not None:
+                self._write(kept)
+            yield from self._drain()
+
+    def _lateness(self, piece: AudioFrame) -> int:
+        """Samples by which it begins after the end of the one before; few of them count as none."""
+        begin = self._begin or 0
+        if piece.pts is not None and piece.time_base is not None:
+            begin = round((piece.pts * piece.time_base + self._shift) * self._rate)
+        if self._begin is None:
+            self._begin = begin
+        late = begin - self._begin - self._fifo.samples
+        return late if piece.pts is not None and abs(late) > _SLACK * self._rate else 0
+
+    def _bridge(self, late: int) -> Iterator["av.Packet[Any]"]:
+        """Fill a gap; beyond all measure, end the frame that was begun and go on after the gap."""
+        assert self._begin is not None
+        size = self._stream.codec_context.frame_size
+        fills = self._filled + late <= _MOST_SILENCE * self._rate
+        wanted = late if fills else min(late, -self._fifo.samples % size)
+        for start in range(0, wanted, self._rate):
+            self._write(self._silence(min(self._rate, wanted - start)))
+            yield from self._drain()
+        self._filled += wanted
+        if not fills:
+            self._begin += late - wanted
+
+    def _silence(self, samples: int) -> AudioFrame:
+        context = self._stream.codec_context
+        return _silence(samples, context.format.name, context.layout.name, self._rate)
+
+    def _write(self, piece: AudioFrame) -> None:
+        piece.pts, piece.time_base = None, Fraction(1, self._rate)
+        self._fifo.write(piece)
+
+    def _drain(self, *, partial: bool = False) -> Iterator["av.Packet[Any]"]:
+        size = self._stream.codec_context.frame_size
+        while (frame := self._fifo.read(size, partial)) is not None:
+            assert self._begin is not None
+            frame.pts, frame.time_base = self._begin, Fraction(1, self._rate)
+            self._begin += frame.samples
+            yield from self._encode(frame)
+
+    def _encode(self, frame: AudioFrame | None) -> Iterator["av.Packet[Any]"]:
+        for packet in self._stream.encode(frame):
+            if packet.dts is None:
+                packet.dts = packet.pts
+            yield packet
+
+
+def _without_start(piece: AudioFrame, samples: int) -> AudioFrame | None:
+    if samples >= piece.samples:
+        return None
+    step = 1 if piece.format.is_planar else piece.layout.nb_channels
+    rest: Any = np.ascontiguousarray(piece.to_ndarray()[:, samples * step :])
+    later = AudioFrame.from_ndarray(rest, piece.format.name, piece.layout.name)
+    later.sample_rate = piece.sample_rate
+    return later

@@ -1,0 +1,122 @@
+"""Subtitles of one text format into those of another: the words, line breaks, italics and times."""
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.subtitles.stream import SubtitleStream
+from av.subtitles.subtitle import AssSubtitle, SubtitleSet
+
+_TICK = Fraction(1, 1000)
+_USUAL = 3000
+"""Milliseconds for which a line is shown of which the source does not say it."""
+_LONGEST = 2**31 - 1
+_MOST_TEXT = 65_000
+"""Bytes; a line of mov_text counts its own with 16 bits."""
+_HEADER = b"""[Script Info]
+ScriptType: v4.00+
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize
+Style: Default,Arial,16
+
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+"""
+_FONT = re.compile(rb"</?font[^>]*>|\{\\an0\}")
+"""What FFmpeg's encoder of SubRip makes of a style's colours and sizes, that players show as is."""
+_OVERRIDE = re.compile(rb"(\{[^}]*\})")
+
+
+def add_subtitles(
+    container: OutputContainer, template: SubtitleStream, encoder: str
+) -> SubtitleStream:
+    """A stream of the output for the lines of a stream of the source, in another format.
+
+    Raises:
+        ValueError: the lines of the source cannot be read.
+    """
+    source = template.codec_context
+    try:
+        source.open(strict=False)
+    except FFmpegError as error:
+        raise ValueError("the lines cannot be read") from error
+    stream = container.add_stream(encoder)
+    assert isinstance(stream, SubtitleStream)
+    stream.codec_context.subtitle_header = source.subtitle_header or _HEADER
+    stream.time_base = stream.codec_context.time_base = _TICK
+    return stream
+
+
+class Lines:
+    """Packets of a stream of the source in, packets of its stream of the output out."""
+
+    def __init__(self, source: SubtitleStream, stream: SubtitleStream, *, shift: Fraction) -> None:
+        self._source = source.codec_context
+        self._stream = stream
+        self._shift = shift
+        self._count = 0
+        self._damaged = 0
+
+    def take(self, packet: "av.Packet[Any]") -> Iterator["av.Packet[Any]"]:
+        """The line of a packet, if there is one."""
+        try:
+            lines = self._source.decode2(packet)
+            text = self._text(lines) if lines is not None else b""
+            made = self._encode(text) if text else None
+        except (FFmpegError, ValueError):
+            self._damaged += 1
+            return
+        if made is not None and packet.pts is not None:
+            made.pts = made.dts = round((packet.pts * packet.time_base + self._shift) / _TICK)
+            shown = round((packet.duration or 0) * packet.time_base / _TICK)
+            made.duration = min(shown, _LONGEST) or _USUAL
+            made.time_base, made.stream = _TICK, self._stream
+            yield made
+
+    def finish(self) -> Iterator["av.Packet[Any]"]:
+        """Nothing is held back."""
+        yield from ()
+
+    def warnings(self) -> Iterator[str]:
+        """What did not come out as it is in the source."""
+        if self._damaged:
+            yield f"{self._damaged} lines cannot be read; left out"
+
+    def _text(self, lines: SubtitleSet) -> bytes:
+        """Several lines of one time as one; in the notation of ASS, which all decoders give."""
+        texts = [
+            line.ass.split(b",", 8)[8]
+            for line in lines
+            if isinstance(line, AssSubtitle) and line.ass.count(b",") >= 8
+        ]
+        text = rb"\N".join(texts)
+        return _escaped(text) if self._stream.codec_context.name == "webvtt" else text
+
+    def _encode(self, text: bytes) -> "av.Packet[Any] | None":
+        if len(text) > _MOST_TEXT:
+            raise ValueError("too long for a line")
+        dialogue = b"%d,0,Default,,0,0,0,,%s" % (self._count, text)
+        self._count += 1
+        made = self._stream.codec_context.encode_subtitle(SubtitleSet.create(dialogue, 0, 1))
+        if self._stream.codec_context.name not in {"srt", "subrip"}:
+            return made
+        plain = _FONT.sub(b"", bytes(made))
+        packet: av.Packet[Any] = av.Packet(len(plain))
+        packet.update(plain)
+        return packet
+
+
+def _escaped(text: bytes) -> bytes:
+    """What has a meaning in WebVTT, written so that it is shown; FFmpeg's encoder does not."""
+    parts = _OVERRIDE.split(text)
+    return b"".join(
+        part
+        if part.startswith(b"{")
+        else part.replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;")
+        for part in parts
+    )

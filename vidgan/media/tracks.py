@@ -1,0 +1,123 @@
+"""The streams of an output beside the picture: added as planned, or named where they cannot be."""
+
+import io
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.stream import Stream
+from av.subtitles.stream import SubtitleStream
+
+from vidgan.media.carry import Carried, tally_for
+from vidgan.media.containers import Container
+from vidgan.media.covers import attach_cover, cover_packet, read_cover
+from vidgan.media.sound import Sound, add_sound
+from vidgan.media.streams import Copy, Leave, Plan, Transcode, instead, say
+from vidgan.media.subtitles import Lines, add_subtitles
+from vidgan.media.tags import lost_marks, stream_tags
+from vidgan.media.types import OtherStream
+from vidgan.places import Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracks:
+    """An output whose header is being made."""
+
+    container: OutputContainer
+    kind: Container
+    ending: str
+    """Of the output, for messages."""
+    source: Place
+    shift: Fraction
+    """Seconds by which everything starts later than in the source."""
+    carried: Carried
+    """Is filled."""
+
+    def add(self, template: Stream, other: OtherStream, plan: Plan) -> None:
+        """Add a stream as planned; where that proves impossible, do the next best, and say so."""
+        if isinstance(plan, Copy) and other.kind == "data":
+            return  # it is a tag of the picture
+        if isinstance(plan, Copy) and other.kind == "cover":
+            plan = self._add_cover(template, other)
+        elif isinstance(plan, Copy):
+            plan = self._add_copy(template, other)
+        if isinstance(plan, Transcode):
+            plan = self._add_transcoded(template, other, plan)
+        if (warning := say(other, plan, self.ending)) is not None:
+            self.carried.warnings.append(warning)
+
+    def _add_copy(self, template: Stream, other: OtherStream) -> Plan:
+        if other.kind in {"audio", "subtitle"} and not _goes_into(template, self.kind):
+            return instead(other, self.kind)
+        try:
+            stream = self.container.add_stream_from_template(template, opaque=True)
+        except ValueError:
+            return Leave(f"holds no {other.codec}")
+        self._carry(template, stream)
+        return Copy()
+
+    def _add_transcoded(self, template: Stream, other: OtherStream, plan: Transcode) -> Plan:
+        shift = self.shift
+        maker: Sound | Lines
+        try:
+            if isinstance(template, AudioStream):
+                sound = add_sound(self.container, template, plan.encoder)
+                maker = Sound(template, sound, shift=shift)
+                self._carry(template, sound)
+            else:
+                assert isinstance(template, SubtitleStream)
+                lines = add_subtitles(self.container, template, plan.encoder)
+                maker = Lines(template, lines, shift=shift)
+                self._carry(template, lines)
+        except ValueError as error:
+            return Leave(f"{plan.reason}, and {error}")
+        self.carried.makers[template.index] = maker
+        return plan
+
+    def _add_cover(self, template: Stream, other: OtherStream) -> Plan:
+        data = read_cover(self.source, other.index)
+        if data is None:
+            return Leave("cannot have it: it cannot be read")
+        if self.kind.holds_attachments:
+            stream: Stream = attach_cover(self.container, other.codec, data)
+        else:
+            stream = self.container.add_stream_from_template(template, opaque=True)
+            self.carried.first.append(cover_packet(stream, template, data))
+            self._describe(template, stream)
+        self.carried.covers.append(stream)
+        return Copy()
+
+    def _carry(self, template: Stream, stream: Stream) -> None:
+        self._describe(template, stream)
+        self.carried.streams[template.index] = stream
+        tally = tally_for(stream)
+        if tally is not None:
+            self.carried.tallies[stream.index] = tally
+
+    def _describe(self, template: Stream, stream: Stream) -> None:
+        stream.metadata.update(stream_tags(template.metadata, self.kind.format))
+        stream.disposition = template.disposition
+        lost = lost_marks(template.disposition, self.kind.format)
+        if lost:
+            self.carried.warnings.append(
+                f"stream {template.index}: {self.ending} does not say that it is "
+                f"{' and '.join(lost)}"
+            )
+
+
+def _goes_into(template: Stream, kind: Container) -> bool:
+    """Whether the muxer takes it: for what the tables do not know, such as damaged headers."""
+    container = av.open(io.BytesIO(), "w", format=kind.format)
+    try:
+        container.add_stream_from_template(template, opaque=True)
+        container.start_encoding()
+    except (ValueError, FFmpegError):
+        return False
+    finally:
+        with suppress(FFmpegError):
+            container.close()
+    return True
