@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 
 from cluster.actor import Event
@@ -51,6 +52,7 @@ def convert(
     deinterlace: Deinterlace = "auto",
     background: tuple[int, int, int] = (0, 0, 0),
     tonemap: bool = False,
+    rate: Fraction | None = None,
     chunk_frames: int = CHUNK_FRAMES,
     address: str | None = None,
     cpus_per_worker: float | None = None,
@@ -81,6 +83,7 @@ def convert(
         treatment=Treatment(
             compare=compare, deinterlace=deinterlace, background=background, tonemap=tonemap
         ),
+        rate=rate,
         chunk_frames=chunk_frames,
         address=address,
         cpus_per_worker=cpus_per_worker,

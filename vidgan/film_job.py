@@ -41,7 +41,7 @@ class FilmJob:
         self.piece = piece
         self.error: VidganError | None = None
         self.report: FileReport | None = None
-        self.film: Film = probe(piece.source)
+        self.film: Film = probe(piece.source, rate=options.rate)
         self.encoder = chosen_encoder(piece, options, bits=self.film.video.bits)
         check_output(
             self.film,

@@ -13,6 +13,8 @@ from pathlib import Path
 from cyclegan.checkpoint import write_atomically
 from vidgan.errors import RemoteError
 from vidgan.ledger import NOTE, Ledger, ledger_of
+from vidgan.numbered import facts as numbered_facts
+from vidgan.numbered import is_pattern
 from vidgan.places import Place, Remote
 from vidgan.reader import Reader
 from vidgan.report import FileReport
@@ -88,6 +90,8 @@ def _facts(place: Place) -> list[object]:
     if isinstance(place, Remote):
         found = look(place)
         return [found and found.size, *(found.version if found else ())]
+    if is_pattern(place):
+        return numbered_facts(place)
     status = place.stat()
     return [status.st_size, status.st_mtime_ns]
 

@@ -1,6 +1,7 @@
 """From the words of a command to pairs of files: what to read, and where the result goes."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,10 +15,21 @@ from vidgan.errors import (
     VidganError,
     said_by_system,
 )
+from vidgan.media.containers import CONTAINERS
+from vidgan.numbered import is_pattern, unnumbered
+from vidgan.pictures.moving import is_animation
 from vidgan.places import Place, Remote
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm"})
+VIDEO_SUFFIXES = frozenset(
+    {
+        *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg"),
+        *(".vob", ".flv", ".wmv", ".asf", ".3gp", ".3g2", ".mxf", ".ogv", ".gif", ".apng", ".y4m"),
+    }
+)
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
+
+FALLBACK = ".mp4"
+"""What films become that cannot be written as what they are."""
 
 LONGEST_NAME = 255 - len(".vidgan.part")
 """Bytes of an output's name: most disks allow 255, and while it is made it has a suffix."""
@@ -43,7 +55,7 @@ class Piece:
     @property
     def is_image(self) -> bool:
         """Whether it is a photograph, not a film."""
-        return self.source.suffix.lower() in IMAGE_SUFFIXES
+        return is_photograph(self.source)
 
     @property
     def is_elsewhere(self) -> bool:
@@ -62,6 +74,16 @@ class Piece:
         except OSError as error:
             kind = InputError if error.filename == str(self.source) else OutputError
             raise kind(said_by_system(error, self.output)) from error
+
+
+def is_photograph(place: Place) -> bool:
+    """Whether it is named like one, and is no pattern of numbered pictures, and does not move.
+
+    Nothing is asked of a server: there an animated WebP or PNG is taken for a photograph, too.
+    """
+    if place.suffix.lower() not in IMAGE_SUFFIXES or is_pattern(place):
+        return False
+    return isinstance(place, Remote) or not is_animation(place)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,11 +180,25 @@ def _named(path: Place, output: Place | None, label: str, into_folder: bool) -> 
         raise InputError(f"{path}: this address names no file; check it")
     if not _is_name(path.name) or "\0" in str(path):
         raise InputError(f"{path}: {path.name!r} cannot be the name of a file; check it")
-    target = path.with_name(f"{path.stem}.{label}{path.suffix}") if output is None else output
+    stem, suffix = _writable(path)
+    target = path.with_name(f"{stem}.{label}{suffix}") if output is None else output
     if output is not None and into_folder:
-        target = output / path.name
+        target = output / f"{stem}{suffix}"
     folder = output if into_folder else None
     return Piece(source=path, output=target, folder=folder)
+
+
+def default_output(path: Place) -> Place:
+    """Beside a film or photograph, but for the label: of the same kind where it can be written."""
+    return path.with_name("".join(_writable(path)))
+
+
+def _writable(path: Place) -> tuple[str, str]:
+    """The name of an output without its ending, and the ending."""
+    if is_pattern(path):
+        return unnumbered(path), FALLBACK
+    is_written = path.suffix.lower() in CONTAINERS or is_photograph(path)
+    return path.stem, path.suffix if is_written else FALLBACK
 
 
 def _in_folder(
@@ -176,10 +212,21 @@ def _in_folder(
     if not files:
         kinds = ", ".join(sorted(VIDEO_SUFFIXES | IMAGE_SUFFIXES))
         raise InputError(f"{path}: no films or images in this folder ({kinds})")
+    names = _outputs(path, sorted(files))
     return [
-        Piece(source=path / file, output=root / file, size=files[file], folder=root)
+        Piece(source=path / file, output=root / names[file], size=files[file], folder=root)
         for file in sorted(files)
     ]
+
+
+def _outputs(folder: Place, files: Sequence[PurePath]) -> dict[PurePath, PurePath]:
+    """What becomes of each: `a.avi` is `a.mp4`, or `a.avi.mp4` where another file is `a.mp4`."""
+    names = {file: file.with_suffix(_writable(folder / file)[1]) for file in files}
+    taken = Counter(names.values())
+    return {
+        file: file.with_name(file.name + name.suffix) if taken[name] > 1 and name != file else name
+        for file, name in names.items()
+    }
 
 
 def _beside(path: Place, label: str) -> Place:

@@ -1,6 +1,7 @@
 """Films that are folders of numbered pictures, named by a pattern such as `frame_%04d.png`."""
 
 import re
+from fractions import Fraction
 from pathlib import Path
 
 from vidgan.errors import InputError
@@ -8,6 +9,9 @@ from vidgan.places import Place
 
 _NUMBER = re.compile(r"%(?:0?(\d{1,2}))?d")
 _FEW = 5
+_MOST = 1000
+_TELEVISION = Fraction(1001, 1000)
+_NEAR = Fraction(1, 1000)
 
 
 def is_pattern(place: Place) -> bool:
@@ -37,6 +41,28 @@ def first_number(pattern: Path) -> int:
     return numbers[0]
 
 
+def parse_rate(text: str) -> Fraction:
+    """Pictures a second: "25", "24000/1001"; "23.976" and its like are what television means.
+
+    Raises:
+        ValueError: no number, or none that films have.
+    """
+    try:
+        rate = Fraction(text)
+    except ZeroDivisionError as error:
+        raise ValueError(text) from error
+    if not 0 < rate <= _MOST:
+        raise ValueError(text)
+    whole = round(rate * _TELEVISION)
+    return whole / _TELEVISION if abs(whole / _TELEVISION - rate) < _NEAR else rate
+
+
+def facts(pattern: Path) -> list[object]:
+    """By which the pictures are known again: how many, their bytes, the latest change."""
+    found = [file.stat() for file in _files(pattern)]
+    return [len(found), sum(s.st_size for s in found), max(s.st_mtime_ns for s in found)]
+
+
 def unnumbered(pattern: Place) -> str:
     """A name for the film: `frame_%04d.png` is "frame", `%d.png` that of its folder."""
     stem = _NUMBER.sub("", pattern.stem).strip("_-. ")
@@ -49,17 +75,24 @@ def _picture(pattern: Path, number: int) -> str:
 
 
 def _numbers(pattern: Path) -> list[int]:
-    found = _NUMBER.search(pattern.name)
-    assert found is not None
-    before, after = pattern.name[: found.start()], pattern.name[found.end() :]
-    width = int(found[1] or 0)
-    shape = re.compile(re.escape(before) + r"(\d+)" + re.escape(after))
+    return sorted(_number_of(pattern, file) or 0 for file in _files(pattern))
+
+
+def _files(pattern: Path) -> list[Path]:
     try:
-        matches = [shape.fullmatch(file.name) for file in pattern.parent.iterdir()]
+        return [file for file in pattern.parent.iterdir() if _number_of(pattern, file) is not None]
     except OSError as error:
         raise InputError(f"{pattern} cannot be read ({error.strerror}); check the name") from error
-    digits = [match[1] for match in matches if match is not None]
-    return sorted(int(text) for text in digits if text == f"{int(text):0{width}d}")
+
+
+def _number_of(pattern: Path, file: Path) -> int | None:
+    """The number in the name of a file that fits."""
+    before, width, after = _NUMBER.split(pattern.name)
+    name = file.name
+    digits = name[len(before) : len(name) - len(after)]
+    if not digits.isdecimal() or name != f"{before}{digits}{after}":
+        return None
+    return int(digits) if digits == f"{int(digits):0{int(width or 0)}d}" else None
 
 
 def _is_there(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import get_args
 
@@ -37,6 +38,8 @@ class Options:
     crf: int | None = None
     preset: str | None = None
     treatment: Treatment = UNTREATED
+    rate: Fraction | None = None
+    """Of numbered pictures, a second."""
     chunk_frames: int = CHUNK_FRAMES
     address: str | None = None
     cpus_per_worker: float | None = None

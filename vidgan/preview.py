@@ -82,7 +82,7 @@ def _beside(output: Place) -> Place:
 def _write(piece: Piece, sheet: Place, translator: Translator, options: Options) -> None:
     if sheet.exists() and not options.overwrite:
         raise OutputError(f"{sheet} exists already; choose another with -o, or add --overwrite")
-    film = probe(piece.source)
+    film = probe(piece.source, rate=options.rate)
     cells = list(_cells(film, translator, options.treatment))
     if not cells:
         raise InputError(f"{piece.source}: none of its frames can be decoded; the file is damaged")

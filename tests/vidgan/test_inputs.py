@@ -1,12 +1,16 @@
 """Where the results of a command go."""
 
 import re
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from tests.vidgan.films.stills import write_webp
 from vidgan.errors import InputError, OutputError, SettingsError
 from vidgan.inputs import plan
+from vidgan.numbered import parse_rate
 from vidgan.places import as_place
 
 
@@ -126,3 +130,73 @@ def test_a_link_that_leads_to_itself_stops_no_other_input(tmp_path: Path) -> Non
     pieces, failures = plan([tmp_path / "loop.png", tmp_path / "ok.png"], tmp_path / "out", "x")
     assert [piece.source.name for piece in pieces] == ["loop.png", "ok.png"]
     assert failures == []
+
+
+@pytest.mark.parametrize(
+    ("name", "output"),
+    [
+        ("clip.mkv", "clip.x.mkv"),
+        ("clip.gif", "clip.x.gif"),
+        ("clip.avi", "clip.x.mp4"),
+        ("clip.M2TS", "clip.x.mp4"),
+        ("clip.3gp", "clip.x.mp4"),
+        ("clip.webp", "clip.x.webp"),
+        ("frame_%04d.png", "frame.x.mp4"),
+        ("%d.jpg", "shots.x.mp4"),
+    ],
+)
+def test_what_cannot_be_written_as_it_is_becomes_mp4(
+    tmp_path: Path, name: str, output: str
+) -> None:
+    ((piece,), _) = plan([tmp_path / "shots" / name], None, "x")
+    assert piece.output == tmp_path / "shots" / output
+    ((inside,), _) = plan([tmp_path / "shots" / name], tmp_path, "x")
+    assert inside.output == tmp_path / output.replace(".x", "")
+
+
+def test_in_a_folder_no_two_films_become_one(tmp_path: Path) -> None:
+    names = ("a.avi", "a.mp4", "b.ts", "b.avi", "c.flv", "d.png")
+    _touch(*(tmp_path / "in" / name for name in names))
+    pieces, _ = plan([tmp_path / "in"], tmp_path / "out", "x")
+    outputs = {piece.source.name: piece.output.name for piece in pieces}
+    assert outputs == {
+        **{"a.avi": "a.avi.mp4", "a.mp4": "a.mp4", "b.ts": "b.ts.mp4", "b.avi": "b.avi.mp4"},
+        **{"c.flv": "c.mp4", "d.png": "d.png"},
+    }
+
+
+def test_pictures_that_move_are_films(tmp_path: Path) -> None:
+    write_webp(tmp_path / "moves.webp", [40, 40])
+    write_webp(tmp_path / "still.webp", [40])
+    moves = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
+    moves[0].save(tmp_path / "moves.png", save_all=True, append_images=moves[1:])
+    moves[0].save(tmp_path / "still.png")
+    pieces, _ = plan([tmp_path], tmp_path.parent / "out", "x")
+    assert {piece.source.name: (piece.is_image, piece.output.name) for piece in pieces} == {
+        "moves.webp": (False, "moves.webp.mp4"),
+        "still.webp": (True, "still.webp"),
+        "moves.png": (False, "moves.png.mp4"),
+        "still.png": (True, "still.png"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("25", Fraction(25)),
+        ("23.976", Fraction(24000, 1001)),
+        ("29.97", Fraction(30000, 1001)),
+        ("59.94", Fraction(60000, 1001)),
+        ("12.5", Fraction(25, 2)),
+        ("24000/1001", Fraction(24000, 1001)),
+        ("0.5", Fraction(1, 2)),
+    ],
+)
+def test_rates_as_people_write_them(text: str, rate: Fraction) -> None:
+    assert parse_rate(text) == rate
+
+
+@pytest.mark.parametrize("text", ["0", "-25", "fast", "1/0", "nan", "1e9"])
+def test_what_is_no_rate(text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(text)):
+        parse_rate(text)

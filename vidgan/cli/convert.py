@@ -15,6 +15,7 @@ from vidgan.cli.options import (
     machine_options,
     model_options,
     picture_options,
+    rate_option,
 )
 from vidgan.lines import one_line
 from vidgan.places import Place
@@ -34,6 +35,7 @@ from vidgan.places import Place
 )
 @picture_options
 @encoder_options
+@rate_option
 @click.option(
     "--chunk-frames",
     type=COUNT,

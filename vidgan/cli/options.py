@@ -3,12 +3,14 @@
 import functools
 from collections.abc import Callable
 from dataclasses import fields
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 
 from vidgan.errors import VidganError
+from vidgan.numbered import parse_rate
 from vidgan.places import Place, as_place
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -27,6 +29,21 @@ class PlaceType(click.ParamType[Place, Place]):
             return as_place(value)
         except VidganError as error:
             self.fail(str(error), param, ctx)
+
+
+class RateType(click.ParamType[Fraction, Fraction]):
+    """Pictures a second."""
+
+    name = "rate"
+
+    def convert(
+        self, value: str | Fraction, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Fraction:
+        """As click's."""
+        try:
+            return parse_rate(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no rate: say 25, 23.976 or 24000/1001", param, ctx)
 
 
 FILE = click.Path(path_type=Path)
@@ -181,6 +198,14 @@ _picture_options = family(
         help="What shows through transparent pictures: a name, or #rrggbb.",
     ),
     click.option("--tonemap", is_flag=True, help="Make SDR of HDR, which is refused without it."),
+)
+
+
+rate_option = click.option(
+    "--rate",
+    type=RateType(),
+    metavar="N",
+    help="Pictures a second of numbered ones, such as frame_%04d.png.  [default: 25]",
 )
 
 

@@ -1,33 +1,35 @@
 """`vidgan probe`."""
 
 import json
+from fractions import Fraction
 
 import click
 
 from vidgan.cli.errors import one_line_errors
-from vidgan.cli.options import PLACE
-from vidgan.inputs import IMAGE_SUFFIXES
+from vidgan.cli.options import PLACE, rate_option
+from vidgan.inputs import is_photograph
 from vidgan.places import Place
 
 
 @click.command()
 @click.argument("source", type=PLACE, metavar="INPUT")
+@rate_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def probe(source: Place, *, as_json: bool) -> None:
+def probe(source: Place, *, rate: Fraction | None, as_json: bool) -> None:
     """Say what is in a film or photograph, and what a conversion would do with it."""
     with one_line_errors():
-        if source.suffix.lower() in IMAGE_SUFFIXES:
+        if is_photograph(source):
             _probe_photograph(source, as_json=as_json)
         else:
-            _probe_film(source, as_json=as_json)
+            _probe_film(source, rate, as_json=as_json)
 
 
-def _probe_film(source: Place, *, as_json: bool) -> None:
+def _probe_film(source: Place, rate: Fraction | None, *, as_json: bool) -> None:
     from vidgan.description import film_to_json, film_to_lines  # noqa: PLC0415 - brings in av
     from vidgan.media.count import count_film  # noqa: PLC0415
     from vidgan.media.probe import probe as probe_film  # noqa: PLC0415
 
-    film = probe_film(source)
+    film = probe_film(source, rate=rate)
     count = count_film(film)
     if as_json:
         click.echo(json.dumps(film_to_json(film, count)))

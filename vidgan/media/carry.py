@@ -12,6 +12,7 @@ from av.error import FFmpegError
 from av.stream import Discard, Stream
 from av.subtitles.stream import SubtitleStream
 
+from vidgan.media.clock import Clock
 from vidgan.media.opening import open_film
 from vidgan.media.sound import Sound
 from vidgan.media.subtitles import Lines
@@ -88,14 +89,18 @@ def read_carried(
     in `carried.warnings`; a source that breaks off ends the copy where it does. `strict` is for
     containers that need every decode time of a sound to be later than the one before.
     """
+    clock = Clock(film, source)
     for stream in source.streams:
-        if stream.index not in carried.streams:
+        if stream.index not in carried.streams and not clock.is_needed:
             stream.discard = Discard.all
     yield from carried.first
     clocks = {index: _Clock() for index in carried.streams}
     wanted = [source.streams[index] for index in carried.streams]
+    if wanted and clock.is_needed:
+        wanted = [*source.streams]
     for packet in _demux(source, wanted, film, carried.warnings):
-        if _is_flush(packet) or _is_gap(packet):
+        clock.move(packet)
+        if packet.stream.index not in carried.streams or _is_flush(packet) or _is_gap(packet):
             continue
         index = packet.stream.index
         if index in carried.makers:

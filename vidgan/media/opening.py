@@ -12,7 +12,7 @@ from vidgan.errors import InputError
 from vidgan.media.animation import as_matroska
 from vidgan.media.sources import FORMATS
 from vidgan.numbered import first_number, is_pattern
-from vidgan.pictures.animation import is_animated_webp
+from vidgan.pictures.moving import is_animated_webp
 from vidgan.places import Place, Remote
 from vidgan.reader import Reader
 from vidgan.transport import look

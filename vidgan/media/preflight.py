@@ -88,12 +88,17 @@ def check_place(source: Place, output: Place, *, overwrite: bool) -> None:
         raise OutputError(f"{output}: there is no folder {folder}; make it first")
     if output.is_dir():
         raise OutputError(f"{output} is a folder; name a file in it")
-    if isinstance(source, Path) and output.exists() and output.samefile(source):
+    if isinstance(source, Path) and _are_one(source, output):
         raise OutputError(f"{output} is the input itself; choose another name with -o")
     if output.exists() and not overwrite:
         raise OutputError(f"{output} exists already; say --overwrite or choose another with -o")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{output}: no permission to write in {folder}; choose another with -o")
+
+
+def _are_one(source: Path, output: Path) -> bool:
+    """Numbered pictures are no single file."""
+    return output.exists() and source.exists() and output.samefile(source)
 
 
 def _check_remote(source: Place, output: Remote, *, overwrite: bool) -> None:

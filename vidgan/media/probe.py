@@ -26,7 +26,7 @@ from vidgan.media.packets import is_packed_bitstream, not_packed
 from vidgan.media.sources import DECODERS
 from vidgan.media.turn import read_turn
 from vidgan.media.types import Coded, Color, Film, OtherStream, VideoStream
-from vidgan.pictures.animation import is_animated_webp
+from vidgan.pictures.moving import is_animated_webp
 from vidgan.places import Place
 
 YUV_FORMATS = {

@@ -95,7 +95,7 @@ def _refuse_dolby_vision(
     path: Place, context: av.VideoCodecContext, frame: av.VideoFrame, said: Color
 ) -> None:
     """Profiles 7 and 8 are HDR or SDR with something beside it, which may be left out."""
-    side_data = cast("SideDataContainer", frame.side_data)
+    side_data = _beside(frame)
     is_dolby = Type.DOVI_RPU_BUFFER in side_data or _tag(context) in _DOLBY_TAGS
     if said.matrix == _IPT_C2 or (is_dolby and said.transfer == UNSPECIFIED):
         raise InputError(
@@ -111,9 +111,17 @@ def _tag(context: av.VideoCodecContext) -> str:
         return ""
 
 
+def _beside(frame: av.VideoFrame) -> "SideDataContainer | dict[Type, bytes]":
+    """PyAV refuses to look where there are kinds that it does not know, such as EXIF."""
+    try:
+        return cast("SideDataContainer", frame.side_data)
+    except ValueError:
+        return {}
+
+
 def _peak(frame: av.VideoFrame) -> int:
     """Nits: of the brightest pixel (CTA-861.3), else of the display it was made on (ST 2086)."""
-    side_data = cast("SideDataContainer", frame.side_data)
+    side_data = _beside(frame)
     if Type.CONTENT_LIGHT_LEVEL in side_data:
         (brightest,) = struct.unpack_from("=I", bytes(side_data[Type.CONTENT_LIGHT_LEVEL]))
         if brightest:
