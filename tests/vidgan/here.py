@@ -9,13 +9,14 @@ from vidgan.errors import VidganError
 from vidgan.film_job import FilmJob
 from vidgan.inputs import Piece
 from vidgan.options import Options
+from vidgan.places import Place
 from vidgan.report import FileReport
 from vidgan.worker import FilmWorker
 
 _ALONE = Crew(workers=1, lanes=2, cpus_per_worker=1, gpus_per_worker=0, device="cpu")
 
 
-def convert_here(source: Path, output: Path, options: Options) -> FileReport:
+def convert_here(source: Place, output: Path, options: Options) -> FileReport:
     """Convert one film.
 
     Raises:

@@ -29,8 +29,9 @@ def _with_neighbours(
 ) -> Chunk:
     packets = chunk.packets
     if after is not None and after.owned and not _has(packets, after.owned[0]):
-        packets = _up_to(after.packets, after.owned[0])
-    if before is not None and before.owned and not _has(packets, before.owned[-1]):
+        longer = _up_to(after.packets, after.owned[0])
+        packets = longer if _is_same(longer[0], packets[0]) else packets + longer
+    if before is not None and before.owned and not _shows(packets, before.owned[-1]):
         packets = (*_last_gop(before, packets[0], video), *packets)
     return replace(chunk, packets=packets)
 
@@ -39,8 +40,13 @@ def _has(packets: tuple[Packet, ...], pts: int) -> bool:
     return any(packet.pts == pts and not packet.is_discard for packet in packets)
 
 
+def _shows(packets: tuple[Packet, ...], pts: int) -> bool:
+    """Whether it is there, and not one of those before the keyframe, which need the GOP before."""
+    return pts >= packets[0].pts and _has(packets, pts)
+
+
 def _up_to(packets: tuple[Packet, ...], pts: int) -> tuple[Packet, ...]:
-    """A part of a GOP begins as the parts before it do."""
+    """Parts of a GOP all begin alike."""
     ends = [n for n, packet in enumerate(packets, 1) if packet.pts == pts]
     return packets[: ends[0]] if ends else packets
 

@@ -20,6 +20,7 @@ from av.video.stream import VideoStream as AvVideoStream
 
 from vidgan.errors import InputError
 from vidgan.media.color import BT709, SUPPORTED_MATRICES, UNSPECIFIED, guess_unspecified
+from vidgan.media.looks import look_around
 from vidgan.media.opening import open_film
 from vidgan.media.streams import KINDS, TIMECODE
 from vidgan.media.packets import is_packed_bitstream, not_packed
@@ -48,7 +49,6 @@ PIXEL_FORMATS = YUV_FORMATS | DEEP_FORMATS | RGB_FORMATS
 USUAL_RATE = Fraction(25)
 """Pictures a second of numbered ones, where nobody says another."""
 
-_PROGRESSIVE = {0, 1}  # unknown, progressive; the rest of AVFieldOrder is interlaced
 _HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 _BT2020 = {9, 10}
 _FILE_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder"}
@@ -77,6 +77,7 @@ def probe(path: Place, *, rate: Fraction | None = None) -> Film:
             metadata={k: v for k, v in container.metadata.items() if k.lower() not in _FILE_TAGS},
             warnings=tuple(_warnings(stream, spares)),
         )
+        film = look_around(film, container, stream)
     if film.container == "image2":
         return _timed(film, rate)
     if rate is not None:
@@ -152,11 +153,6 @@ def _describe(path: Place, container: InputContainer, stream: AvVideoStream) -> 
     _refuse_color(path, color)  # first: the remedy for 10 bits is not one for HDR
     _refuse_pixel_format(path, pixel_format, stream)
     _refuse_matrix(path, color.matrix)
-    if frame.interlaced_frame or context.field_order not in _PROGRESSIVE:
-        raise InputError(
-            f"{path} is interlaced, which is not supported; deinterlace it with "
-            f"`ffmpeg -i IN -vf bwdif -c:v libx264 -crf 12 -c:a copy OUT.mkv` first"
-        )
     rotation, mirrored = read_turn(path, frame)
     extradata = context.extradata or b""
     return VideoStream(

@@ -75,7 +75,8 @@ def choose_frames(film: Film, shares: Sequence[float]) -> Choice:
         InputError: the film cannot be cut into chunks (see `ChunkReader`).
     """
     is_long = _frames_guessed(film) > MOST_DECODED * len(shares)
-    keyframes = _keyframes_before(film, shares) if film.duration else []
+    is_whole = film.video.fields == "progressive"  # else one picture alone does not suffice
+    keyframes = _keyframes_before(film, shares) if film.duration and is_whole else []
     if len(keyframes) >= (_ENOUGH_OF_LONG if is_long else _ENOUGH) * len(shares):
         return Choice(
             spots=tuple(keyframes),

@@ -137,8 +137,6 @@ BT2020 = Color(matrix=9, primaries=9, transfer=1, full_range=False)
         ("pq.mp4", {"codec": "libx265", "tagged_as": PQ}, "HDR (PQ)"),
         ("hlg.mkv", {"codec": "libx265", "tagged_as": HLG}, "HDR (HLG)"),
         ("wide.mp4", {"codec": "libx265", "tagged_as": BT2020}, "BT.2020"),
-        ("lace.mp4", {"interlaced": True}, "interlaced"),
-        ("lace.mkv", {"codec": "mpeg2video", "interlaced": True}, "interlaced"),
         ("askew.mp4", {"rotation": 30}, "only 0, 90, 180 and 270"),
         ("rare.mkv", {"codec": "snow", "audio": False}, "snow video is not supported"),
         ("rare.nut", {"audio": False}, "not a video that can be read"),

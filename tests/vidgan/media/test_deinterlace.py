@@ -1,0 +1,198 @@
+"""Fields become whole pictures: the same ones in chunks as in one pass, each at its time."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from av.filter import Graph
+from numpy.typing import NDArray
+
+from tests.vidgan.films.fields import moving, woven, write_fields
+from tests.vidgan.here import convert_here
+from vidgan.media.chunks import ChunkReader
+from vidgan.media.color import to_rgb
+from vidgan.media.decode import decode_chunk
+from vidgan.media.overlap import overlapping
+from vidgan.media.probe import probe
+from vidgan.media.types import Chunk, Deinterlace, Film, Treatment
+from vidgan.options import Options
+
+Pixels = NDArray[np.uint8 | np.uint16]
+FRAMES = 40
+
+
+def bwdif(film: Film, *, which: str, parity: str = "auto") -> dict[int, Pixels]:
+    """One pass of FFmpeg's filter over the whole film."""
+    with av.open(str(film.path)) as container:
+        stream = container.streams.video[0]
+        graph = Graph()
+        nodes = [
+            graph.add_buffer(template=stream, time_base=stream.time_base),
+            graph.add("bwdif", f"mode=send_frame:parity={parity}:deint={which}"),
+            graph.add("buffersink"),
+        ]
+        graph.link_nodes(*nodes).configure()
+        made: dict[int, Pixels] = {}
+        for frame in (*container.decode(stream), None):
+            graph.vpush(frame)
+            made |= {(f.pts or 0) // 2: to_rgb(f, film.video.color) for f in pulled(graph)}
+        return made
+
+
+def pulled(graph: Graph) -> Iterator[av.VideoFrame]:
+    while True:
+        try:
+            yield graph.vpull()
+        except (BlockingIOError, EOFError):
+            return
+
+
+def in_chunks(film: Film, frames_per_chunk: int, wish: Deinterlace = "auto") -> dict[int, Pixels]:
+    reader = ChunkReader(film, frames_per_chunk=frames_per_chunk)
+    chunks: list[Chunk] = list(overlapping(reader, film.video))
+    assert len(chunks) > 1 or frames_per_chunk > FRAMES
+    pictures: dict[int, Pixels] = {}
+    for chunk in chunks:
+        given = list(decode_chunk(chunk, film.video, Treatment(deinterlace=wish)))
+        assert [frame.pts for frame in given] == list(chunk.owned)
+        pictures |= {frame.pts: frame.rgb for frame in given}
+    return pictures
+
+
+CLOSED = {"g": "9", "bf": "2", "flags": "+ildct+ilme+cgop", "sc_threshold": "1000000000"}
+KINDS: dict[str, tuple[str, str, dict[str, str]]] = {
+    "mpeg2, open GOPs": ("a.mkv", "mpeg2video", {"g": "9", "bf": "2", "flags": "+ildct+ilme"}),
+    "mpeg2, closed GOPs": (
+        "a.mkv",
+        "mpeg2video",
+        CLOSED,
+    ),
+    "h264": ("a.mp4", "libx264", {"x264-params": "tff=1:keyint=10:scenecut=0:bframes=3"}),
+    "h264, open GOPs": (
+        "a.mkv",
+        "libx264",
+        {"x264-params": "bff=1:keyint=10:min-keyint=10:scenecut=0:bframes=3:open-gop=1"},
+    ),
+    "h264, one keyframe": ("a.mp4", "libx264", {"x264-params": "tff=1:keyint=999:scenecut=0"}),
+    "h264, whole film from bottom fields": ("a.mp4", "libx264", {"x264-params": "bff=1"}),
+}
+UNSAID: dict[str, tuple[str, str, dict[str, str]]] = {
+    "h264": ("a.mp4", "libx264", {"crf": "8", "preset": "veryfast"}),
+    "ffv1": ("a.mkv", "ffv1", {}),
+    "mjpeg": ("a.mov", "mjpeg", {"q": "2"}),
+}
+"""Fields encoded as if they were whole pictures."""
+PLAIN = {"h264": "yuv422p", "ffv1": "yuv422p", "mjpeg": "yuvj422p"}
+
+
+def woven_film(folder: Path, kind: str, **options: Any) -> Film:
+    name, codec, settings = KINDS[kind]
+    return probe(
+        write_fields(folder / name, codec=codec, options=settings, frames=FRAMES, **options)
+    )
+
+
+def unsaid_film(folder: Path, kind: str, **options: Any) -> Film:
+    name, codec, settings = UNSAID[kind]
+    options |= {"codec": codec, "options": settings, "frames": FRAMES, "size": (64, 480)}
+    return probe(write_fields(folder / name, **options))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_chunks_give_what_one_pass_does(tmp_path: Path, kind: str) -> None:
+    film = woven_film(tmp_path, kind)
+    assert film.video.fields == "flagged"
+    whole = bwdif(film, which="interlaced")
+    assert len(whole) == FRAMES
+    for frames_per_chunk in (7, 10, 25, 1000):
+        pictures = in_chunks(film, frames_per_chunk)
+        assert list(pictures) == sorted(whole)
+        for pts, picture in pictures.items():
+            assert np.array_equal(picture, whole[pts]), (frames_per_chunk, pts)
+
+
+@pytest.mark.parametrize("top_first", [True, False])
+@pytest.mark.parametrize("kind", UNSAID)
+def test_fields_of_which_nothing_is_said_are_seen(
+    tmp_path: Path, kind: str, top_first: bool
+) -> None:
+    film = unsaid_film(tmp_path, kind, top_first=top_first, pixel_format=PLAIN[kind])
+    assert film.video.fields == ("top first" if top_first else "bottom first")
+    whole = bwdif(film, which="all", parity="tff" if top_first else "bff")
+    pictures = in_chunks(film, 7)
+    assert all(np.array_equal(pictures[pts], whole[pts]) for pts in whole)
+
+
+@pytest.mark.parametrize("kind", UNSAID)
+def test_whole_pictures_are_left_as_they_are(tmp_path: Path, kind: str) -> None:
+    film = unsaid_film(tmp_path, kind, progressive=True, pixel_format=PLAIN[kind])
+    assert film.video.fields == "progressive"
+    pictures = in_chunks(film, 7)
+    with av.open(str(film.path)) as container:
+        for frame in container.decode(video=0):
+            assert frame.pts is not None
+            assert np.array_equal(pictures[frame.pts], to_rgb(frame, film.video.color))
+
+
+def test_off_leaves_fields_woven_and_on_takes_all_pictures(tmp_path: Path) -> None:
+    film = woven_film(tmp_path, "h264")
+    with av.open(str(film.path)) as container:
+        stored = {f.pts: to_rgb(f, film.video.color) for f in container.decode(video=0)}
+    left = in_chunks(film, 7, "off")
+    assert all(np.array_equal(left[pts], stored[pts]) for pts in left)
+    plain = unsaid_film(tmp_path, "ffv1", progressive=True)
+    whole = bwdif(plain, which="all")
+    made = in_chunks(plain, 7, "on")
+    assert all(np.array_equal(made[pts], whole[pts]) for pts in whole)
+
+
+def comb(rgb: Pixels) -> float:
+    """How much every other line stands out from both its neighbours."""
+    lines = rgb.astype(int)
+    between = lines[1:-1] * 2 - lines[:-2] - lines[2:]
+    return float(np.abs(between).mean())
+
+
+def far(a: Pixels, b: Pixels) -> float:
+    return float(np.abs(a.astype(int) - b).mean())
+
+
+def test_an_interlaced_film_is_converted_to_whole_pictures(
+    tmp_path: Path, identity_file: Path
+) -> None:
+    source = woven_film(tmp_path, "mpeg2, open GOPs").path
+    outputs = [tmp_path / f"{frames}.mp4" for frames in (7, 1000)]
+    for output, frames in zip(outputs, (7, 1000), strict=True):
+        options = Options(weights=identity_file, precision="fp32", crf=2, chunk_frames=frames)
+        assert convert_here(source, output, options).frames_lost == 0
+    made = probe(outputs[0])
+    assert made.video.fields == "progressive"
+    for output in outputs:
+        with av.open(str(output)) as container:
+            decoded = list(container.decode(video=0))
+        assert [frame.time for frame in decoded] == [n / 25 for n in range(FRAMES)]
+        for number, frame in enumerate(decoded):
+            rgb = to_rgb(frame, made.video.color)
+            assert comb(rgb) < comb(woven(number)) / 2
+            assert far(rgb, moving(number)) < min(far(rgb, moving(number + d)) for d in (-2, 2))
+
+
+def test_fields_that_begin_later_are_made_whole(tmp_path: Path) -> None:
+    """As broadcasts have it: progressive pictures first, fields after them."""
+    plain = woven_film(tmp_path, "mpeg2, closed GOPs", progressive=True)
+    [first] = ChunkReader(plain, frames_per_chunk=1000)
+    laced = woven_film(tmp_path, "mpeg2, closed GOPs")
+    [later] = ChunkReader(laced, frames_per_chunk=1000)
+    offset = first.owned[-1] + 40
+    moved = [replace(p, pts=p.pts + offset, dts=None) for p in later.packets]
+    owned = first.owned + tuple(pts + offset for pts in later.owned)
+    both = Chunk(index=0, packets=(*first.packets, *moved), owned=owned)
+    video = replace(plain.video, fields="progressive")
+    given = {frame.pts: frame.rgb for frame in decode_chunk(both, video)}
+    assert tuple(given) == owned
+    for number, pts in enumerate(owned):
+        assert comb(given[pts]) < comb(woven(number % FRAMES)) / 2

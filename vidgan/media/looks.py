@@ -1,0 +1,178 @@
+"""A look at a film in a few places: what its header and its first picture do not tell."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import islice
+from typing import cast
+
+import av
+from av.container import InputContainer
+from av.filter import Graph
+from av.sidedata.sidedata import SideDataContainer, Type
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream as AvVideoStream
+
+from vidgan.media.background import alpha_of, has_alpha
+from vidgan.media.types import Fields, Film
+
+_PLACES = (Fraction(1, 10), Fraction(9, 20), Fraction(4, 5))
+"""Shares of the length: not the very beginning, which is often black, nor the end."""
+_FRAMES = 14
+"""In each place, where there may be fields; one elsewhere."""
+_LINES = range(400, 1153)
+_FASTEST = Fraction(31)
+"""No interlaced system has fewer or more lines, or more whole pictures a second. Small pictures are
+not judged: those that were taken from one field, or from every other line, look like fields."""
+_NEVER_FIELDS = {"vp8", "vp9", "libdav1d", "gif", "apng", "png", "webp", "theora"}
+_VOTES = 8
+"""Pictures that must look like fields, of at most three times `_FRAMES`."""
+
+_TOP_FIRST, _BOTTOM_FIRST = {2, 5}, {3, 4}
+"""Of FFmpeg's AVFieldOrder: by which field is shown first."""
+
+_NAMES = {
+    "A53_CC": "closed captions",
+    "AFD": "the active format description",
+    "DOVI_METADATA": "Dolby Vision",
+    "DOVI_RPU_BUFFER": "Dolby Vision",
+    "DYNAMIC_HDR_PLUS": "HDR10+",
+    "DYNAMIC_HDR_VIVID": "HDR Vivid",
+    "FILM_GRAIN_PARAMS": "film grain parameters",
+    "S12M_TIMECODE": "the pictures' timecodes",
+    "SPHERICAL": "the projection of a spherical film",
+    "STEREO3D": "the layout of a stereoscopic film",
+}
+"""Side data of pictures that goes with the old ones; what is not here describes colours, which are
+looked after, or nothing that is seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """What the pictures looked at have in common."""
+
+    sizes: tuple[tuple[int, int], ...]
+    side_data: tuple[str, ...]
+    flagged: bool
+    votes: Counter[str]
+    transparent: bool
+
+
+def look_around(film: Film, container: InputContainer, stream: AvVideoStream) -> Film:
+    """The same film, with what is seen in a few places of it; the container is left anywhere."""
+    looks = _look(film, container, stream)
+    video = replace(
+        film.video, fields=_fields(looks, stream), alpha=film.video.alpha or looks.transparent
+    )
+    return replace(film, video=video, warnings=(*film.warnings, *_warnings(film, looks)))
+
+
+def _look(film: Film, container: InputContainer, stream: AvVideoStream) -> _Looks:
+    sizes: dict[tuple[int, int], None] = {(film.video.width, film.video.height): None}
+    side_data: dict[str, None] = {}
+    votes: Counter[str] = Counter()
+    flagged = transparent = False
+    for share in _PLACES:
+        frames = list(_frames_at(share, film, container, stream))
+        for frame in frames:
+            sizes[frame.width, frame.height] = None
+            side_data |= dict.fromkeys(_dropped(frame))
+            flagged = flagged or bool(frame.interlaced_frame)
+        transparent = transparent or any(map(_is_transparent, frames[:1]))
+        if len(frames) > 1 and not flagged and len({(f.width, f.height) for f in frames}) == 1:
+            votes += _judged(frames)
+    return _Looks(tuple(sizes), tuple(side_data), flagged, votes, transparent)
+
+
+def _frames_at(
+    share: Fraction, film: Film, container: InputContainer, stream: AvVideoStream
+) -> Iterator[VideoFrame]:
+    """Some pictures in a row; fewer, or none, where damage or the kind of file is in the way."""
+    length = film.duration or Fraction(0)
+    start = stream.start_time or 0
+    try:
+        container.seek(start + int(share * length / film.video.time_base), stream=stream)
+        yield from islice(container.decode(stream), _FRAMES if _may_be_fields(film) else 1)
+    except (av.FFmpegError, OSError, ValueError):
+        return
+
+
+def _may_be_fields(film: Film) -> bool:
+    video = film.video
+    return (
+        video.codec not in _NEVER_FIELDS
+        and video.height in _LINES
+        and (video.average_rate or Fraction(25)) < _FASTEST
+    )
+
+
+def _judged(frames: Iterable[VideoFrame]) -> Counter[str]:
+    """What FFmpeg's idet takes each picture for: tff, bff, progressive or undetermined."""
+    graph: Graph | None = None
+    votes: Counter[str] = Counter()
+    for frame in (*frames, None):
+        if graph is None:
+            assert frame is not None
+            graph = _idet(frame)
+        graph.vpush(frame)
+        for judged in _pulled(graph):
+            votes[str(judged.metadata.get("lavfi.idet.multiple.current_frame"))] += 1
+    return votes
+
+
+def _idet(like: VideoFrame) -> Graph:
+    graph = Graph()
+    source = graph.add_buffer(
+        width=like.width, height=like.height, format=like.format, time_base=Fraction(1, 1000)
+    )
+    graph.link_nodes(source, graph.add("idet"), graph.add("buffersink")).configure()
+    return graph
+
+
+def _pulled(graph: Graph) -> Iterator[VideoFrame]:
+    while True:
+        try:
+            yield graph.vpull()
+        except (BlockingIOError, EOFError):
+            return
+
+
+def _fields(looks: _Looks, stream: AvVideoStream) -> Fields:
+    """Flags count first; pictures without them are judged by their looks."""
+    if looks.flagged:
+        return "flagged"
+    order = int(stream.codec_context.field_order)
+    if order in _TOP_FIRST | _BOTTOM_FIRST:
+        return "top first" if order in _TOP_FIRST else "bottom first"
+    top, bottom = looks.votes["tff"], looks.votes["bff"]
+    most, least = max(top, bottom), min(top, bottom)
+    if most < _VOTES or most < 4 * least or most < 2 * looks.votes["progressive"]:
+        return "progressive"
+    return "top first" if top > bottom else "bottom first"
+
+
+def _is_transparent(frame: VideoFrame) -> bool:
+    return has_alpha(frame.format.name) and bool(alpha_of(frame).min() < 255)
+
+
+def _dropped(frame: VideoFrame) -> Iterator[str]:
+    try:
+        side_data = cast("SideDataContainer", frame.side_data)
+    except ValueError:  # a kind that PyAV does not know
+        return
+    for kind, name in _NAMES.items():
+        if Type[kind] in side_data:
+            yield name
+
+
+def _warnings(film: Film, looks: _Looks) -> Iterator[str]:
+    if looks.side_data:
+        yield f"{film.path}: left out, since it went with the old pictures: " + ", ".join(
+            looks.side_data
+        )
+    if len(looks.sizes) > 1:
+        sizes = ", ".join(f"{width}x{height}" for width, height in looks.sizes)
+        yield f"{film.path}: its pictures change their size ({sizes}); all fit the first"
+    if looks.transparent:
+        yield f"{film.path}: what shows through its transparent parts is --background"
