@@ -4,6 +4,7 @@ import io
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import av
 from av.audio.stream import AudioStream
@@ -110,14 +111,26 @@ class Tracks:
 
 
 def _goes_into(template: Stream, kind: Container) -> bool:
-    """Whether the muxer takes it: for what the tables do not know, such as damaged headers."""
+    """Whether the muxer takes it, header and index: its own may be damaged, or of an odd kind."""
     container = av.open(io.BytesIO(), "w", format=kind.format)
     try:
-        container.add_stream_from_template(template, opaque=True)
+        stream = container.add_stream_from_template(template, opaque=True)
         container.start_encoding()
+        if template.codec_context.name != "eac3":  # its packets are read, these are empty
+            container.mux_one(_nothing(stream))
+        container.close()
     except (ValueError, FFmpegError):
         return False
     finally:
         with suppress(FFmpegError):
             container.close()
     return True
+
+
+def _nothing(stream: Stream) -> "av.Packet[Any]":
+    packet: av.Packet[Any] = av.Packet(64)
+    packet.update(bytes(64))
+    packet.pts = packet.dts = 0
+    packet.duration, packet.time_base, packet.stream = 1, Fraction(1, 1000), stream
+    packet.is_keyframe = True
+    return packet

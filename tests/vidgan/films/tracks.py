@@ -1,6 +1,8 @@
 """What comes with the pictures: sound, subtitles, a cover, chapters."""
 
+from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import av
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from av.container.core import Chapter
 
 Packets: TypeAlias = "list[Packet[Any]]"
+Line: TypeAlias = tuple[int, int, str]
 
 ASS_HEADER = b"""[Script Info]
 ScriptType: v4.00+
@@ -74,6 +77,61 @@ def subtitle_packets(stream: SubtitleStream, seconds: float) -> Packets:
         packet.duration = 400
         packets.append(packet)
     return packets
+
+
+def line_packets(stream: SubtitleStream, lines: Sequence[Line]) -> Packets:
+    """Lines in the notation of ASS, each with its start and its length in milliseconds."""
+    packets = []
+    for number, (start, length, text) in enumerate(lines):
+        dialogue = f"{number},0,Default,,0,0,0,,{text}".encode()
+        packet = stream.codec_context.encode_subtitle(SubtitleSet.create(dialogue, 0, length))
+        packet.stream, packet.time_base = stream, Fraction(1, 1000)
+        packet.pts = packet.dts = start
+        packet.duration = length
+        packets.append(packet)
+    return packets
+
+
+def with_subtitles(source: Path, path: Path, codec: str, lines: Sequence[Line]) -> Path:
+    """A film once more, with lines of text."""
+    with av.open(str(source)) as film, av.open(str(path), "w") as container:
+        streams = [container.add_stream_from_template(s, opaque=True) for s in film.streams]
+        text: SubtitleStream = container.add_stream(codec)  # type: ignore[assignment]
+        text.codec_context.subtitle_header = ASS_HEADER
+        text.time_base = text.codec_context.time_base = Fraction(1, 1000)
+        text.metadata["language"] = "eng"
+        packets = [packet for packet in film.demux() if packet.size]
+        for packet in packets:
+            packet.stream = streams[packet.stream.index]
+        for packet in sorted([*packets, *line_packets(text, lines)], key=_seconds):
+            container.mux(packet)
+    return path
+
+
+def _seconds(packet: "Packet[Any]") -> Fraction:
+    return (packet.dts or 0) * packet.time_base
+
+
+def with_packets(
+    source: Path, path: Path, codec: str, packets: Sequence[tuple[int, bytes]]
+) -> Path:
+    """A film once more, and a stream of packets that were made elsewhere; times in milliseconds."""
+    with av.open(str(source)) as film, av.open(str(path), "w") as container:
+        streams = [container.add_stream_from_template(s, opaque=True) for s in film.streams]
+        extra = container.add_mux_stream(codec)
+        extra.time_base = Fraction(1, 1000)
+        made: Packets = [packet for packet in film.demux() if packet.size]
+        for packet in made:
+            packet.stream = streams[packet.stream.index]
+        for start, data in packets:
+            packet = Packet(data)
+            packet.stream, packet.time_base = extra, Fraction(1, 1000)
+            packet.pts = packet.dts = start
+            packet.duration = 300
+            made.append(packet)
+        for packet in sorted(made, key=_seconds):
+            container.mux(packet)
+    return path
 
 
 def open_cover(container: OutputContainer) -> VideoStream:

@@ -1,0 +1,148 @@
+"""Subtitles of one text format in another: the same words at the same times."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from av.subtitles.subtitle import AssSubtitle
+
+from tests.vidgan.films.tracks import Line, with_packets, with_subtitles
+
+MakeFilm = Callable[..., Path]
+EncodeFilm = Callable[..., Any]
+
+LINES: list[Line] = [
+    (100, 400, "Good morning"),
+    (600, 350, r"{\i1}On the radio:{\i0}\Na second line"),
+    (1000, 200, "Å, 雪 & 1 < 2 > 0"),
+    (1300, 500, r"{\b1}Loud{\b0} and quiet"),
+]
+WORDS = ["Good morning", "On the radio:\na second line", "Å, 雪 & 1 < 2 > 0", "Loud and quiet"]
+CODECS = {".mkv": "subrip", ".webm": "webvtt", ".mp4": "mov_text", ".mov": "mov_text"}
+SOURCES = [
+    (".mkv", "srt"),
+    (".mkv", "ass"),
+    (".mkv", "webvtt"),
+    (".mp4", "mov_text"),
+]
+
+
+def shown(path: Path) -> list[tuple[int, int, str, str]]:
+    """Start and length in milliseconds, plain words, and what the decoder makes of the line."""
+    found = []
+    with av.open(str(path)) as container:
+        stream = container.streams.subtitles[0]
+        for packet in container.demux(stream):
+            if not packet.size or packet.pts is None:
+                continue
+            for line in stream.decode2(packet) or ():
+                assert isinstance(line, AssSubtitle)
+                said = line.ass.split(b",", 8)[8].decode()
+                start = round(packet.pts * packet.time_base * 1000)
+                length = round((packet.duration or 0) * packet.time_base * 1000)
+                found.append((start, length, plain(said), said))
+    return found
+
+
+def plain(said: str) -> str:
+    """Without what is between braces, which are overrides of ASS."""
+    kept, depth = [], 0
+    for letter in said.replace(r"\N", "\n").replace(r"\h", " "):
+        depth += (letter == "{") - (letter == "}")
+        if depth == 0 and letter != "}":
+            kept.append(letter)
+    return "".join(kept)
+
+
+@pytest.mark.parametrize("target", [".mp4", ".mov", ".mkv", ".webm"])
+@pytest.mark.parametrize(("ending", "codec"), SOURCES)
+def test_words_and_times_arrive_in_every_container(
+    ending: str, codec: str, target: str, make_film: MakeFilm, encode_film: EncodeFilm
+) -> None:
+    film = make_film("film" + ending, frames=5, rate=2, audio=False)
+    source = with_subtitles(film, film.with_name(f"{codec}{ending}"), codec, LINES)
+    output = film.with_name(f"out-{codec}{target}")
+    report = encode_film(source, target).join(output, overwrite=True)
+    read = shown(output)
+    assert [words for _, _, words, _ in read] == [words for _, _, words, _ in shown(source)]
+    assert [line[:2] for line in read] == [line[:2] for line in LINES]
+    with av.open(str(output)) as container:
+        (stream,) = container.streams.subtitles
+        became = stream.codec_context.codec.canonical_name
+        assert stream.language == "eng"
+    held = {".mkv": {"subrip", "ass", "webvtt"}}.get(target, {CODECS[target]})
+    name = {"srt": "subrip"}.get(codec, codec)
+    assert became == (name if name in held else CODECS[target])
+    said = {"subrip": "srt"}.get(became, became)
+    changed = (f"subtitle 1 becomes {said}: {target} holds no {name}",)
+    assert report.warnings == (() if name in held else changed)
+
+
+@pytest.mark.parametrize("target", [".mp4", ".webm"])
+def test_words_are_those_that_were_written(
+    target: str, make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    film = make_film("film.mkv", frames=5, rate=2, audio=False)
+    source = with_subtitles(film, tmp_path / "film.mkv", "ass", LINES)
+    encode_film(source, target).join(tmp_path / ("out" + target))
+    read = shown(tmp_path / ("out" + target))
+    assert [words for _, _, words, _ in read] == WORDS
+    assert r"{\i1}On the radio:" in read[1][3]
+    assert r"{\b1}Loud" in read[3][3]
+
+
+def test_no_styles_are_shown_as_text(
+    make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    """FFmpeg's encoder of SubRip writes those of mov_text as tags, which some players show."""
+    film = make_film("film.mp4", frames=5, rate=2, audio=False)
+    source = with_subtitles(film, tmp_path / "film.mp4", "mov_text", LINES)
+    encode_film(source, ".mkv").join(tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        texts = [bytes(p).decode() for p in container.demux(subtitles=0) if p.size]
+    assert texts == [
+        "Good morning",
+        "<i>On the radio:</i>\na second line",
+        "Å, 雪 & 1 < 2 > 0",
+        "<b>Loud</b> and quiet",
+    ]
+
+
+def test_lines_that_cannot_be_read_are_counted(
+    make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    film = make_film("film.mkv", frames=5, rate=2, audio=False)
+    long = (700, 200, "x" * 70_000)
+    source = with_subtitles(film, tmp_path / "film.mkv", "srt", [LINES[0], long, LINES[3]])
+    report = encode_film(source, ".mp4").join(tmp_path / "out.mp4")
+    assert [words for _, _, words, _ in shown(tmp_path / "out.mp4")] == [WORDS[0], WORDS[3]]
+    assert report.warnings[-1].endswith("stream 1: 1 lines cannot be read; left out")
+
+
+def _segment(kind: int, body: bytes) -> bytes:
+    return bytes([kind]) + len(body).to_bytes(2, "big") + body
+
+
+BITMAPS = [
+    # PGS: what is on the screen (nothing), and the end of this display set
+    (300, _segment(0x16, bytes.fromhex("0060 0040 10 0000 80 00 00 00")) + _segment(0x80, b"")),
+    (900, _segment(0x16, bytes.fromhex("0060 0040 10 0001 00 00 00 00")) + _segment(0x80, b"")),
+]
+
+
+def test_pictures_of_text_are_copied_or_named(
+    make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    film = make_film("film.mkv", frames=5, rate=2, audio=False)
+    source = with_packets(film, tmp_path / "film.mkv", "hdmv_pgs_subtitle", BITMAPS)
+    encode_film(source, ".mkv").join(tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        (stream,) = container.streams.subtitles
+        assert stream.codec_context.name == "pgssub"
+        packets = [(p.pts, bytes(p)) for p in container.demux(stream) if p.size]
+    assert packets == BITMAPS
+    for target in (".mp4", ".mov", ".webm"):
+        report = encode_film(source, target).join(tmp_path / ("out" + target))
+        assert report.warnings == (f"subtitle 1 is left out: {target} holds no hdmv_pgs_subtitle",)

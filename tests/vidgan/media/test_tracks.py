@@ -1,0 +1,268 @@
+"""What is said of streams, and what is no stream of packets: covers, languages, marks, places."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from av.stream import Disposition, Stream
+
+from tests.vidgan.films.tracks import (
+    AUDIO_RATE,
+    audio_packets,
+    open_audio,
+    open_subtitles,
+    subtitle_packets,
+)
+from vidgan.media.join import JoinReport, join
+from vidgan.media.preflight import check_output
+from vidgan.media.streams import Streams
+
+MakeFilm = Callable[..., Path]
+EncodeFilm = Callable[..., Any]
+
+
+NONE, FORCED, DEFAULT = Disposition(0), Disposition.forced, Disposition.default
+
+
+@dataclass(frozen=True, kw_only=True)
+class Track:
+    kind: str
+    language: str = "eng"
+    marks: Disposition = NONE
+    title: str | None = None
+
+
+def with_tracks(film: Path, path: Path, tracks: Sequence[Track]) -> Path:
+    with av.open(str(film)) as source, av.open(str(path), "w") as container:
+        video = container.add_stream_from_template(source.streams.video[0], opaque=True)
+        added: list[Any] = []
+        for track in tracks:
+            codec = "libopus" if path.suffix == ".webm" else "aac"
+            stream: Any = (
+                open_audio(container, codec)
+                if track.kind == "audio"
+                else open_subtitles(container, path.suffix)
+            )
+            stream.metadata["language"], stream.disposition = track.language, track.marks
+            if track.title:
+                stream.metadata["title"] = track.title
+            added.append(stream)
+        packets = [p for p in source.demux(video=0) if p.size]
+        for packet in packets:
+            packet.stream = video
+        for stream in added:
+            make = audio_packets if stream.type == "audio" else subtitle_packets
+            packets += make(stream, 1)
+        for packet in sorted(packets, key=lambda packet: (packet.dts or 0) * packet.time_base):
+            container.mux(packet)
+    return path
+
+
+def tracks_of(path: Path) -> list[Track]:
+    """Without the picture and data."""
+    with av.open(str(path)) as container:
+        return [
+            Track(
+                kind=stream.type,
+                language=stream.language or "und",
+                marks=Disposition(int(stream.disposition)),
+                title=_title(stream),
+            )
+            for stream in container.streams
+            if stream.type in {"audio", "subtitle"}
+        ]
+
+
+def _title(stream: Stream) -> str | None:
+    return stream.metadata.get("title", stream.metadata.get("name"))
+
+
+def small(make_film: MakeFilm, ending: str = ".mkv") -> Path:
+    return make_film("film" + ending, frames=6, rate=6, audio=False)
+
+
+MANY = [
+    Track(kind="audio", marks=DEFAULT, title="Main"),
+    Track(kind="audio", language="fra", marks=Disposition.comment, title="Director"),
+    Track(kind="audio", language="jpn"),
+    Track(kind="subtitle", marks=FORCED, title="Signs"),
+    Track(kind="subtitle", language="spa", marks=DEFAULT | FORCED),
+]
+
+
+@pytest.mark.parametrize("target", [".mp4", ".mkv"])
+@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
+def test_all_tracks_keep_languages_titles_and_marks(
+    ending: str, target: str, make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    source = with_tracks(small(make_film, ending), tmp_path / ("film" + ending), MANY)
+    report = encode_film(source, target).join(tmp_path / ("out" + target))
+    assert tracks_of(source) == tracks_of(tmp_path / ("out" + target)) == MANY
+    assert (report.audio_streams, report.streams_copied) == (3, 5)
+
+
+@pytest.mark.parametrize(
+    ("target", "lost"),
+    [(".mov", ["2: .mov does not say that it is comment"])],
+)
+def test_marks_that_a_container_cannot_say_are_named(
+    target: str, lost: list[str], make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    source = with_tracks(small(make_film), tmp_path / "film.mkv", MANY[:3])
+    report = encode_film(source, target).join(tmp_path / ("out" + target))
+    assert report.warnings == tuple(f"stream {said}" for said in lost)
+
+
+@pytest.mark.parametrize(
+    ("target", "languages"),
+    [
+        (".mp4", ["eng", "deu", "por", "zho", "swe", "und"]),
+        (".mov", ["eng", "ger", "por", "chi", "sve", "und"]),
+        (".mkv", ["en-GB", "de", "pt", "zho", "swe", "x-klingon"]),
+    ],
+)
+def test_languages_are_said_as_the_container_wants_them(
+    target: str,
+    languages: list[str],
+    make_film: MakeFilm,
+    encode_film: EncodeFilm,
+    tmp_path: Path,
+) -> None:
+    said = ["en-GB", "de", "pt", "zho", "swe", "x-klingon"]
+    tracks = [Track(kind="audio", language=language) for language in said]
+    source = with_tracks(small(make_film), tmp_path / "film.mkv", tracks)
+    encode_film(source, target).join(tmp_path / ("out" + target))
+    assert [track.language for track in tracks_of(tmp_path / ("out" + target))] == languages
+
+
+def covers(path: Path) -> list[tuple[str, bytes]]:
+    with av.open(str(path)) as container:
+        found = [s for s in container.streams if s.disposition & Disposition.attached_pic]
+        return [
+            (s.codec_context.name, next(bytes(p) for p in container.demux(s) if p.size))
+            for s in found
+        ]
+
+
+@pytest.mark.parametrize("target", [".mp4", ".mkv"])
+def test_cover_comes_along_and_back(
+    target: str, make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    source = make_film("cover.mp4", frames=6, rate=6, cover=True)
+    (cover,) = covers(source)
+    encoded = encode_film(source, target)
+    report = encoded.join(tmp_path / ("out" + target))
+    assert (report.warnings, report.streams_copied) == ((), 2)
+    assert covers(tmp_path / ("out" + target)) == [cover]
+    again = encode_film(tmp_path / ("out" + target), ".mp4").join(tmp_path / "back.mp4")
+    assert (again.warnings, covers(tmp_path / "back.mp4")) == ((), [cover])
+    encoded.join(tmp_path / ("again" + target))
+    assert (tmp_path / ("out" + target)).read_bytes() == (
+        tmp_path / ("again" + target)
+    ).read_bytes()
+
+
+@pytest.mark.parametrize("target", [".mov", ".webm"])
+def test_cover_that_cannot_go_along_is_named(
+    target: str, make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    source = make_film("cover.mp4", frames=6, rate=6, cover=True)
+    report = encode_film(source, target).join(tmp_path / ("out" + target))
+    assert f"cover 2 is left out: {target} holds none of its kind" in report.warnings
+    assert covers(tmp_path / ("out" + target)) == []
+
+
+@pytest.mark.parametrize("target", [".mp4", ".mov", ".mkv", ".webm"])
+def test_place_and_camera_of_a_phone_are_kept(
+    target: str, make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    said = {
+        "com.apple.quicktime.location.ISO6709": "+47.1234+008.5678+410/",
+        "com.apple.quicktime.make": "Apple",
+        "creation_time": "2024-05-06T07:08:09.000000Z",
+        "title": "A walk",
+    }
+    source = make_film(
+        "phone.mov",
+        frames=6,
+        rate=6,
+        audio=False,
+        metadata=said,
+        container_options={"movflags": "use_metadata_tags"},
+    )
+    encode_film(source, target).join(tmp_path / ("out" + target))
+    with av.open(str(tmp_path / ("out" + target))) as container:
+        kept = {key.lower(): value for key, value in container.metadata.items()}
+    assert kept["location"].startswith("+47.1234+008.5678")
+    assert (kept["creation_time"], kept["title"]) == (said["creation_time"], "A walk")
+    assert kept.get("make") == (None if target == ".mp4" else "Apple")
+
+
+@pytest.mark.parametrize("rate", [24, 25, Fraction(30000, 1001)])
+@pytest.mark.parametrize("target", [".mov", ".mp4", ".mkv"])
+def test_timecode_comes_along(
+    target: str,
+    rate: Fraction,
+    make_film: MakeFilm,
+    encode_film: EncodeFilm,
+    tmp_path: Path,
+) -> None:
+    film = make_film("film.mov", frames=6, rate=rate, audio=False)
+    source = tmp_path / "film.mov"
+    with av.open(str(film)) as before, av.open(str(source), "w") as after:
+        stream = after.add_stream_from_template(before.streams.video[0], opaque=True)
+        stream.metadata["timecode"] = "01:02:03:22"
+        for packet in before.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                after.mux(packet)
+    report = encode_film(source, target).join(tmp_path / ("out" + target))
+    assert report.warnings == ()
+    with av.open(str(tmp_path / ("out" + target))) as container:
+        tags = {k.lower(): v for s in container.streams for k, v in s.metadata.items()}
+        assert tags["timecode"] == "01:02:03:22"
+        assert len(container.streams) == (1 if target == ".mkv" else 2)
+
+
+def test_only_chosen_streams_go_along(
+    make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    source = with_tracks(small(make_film), tmp_path / "film.mkv", MANY)
+    encoded = encode_film(source, ".mkv")
+
+    def joined(*choices: str) -> JoinReport:
+        return join(
+            encoded.film,
+            lambda: iter(encoded.chunks),
+            encoded.settings,
+            tmp_path / "out.mkv",
+            expected=encoded.times,
+            streams=Streams.parse(choices),
+            overwrite=True,
+        )
+
+    assert joined("audio:1", "subtitle").warnings == ()
+    assert tracks_of(tmp_path / "out.mkv") == [MANY[1], MANY[3], MANY[4]]
+    joined("-audio", "-subtitle")
+    assert tracks_of(tmp_path / "out.mkv") == []
+
+
+def test_damaged_header_of_a_sound_does_not_cost_the_film(
+    make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    """The muxer would find out in the end, when it writes the index."""
+    source = tmp_path / "film.mkv"
+    data = make_film("film.mkv", frames=6, rate=6, audio="flac").read_bytes()
+    private = data.index(b"\x63\xa2", data.index(b"A_FLAC"))
+    source.write_bytes(data[:private] + b"\x63\xa3" + data[private + 2 :])  # means nothing
+    encoded = encode_film(source, ".mp4")
+    check_output(encoded.film, tmp_path / "out.mp4", encoded.settings)
+    report = encoded.join(tmp_path / "out.mp4")
+    assert report.frames == 6
+    assert report.warnings == ("audio 1 becomes aac: .mp4 holds no flac",)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert sum(frame.samples for frame in container.decode(audio=0)) >= AUDIO_RATE
