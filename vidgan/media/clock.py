@@ -8,6 +8,7 @@ seam on all streams are moved alike, so that picture and sound stay together.
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from av.container import InputContainer
@@ -50,6 +51,8 @@ def _rising(stated: Sequence[int | None], after: int | None) -> list[int]:
         if time is None or (after is not None and time <= after):
             continue
         length = bisect_left(ends, time)
+        if ends[length : length + 1] == [time]:
+            continue  # of two pictures for one time the first keeps it
         before[place] = at[length - 1] if length else None
         ends[length:], at[length:] = [time, *ends[length + 1 :]], [place, *at[length + 1 :]]
     run: list[int] = []
@@ -64,26 +67,18 @@ def _spread(
     stated: Sequence[int | None], kept: Sequence[int], after: int | None, step: Fraction
 ) -> list[int]:
     """Times between those kept; a first one without any is 0."""
-    times: list[int] = []
     anchors = [(place, stated[place] or 0) for place in kept]
     if after is not None:
         anchors.insert(0, (-1, after))
     elif not anchors:
         anchors = [(0, 0)]
-    for place in range(len(stated)):
-        right = next((a for a in anchors if a[0] >= place), None)
-        left = next((a for a in reversed(anchors) if a[0] <= place), None)
-        if left is None:
-            assert right is not None
-            times.append(right[1] - round(step * (right[0] - place)))
-        elif right is None:
-            times.append(left[1] + round(step * (place - left[0])))
-        elif left[0] == right[0]:
-            times.append(left[1])
-        else:
-            share = Fraction(place - left[0], right[0] - left[0])
-            times.append(left[1] + int(share * (right[1] - left[1])))
-    return times
+    (first, start), (last, end) = anchors[0], anchors[-1]
+    times = [start - round(step * (first - place)) for place in range(first)]
+    for (left, time), (right, later) in pairwise(anchors):
+        places = right - left
+        times += [time + (later - time) * place // places for place in range(places)]
+    times += [end + round(step * (place - last)) for place in range(last, len(stated))]
+    return times if first >= 0 else times[1:]
 
 
 def _strict(times: Sequence[int], after: int | None) -> list[int]:

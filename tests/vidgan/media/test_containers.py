@@ -9,9 +9,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from tests.vidgan.films.stills import write_numbered, write_webp
 from vidgan.errors import InputError
@@ -23,7 +21,7 @@ from vidgan.media.probe import probe
 from vidgan.media.types import Film
 
 MakeFilm = Callable[..., Path]
-ReadNumber = Callable[[NDArray[np.uint8]], int]
+ReadNumber = Callable[[Any], int]
 
 FRAMES = 30
 GOP = {"g": "10"}

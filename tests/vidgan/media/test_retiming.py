@@ -1,0 +1,213 @@
+"""Times that cannot be right are mended, in a film and in principle; what is mended is said."""
+
+import re
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.vidgan.films.broken import bare, moved, packed, retimed
+from vidgan.media.chunks import ChunkReader
+from vidgan.media.clock import Clock, mended
+from vidgan.media.count import count_film
+from vidgan.media.decode import decode_chunk
+from vidgan.media.opening import open_film
+from vidgan.media.order import DisplayOrder
+from vidgan.media.probe import probe
+from vidgan.media.types import Film
+
+MakeFilm = Callable[..., Path]
+ReadNumber = Callable[[Any], int]
+
+
+def shown(film: Film, read_number: ReadNumber) -> tuple[list[int], list[int], list[str]]:
+    """The times of all pictures (ticks), the numbers they show, and what is said of the film."""
+    reader = ChunkReader(film, frames_per_chunk=12)
+    times: list[int] = []
+    numbers: list[int] = []
+    for chunk in reader:
+        for frame in decode_chunk(chunk, film.video):
+            times.append(frame.pts)
+            numbers.append(read_number(frame.rgb))
+    counted = count_film(film, frames_per_chunk=12)
+    assert (counted.frames, list(counted.warnings)) == (len(times), reader.warnings)
+    return times, numbers, [said.removeprefix(f"{film.path}: ") for said in reader.warnings]
+
+
+def test_a_time_that_repeats_gives_way(
+    make_film: MakeFilm, tmp_path: Path, read_number: ReadNumber
+) -> None:
+    source = make_film("a.mp4", frames=60, gop=10, bframes=0, audio=False)
+    times = [40 * i for i in range(60)]
+    wrong = times.copy()
+    wrong[55] = wrong[54]
+    found, numbers, said = shown(probe(retimed(source, tmp_path / "twice.mkv", wrong)), read_number)
+    assert (found, numbers) == (times, list(range(60)))
+    assert said == [
+        "1 picture had no time, or one that repeats or goes back; it was put between its neighbours"
+    ]
+
+
+def test_times_finer_than_the_container_can_say(
+    make_film: MakeFilm, read_number: ReadNumber
+) -> None:
+    """3000 frames a second do not fit Matroska's grid of a millisecond."""
+    film = probe(make_film("fast.mkv", rate=3000, frames=24, bframes=0, audio=False))
+    found, numbers, said = shown(film, read_number)
+    assert numbers == list(range(24))
+    assert all(a < b for a, b in pairwise(found))
+    assert "they were put between their neighbours" in said[0]
+
+
+def test_a_picture_behind_later_ones_is_not_dropped(
+    make_film: MakeFilm, tmp_path: Path, read_number: ReadNumber
+) -> None:
+    """GOPs [0 1 2] [10 11 12] [20 5 13]: the third brings a picture of the time of the first."""
+    source = make_film("a.mp4", frames=9, gop=3, bframes=0, audio=False)
+    wrong = [40 * i for i in (0, 1, 2, 10, 11, 12, 20, 5, 13)]
+    found, numbers, said = shown(probe(retimed(source, tmp_path / "late.mkv", wrong)), read_number)
+    assert sorted(numbers) == list(range(9))
+    assert found[:6] == wrong[:6]
+    assert all(a < b for a, b in pairwise(found))
+    assert "goes back" in said[0]
+
+
+@pytest.mark.parametrize("ending", ["h264", "hevc"])
+@pytest.mark.parametrize("open_gop", [False, True])
+def test_without_any_times_the_codec_knows_the_order(
+    make_film: MakeFilm, tmp_path: Path, read_number: ReadNumber, ending: str, *, open_gop: bool
+) -> None:
+    codec = {"h264": "libx264", "hevc": "libx265"}[ending]
+    source = make_film("a.ts", codec=codec, frames=40, open_gop=open_gop, rate=25, audio=False)
+    film = probe(bare(source, tmp_path / f"a.{ending}"))
+    found, numbers, said = shown(film, read_number)
+    assert numbers == list(range(40))
+    assert [time * film.video.time_base for time in found] == [Fraction(i, 25) for i in range(40)]
+    assert said == ["it holds no times; its pictures are shown at 25 a second"]
+
+
+def test_program_streams_that_state_few_times(make_film: MakeFilm, read_number: ReadNumber) -> None:
+    """Where several pictures fit into one packet of the stream, only the first has a time."""
+    options = {"codec": "mpeg1video", "codec_options": {"g": "12", "bf": "2"}, "audio": False}
+    film = probe(make_film("tiny.mpg", frames=30, rate=25, **options))
+    found, numbers, _ = shown(film, read_number)
+    assert (found, numbers) == ([3600 * i for i in range(30)], list(range(30)))
+
+
+def test_packed_pictures_are_taken_apart(
+    make_film: MakeFilm, tmp_path: Path, read_number: ReadNumber
+) -> None:
+    source = make_film("a.avi", codec="mpeg4", bframes=1, frames=41, gop=10, audio=False)
+    film = probe(packed(source, tmp_path / "divx.avi"))
+    assert film.video.packed
+    found, numbers, said = shown(film, read_number)
+    assert (found, numbers, said) == (list(range(41)), list(range(41)), [])
+
+
+@pytest.mark.parametrize("seconds", [2**33 // 90_000 - 2, 5, 90_000])
+def test_a_clock_may_start_anywhere_and_wrap(
+    make_film: MakeFilm, tmp_path: Path, read_number: ReadNumber, seconds: int
+) -> None:
+    """A clock of 33 bits at 90 kHz starts anew after 26.5 hours."""
+    source = make_film("a.ts", frames=100, rate=25)
+    found, numbers, said = shown(probe(moved(source, tmp_path / "b.ts", seconds)), read_number)
+    assert numbers == list(range(100))
+    assert {b - a for a, b in pairwise(found)} == {3600}
+    assert found[0] < 9000
+    assert said == []
+
+
+@pytest.mark.parametrize("seconds", [7, 50_000, 0])
+def test_recordings_put_together_go_on(
+    make_film: MakeFilm, tmp_path: Path, read_number: ReadNumber, seconds: int
+) -> None:
+    """The second begins before the first, or hours after it, or where the first did."""
+    source = make_film("a.ts", frames=50, rate=25)
+    first = moved(source, tmp_path / "first.ts", 1000).read_bytes()
+    path = tmp_path / "both.ts"
+    path.write_bytes(first + moved(source, tmp_path / "second.ts", seconds + 500).read_bytes())
+    film = probe(path)
+    found, numbers, said = shown(film, read_number)
+    assert numbers == [*range(50), *range(50)]
+    steps = [b - a for a, b in pairwise(found)]
+    assert steps[:49] == steps[50:] == [3600] * 49
+    assert 0 < steps[49] < 9000
+    assert len(said) == 1
+    assert re.fullmatch(
+        r"its clock starts anew at [12]\.\d+ s; what comes after was moved .*", said[0]
+    )
+    assert abs(drift(film)) < Fraction(1, 25)
+
+
+def drift(film: Film) -> Fraction:
+    """How much longer the sound is in front of the pictures in the second half than in the first.
+
+    Both halves are the same recording, so that it says how far they came apart.
+    """
+    starts: dict[int, list[Fraction]] = {}
+    with open_film(film.path) as container:
+        clock = Clock(film, container)
+        for packet in container.demux():
+            clock.move(packet)
+            if packet.pts is not None and packet.size:
+                starts.setdefault(packet.stream_index, []).append(packet.pts * packet.time_base)
+    picture = starts.pop(film.video.index)
+    [sound] = starts.values()
+    half = len(picture) // 2
+    return (sorted(picture)[half] - min(picture)) - (sound[len(sound) // 2] - sound[0])
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg2video", "mpeg4"])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
+def test_the_codec_says_the_order_that_honest_times_say(
+    make_film: MakeFilm, codec: str, name: str
+) -> None:
+    film = probe(make_film(name, codec=codec, frames=60, open_gop=True, gop=10, audio=False))
+    order = DisplayOrder(film.video)
+    for chunk in ChunkReader(film, frames_per_chunk=1):
+        run = [p for p in chunk.packets if p.pts in chunk.owned]
+        by_time = sorted(range(len(run)), key=lambda i: run[i].pts)
+        if run[0].is_keyframe:
+            assert order.of(run) in (by_time, None)
+
+
+TIMES = st.lists(st.none() | st.integers(-50, 50), max_size=30)
+
+
+@settings(max_examples=300, deadline=None)
+@given(stated=TIMES, after=st.none() | st.integers(-60, 60), step=st.integers(1, 5))
+def test_mended_times_rise_whatever_was_stated(
+    stated: list[int | None], after: int | None, step: int
+) -> None:
+    times = mended(stated, after=after, step=Fraction(step))
+    assert len(times) == len(stated)
+    assert all(a < b for a, b in pairwise(times))
+    assert after is None or all(time > after for time in times)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    times=st.lists(st.integers(0, 10_000), unique=True, min_size=1, max_size=40).map(sorted),
+    data=st.data(),
+)
+def test_times_that_rise_are_kept(times: list[int], data: st.DataObject) -> None:
+    assert mended(times, after=times[0] - 1, step=Fraction(40)) == times
+    assert mended(times, after=None, step=Fraction(40)) == times
+    lost = data.draw(st.integers(0, len(times) - 1))
+    wrong: list[int | None] = [None if i == lost else 10 * t for i, t in enumerate(times)]
+    found = mended(wrong, after=None, step=Fraction(40))
+    assert [t for i, t in enumerate(found) if i != lost] == [t for t in wrong if t is not None]
+
+
+def test_the_audio_of_a_moved_clock_has_no_part_of_it(make_film: MakeFilm, tmp_path: Path) -> None:
+    """Of other containers nothing is moved: their first time is meant."""
+    path = make_film("a.mkv", frames=12)
+    with av.open(str(path)) as container:
+        clock = Clock(probe(path), container)
+        assert not clock.is_needed
