@@ -23,6 +23,7 @@ from vidgan.held_folders import held_folder
 from vidgan.inputs import Failure, Piece, plan
 from vidgan.jobs import Job, bytes_of, open_jobs
 from vidgan.media.chunks import CHUNK_FRAMES
+from vidgan.media.part import Part
 from vidgan.media.types import Compare, Deinterlace, Treatment
 from vidgan.models import Direction
 from vidgan.options import RETRIES, Options
@@ -53,6 +54,9 @@ def convert(
     background: tuple[int, int, int] = (0, 0, 0),
     tonemap: bool = False,
     rate: Fraction | None = None,
+    start: Fraction | float | None = None,
+    end: Fraction | float | None = None,
+    every: int = 1,
     chunk_frames: int = CHUNK_FRAMES,
     address: str | None = None,
     cpus_per_worker: float | None = None,
@@ -84,6 +88,11 @@ def convert(
             compare=compare, deinterlace=deinterlace, background=background, tonemap=tonemap
         ),
         rate=rate,
+        part=Part(
+            start=None if start is None else Fraction(start),
+            end=None if end is None else Fraction(end),
+            every=every,
+        ),
         chunk_frames=chunk_frames,
         address=address,
         cpus_per_worker=cpus_per_worker,

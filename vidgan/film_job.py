@@ -14,6 +14,7 @@ from vidgan.media.encoders import encoder_settings, said_of_depth
 from vidgan.media.header import Target
 from vidgan.media.join import JoinReport, join
 from vidgan.media.overlap import overlapping
+from vidgan.media.part import part_chunks
 from vidgan.media.preflight import check_output
 from vidgan.media.probe import probe
 from vidgan.media.types import Chunk, EncodedChunk, EncoderSettings, Film
@@ -61,7 +62,12 @@ class FilmJob:
         self._ledger = Ledger(ledger_of(piece.output))
         with self._ledger:  # can it be made, and is nobody at it: better known before any work
             pass
-        self.count = count_film(self.film, frames_per_chunk=options.chunk_frames, on_read=on_read)
+        self.count = count_film(
+            self.film,
+            frames_per_chunk=options.chunk_frames,
+            part=options.part,
+            on_read=on_read,
+        )
         self._clear_first = not options.resume
         self._stopped = threading.Event()
         self._reader = ChunkReader(self.film, frames_per_chunk=options.chunk_frames)
@@ -88,7 +94,7 @@ class FilmJob:
         if self._clear_first:
             self._ledger.clear()
             self._clear_first = False
-        for chunk in self._chunks():
+        for chunk in part_chunks(self.film, self._chunks(), self._options.part):
             key = chunk_key(chunk, self.film.video, settings)
             self._keys.append(key)
             self._expected += chunk.owned
@@ -134,6 +140,7 @@ class FilmJob:
             self.piece.output,
             expected=self._expected,
             treatment=self._options.treatment,
+            part=self._options.part,
             overwrite=self._options.overwrite,
             on_whole=lambda part, joined: self._work.note(part, self._report(joined)),
             go_on=self._go_on,
@@ -223,5 +230,6 @@ def chosen_encoder(piece: Piece, options: Options, *, bits: int = 8) -> EncoderS
 
 def film_work(piece: Piece, options: Options, purpose: bytes) -> Work:
     """What a note says is finished; raises as `chosen_encoder` does."""
-    settings = repr((chosen_encoder(piece, options), options.treatment)).encode() + purpose
+    chosen = chosen_encoder(piece, options), options.treatment, options.part
+    settings = repr(chosen).encode() + purpose
     return Work(source=piece.source, output=piece.output, settings=settings)

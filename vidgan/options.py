@@ -9,6 +9,7 @@ from typing import get_args
 from cyclegan.precision import Precision
 from vidgan.errors import SettingsError
 from vidgan.media.chunks import CHUNK_FRAMES
+from vidgan.media.part import WHOLE, Part
 from vidgan.media.types import UNTREATED, Treatment
 from vidgan.models import Direction
 
@@ -40,6 +41,7 @@ class Options:
     treatment: Treatment = UNTREATED
     rate: Fraction | None = None
     """Of numbered pictures, a second."""
+    part: Part = WHOLE
     chunk_frames: int = CHUNK_FRAMES
     address: str | None = None
     cpus_per_worker: float | None = None

@@ -14,6 +14,7 @@ from vidgan.cli.options import (
     encoder_options,
     machine_options,
     model_options,
+    part_options,
     picture_options,
     rate_option,
 )
@@ -33,6 +34,7 @@ from vidgan.places import Place
     metavar="N",
     help="Short side at which the generator sees a frame; 0 is native.  [default: the model's]",
 )
+@part_options
 @picture_options
 @encoder_options
 @rate_option

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from vidgan.cli.errors import one_line_errors
 from vidgan.errors import VidganError
 from vidgan.numbered import parse_rate
 from vidgan.places import Place, as_place
@@ -220,6 +221,54 @@ def picture_options(command: F) -> F:
         return command(*arguments, treatment=Treatment(**chosen), **options)
 
     return cast("F", _picture_options(run))
+
+
+def _parse_time(
+    context: click.Context, parameter: click.Parameter, given: str | None
+) -> Fraction | None:
+    from vidgan.media.part import parse_time  # noqa: PLC0415 - brings in numpy
+
+    try:
+        return None if given is None else parse_time(given)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+_part_options = family(
+    click.option(
+        "--start",
+        metavar="TIME",
+        callback=_parse_time,
+        help="Begin with the frame shown then: seconds, or H:MM:SS.",
+    ),
+    click.option(
+        "--end",
+        metavar="TIME",
+        callback=_parse_time,
+        help="End before the frame shown then.",
+    ),
+    click.option(
+        "--every",
+        type=COUNT,
+        default=1,
+        metavar="N",
+        help="Take every N-th frame alone, at its time.",
+    ),
+)
+
+
+def part_options(command: F) -> F:
+    """Which frames of films: the command gets it as `part`."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, start: Any, end: Any, every: int, **options: Any) -> Any:
+        with one_line_errors():
+            from vidgan.media.part import Part  # noqa: PLC0415 - brings in numpy
+
+            part = Part(start=start, end=end, every=every)
+        return command(*arguments, part=part, **options)
+
+    return cast("F", _part_options(run))
 
 
 encoder_options = family(

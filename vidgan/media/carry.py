@@ -14,12 +14,15 @@ from av.subtitles.stream import SubtitleStream
 
 from vidgan.media.clock import Clock
 from vidgan.media.opening import open_film
+from vidgan.media.part import Span
 from vidgan.media.sound import Sound
 from vidgan.media.subtitles import Lines
 from vidgan.media.types import Film
 
 _PATIENCE = 100
 """Errors in a row after which a damaged source is taken to have ended."""
+_INTERLEAVED = 10
+"""Seconds by which streams of a file may run ahead of each other."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,13 +68,18 @@ class Carried:
         return len(self.streams) + len(self.covers)
 
 
-def chapters_later(source: InputContainer, shift: Fraction) -> "list[av.container.core.Chapter]":
-    """The chapters of the source, moved by `shift` seconds."""
-    chapters = source.chapters()
-    for chapter in chapters:
-        ticks = round(shift / (chapter["time_base"] or 1))
-        chapter["start"] += ticks
-        chapter["end"] += ticks
+def chapters_later(
+    source: InputContainer, shift: Fraction, span: Span | None = None
+) -> "list[av.container.core.Chapter]":
+    """The chapters of the source, or of a span of it, moved by `shift` seconds."""
+    chapters = []
+    for chapter in source.chapters():
+        tick = chapter["time_base"] or Fraction(1)
+        times = chapter["start"] * tick, chapter["end"] * tick
+        inside = times if span is None else span.clip(*times)
+        if inside is not None:
+            chapter["start"], chapter["end"] = (round((time + shift) / tick) for time in inside)
+            chapters.append(chapter)
     return chapters
 
 
@@ -82,12 +90,14 @@ def read_carried(
     *,
     strict: bool,
     shift: Fraction = Fraction(0),
+    span: Span | None = None,
 ) -> Iterator["av.Packet[Any]"]:
     """The packets of all that comes along, each bound to its stream of the output.
 
     Copied packets whose decode times go backwards, as damage can make them, are left out and named
     in `carried.warnings`; a source that breaks off ends the copy where it does. `strict` is for
-    containers that need every decode time of a sound to be later than the one before.
+    containers that need every decode time of a sound to be later than the one before. Of a `span`
+    packets of sound are taken that begin in it, and lines that are shown in it, for that long.
     """
     clock = Clock(film, source)
     for stream in source.streams:
@@ -103,6 +113,10 @@ def read_carried(
         if packet.stream.index not in carried.streams or _is_flush(packet) or _is_gap(packet):
             continue
         index = packet.stream.index
+        if span is not None and not _cut(packet, span):
+            if _begin(packet) > span.last + _INTERLEAVED:
+                break
+            continue
         if index in carried.makers:
             yield from carried.makers[index].take(packet)
         elif clocks[index].set(packet, strict=strict):
@@ -115,6 +129,25 @@ def read_carried(
         for index, clock in clocks.items()
         if clock.dropped
     ]
+
+
+def _cut(packet: "av.Packet[Any]", span: Span) -> bool:
+    """Cut what a packet shows to what of it lies in a span; False if that is nothing."""
+    begin, tick = _begin(packet), packet.time_base
+    if not isinstance(packet.stream, SubtitleStream):
+        return span.first <= begin < span.last
+    inside = span.clip(begin, begin + max(packet.duration or 0, 1) * tick)
+    if inside is None:
+        return False
+    packet.pts = packet.dts = round(inside[0] / tick)
+    packet.duration = packet.duration and round((inside[1] - inside[0]) / tick)
+    return True
+
+
+def _begin(packet: "av.Packet[Any]") -> Fraction:
+    """Seconds."""
+    ticks = packet.pts if packet.pts is not None else packet.dts
+    return (ticks or 0) * packet.time_base
 
 
 def _is_flush(packet: "av.Packet[Any]") -> bool:

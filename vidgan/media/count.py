@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from vidgan.errors import InputError
 from vidgan.media.chunks import CHUNK_FRAMES, ChunkReader
+from vidgan.media.part import WHOLE, Part, part_chunks
 from vidgan.media.types import Film
 
 
@@ -23,23 +24,29 @@ def count_film(
     film: Film,
     *,
     frames_per_chunk: int = CHUNK_FRAMES,
+    part: Part = WHOLE,
     on_read: Callable[[int], object] = lambda size: None,
 ) -> Count:
-    """Demux all of a film, keeping no data; `on_read` is told of bytes read, now and then.
+    """Demux a film to the end of the part, keeping no data.
+
+    `on_read` is told of bytes read, now and then.
 
     Raises:
-        InputError: it cannot be cut into chunks (see `ChunkReader`), or has no picture.
+        InputError: it cannot be cut into chunks (see `ChunkReader`), or has no picture there.
     """
     reader = ChunkReader(film, frames_per_chunk=frames_per_chunk, data=False)
-    chunks = told = 0
-    for _ in reader:
+    chunks = frames = told = 0
+    for chunk in part_chunks(film, reader, part):
         chunks += 1
+        frames += len(chunk.owned)
         on_read(reader.position - told)
         told = reader.position
     if not reader.frames:
         raise InputError(f"{film.path}: there is no picture in it; check that a player shows one")
+    if not frames:
+        raise InputError(f"{film.path}: no picture of it lies between --start and --end")
     return Count(
-        frames=reader.frames,
+        frames=frames,
         chunks=chunks,
         missing_frames=reader.missing_frames,
         warnings=tuple(reader.warnings),

@@ -15,6 +15,7 @@ from vidgan.media.carry import Carried, chapters_later
 from vidgan.media.containers import Container, container_for
 from vidgan.media.encode import refusal
 from vidgan.media.encoders import configure
+from vidgan.media.part import WHOLE, Part, Span
 from vidgan.media.shown import shown
 from vidgan.media.streams import ALL_STREAMS, TIMECODE, Copy, Plan, Streams, plan_streams
 from vidgan.media.tags import film_tags, stream_tags
@@ -33,6 +34,7 @@ class Target:
     settings: EncoderSettings
     output: Place
     treatment: Treatment
+    part: Part = WHOLE
     streams: Streams = ALL_STREAMS
 
     @property
@@ -82,6 +84,7 @@ def start_times(
     others = [other for other in film.others if other.kind != "cover"]
     streams = [source.streams[other.index] for other in others]
     known = [s.start_time * s.time_base for s in streams if s.start_time and s.time_base]
+    known = [max(start, first_frame) if shift < 0 else start for start in known]
     return [start + shift for start in (first_frame, *known)]
 
 
@@ -91,6 +94,7 @@ def write_head(
     target: Target,
     *,
     shift: Fraction = Fraction(0),
+    span: Span | None = None,
 ) -> Head:
     """Add all streams in the order of the source, describe them, write the header.
 
@@ -101,6 +105,7 @@ def write_head(
         source: the film, open for reading.
         target: what is to be written.
         shift: seconds by which everything starts later than in the source.
+        span: what of the source is written; None for all of it.
 
     Raises:
         InputError: a stream was chosen that is not there.
@@ -128,7 +133,7 @@ def write_head(
             tracks.add(template, others[template.index], plans[template.index])
     assert video is not None, "a film has its video stream"
     container.metadata.update(film_tags(source.metadata))
-    container.set_chapters(chapters_later(source, shift))
+    container.set_chapters(chapters_later(source, shift, span))
     _start(container, video, target)
     return Head(video=video, carried=carried)
 

@@ -20,6 +20,7 @@ from vidgan.media.carry import last_frame_duration, read_carried
 from vidgan.media.containers import Container
 from vidgan.media.header import Head, Target, muxer_options, start_times, write_head
 from vidgan.media.opening import open_film
+from vidgan.media.part import WHOLE, Part, Span
 from vidgan.media.preflight import check_place
 from vidgan.media.streams import ALL_STREAMS, Streams
 from vidgan.media.timeline import (
@@ -59,6 +60,7 @@ def join(
     expected: Sequence[int],
     treatment: Treatment = UNTREATED,
     streams: Streams = ALL_STREAMS,
+    part: Part = WHOLE,
     overwrite: bool = False,
     on_whole: Callable[[Path, JoinReport], object] = lambda part, report: None,
     go_on: Callable[[], object] = lambda: None,
@@ -74,9 +76,10 @@ def join(
         chunks: gives the chunks in order, one at a time; called twice (times, then packets).
         settings: what the chunks were encoded with.
         output: the file to make; its ending chooses the container.
-        expected: the presentation times of all frames of the source, in ticks, increasing.
+        expected: the presentation times of all frames of the part, in ticks, increasing.
         treatment: what was done to the pictures.
         streams: which of the others go along.
+        part: which frames these are; where they are not all, the first is shown at zero.
         overwrite: whether an existing output may be replaced.
         on_whole: told of the file, whole and verified, just before it gets its name.
         go_on: called again and again, except while chunks are asked for; what it raises stops all.
@@ -89,16 +92,21 @@ def join(
     check_place(film.path, output, overwrite=overwrite)
     timeline = survey(chunks())
     check_complete(timeline, expected)
-    with part_of(output) as part, _whole_or_nothing(part, output):
+    with part_of(output) as file, _whole_or_nothing(file, output):
         target = Target(
-            film=film, settings=settings, output=output, treatment=treatment, streams=streams
+            film=film,
+            settings=settings,
+            output=output,
+            treatment=treatment,
+            streams=streams,
+            part=part,
         )
-        report = _write(target, chunks(), timeline, part, go_on)
+        report = _write(target, chunks(), timeline, file, go_on)
         confirm = partial(check_place, film.path, output, overwrite=overwrite)
         confirm()  # it may have come up meanwhile
-        on_whole(part, report)
+        on_whole(file, report)
         go_on()
-        give_name(part, output, confirm=confirm, go_on=go_on)
+        give_name(file, output, confirm=confirm, go_on=go_on)
     return report
 
 
@@ -110,17 +118,19 @@ def _write(
     go_on: Callable[[], object],
 ) -> JoinReport:
     film, video, times = target.film, target.film.video, timeline.times
-    shift = max(Fraction(0), -times[0] * video.time_base)
-    last = last_frame_duration(film, times[-1]) or usual_duration(
-        times, video.average_rate, video.time_base
-    )
+    first, span = times[0] * video.time_base, None
+    shift = max(Fraction(0), -first)
+    stated = last_frame_duration(film, times[-1]) if target.part.every == 1 else None
+    last = stated or usual_duration(times, video.average_rate, video.time_base)
+    if not target.part.is_whole:
+        span, shift = Span(first, (times[-1] + last) * video.time_base), -first
     with open_film(film.path) as source:
-        starts = start_times(source, film, times[0] * video.time_base, shift)
+        starts = start_times(source, film, first, shift)
         with _open_part(part, target.kind, starts) as container:
-            head = write_head(container, source, target, shift=shift)
+            head = write_head(container, source, target, shift=shift, span=span)
             pictures = timed_packets(chunks, timeline, last_duration=last)
             copies = read_carried(
-                source, film, head.carried, shift=shift, strict=target.kind.is_mp4
+                source, film, head.carried, shift=shift, span=span, strict=target.kind.is_mp4
             )
             _mux(container, head, _bound(pictures, head.video, video.time_base, shift), copies)
     sync(part)
@@ -131,7 +141,7 @@ def _write(
         duration=(times[-1] + last - times[0]) * video.time_base,
         audio_streams=len(head.carried.tallies),
         streams_copied=head.carried.count,
-        warnings=(*_shift_warning(film, shift), *head.carried.warnings),
+        warnings=(*_shift_warning(film, shift if span is None else 0), *head.carried.warnings),
     )
 
 
@@ -209,7 +219,7 @@ def _verify(
         ) from error
 
 
-def _shift_warning(film: Film, shift: Fraction) -> Iterator[str]:
+def _shift_warning(film: Film, shift: Fraction | int) -> Iterator[str]:
     if shift:
         yield f"{film.path} starts before zero: all of it was moved by {float(shift):.3f} s"
 

@@ -5,8 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+import av
+
 from vidgan.errors import SettingsError
-from vidgan.media.types import Chunk
+from vidgan.media.opening import open_film
+from vidgan.media.types import Chunk, Film
 
 _CLOCK = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,9}(?:\.\d{1,9})?)")
 
@@ -70,6 +73,25 @@ class Part:
 WHOLE = Part()
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From one time of a film to another, in seconds."""
+
+    first: Fraction
+    last: Fraction
+
+    def clip(self, start: Fraction, end: Fraction) -> tuple[Fraction, Fraction] | None:
+        """The part inside of something that lasts from `start` to `end`, if there is any."""
+        start, end = max(start, self.first), min(end, self.last)
+        return (start, end) if start < end else None
+
+
+def origin_of(film: Film) -> Fraction:
+    """The time of the start of a film's file, in seconds: of its first packet of any kind."""
+    with open_film(film.path) as container:
+        return Fraction(container.start_time or 0, av.time_base)
+
+
 def parse_time(text: str) -> Fraction:
     """Seconds from `90`, `90.5`, `1:30`, `1:01:30.25`.
 
@@ -81,3 +103,10 @@ def parse_time(text: str) -> Fraction:
         raise ValueError(f"{text!r} is not a time: say seconds, or HOURS:MINUTES:SECONDS")
     hours, minutes, seconds = found.groups()
     return 3600 * int(hours or 0) + 60 * int(minutes or 0) + Fraction(seconds)
+
+
+def part_chunks(film: Film, chunks: Iterable[Chunk], part: Part) -> Iterator[Chunk]:
+    """Of the chunks of a film those of a part of it, see `Part.of`."""
+    if part.is_whole:
+        return iter(chunks)
+    return part.of(chunks, tick=film.video.time_base, origin=origin_of(film))
