@@ -36,7 +36,7 @@ def chunk_key(chunk: Chunk, video: VideoStream, settings: bytes) -> str:
     for packet in (*chunk.packets, *([chunk.fallback] if chunk.fallback else [])):
         facts = (packet.pts, packet.dts, packet.duration, packet.is_keyframe, packet.is_discard)
         digest.update(repr((facts, len(packet.data))).encode())
-        digest.update(packet.data)
+        digest.update(packet.data + packet.alpha)
     return digest.hexdigest()
 
 

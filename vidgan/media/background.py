@@ -1,16 +1,41 @@
 """Transparent pictures over a background."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+from av.packet import Packet, PacketSideData, packet_sidedata_type_from_literal
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream as AvVideoStream
 from numpy.typing import NDArray
 
 from vidgan.media.types import Levels
 
 _OPAQUE = 255
+_TWO_PICTURES = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""Codecs whose alpha is a picture of its own, and the decoders that look at it."""
+_BESIDE: Final = "matroska_block_additional"
+
+
+def decoder_with_alpha(codec: str, stream: AvVideoStream) -> str | None:
+    """The decoder of a stream that comes with a second one for its alpha (WebM's AlphaMode)."""
+    return _TWO_PICTURES.get(codec) if stream.metadata.get("alpha_mode") == "1" else None
+
+
+def read_alpha(packet: "Packet[Any]") -> bytes:
+    """What lies beside a packet, empty where there is nothing."""
+    if not packet.has_sidedata(_BESIDE):
+        return b""
+    return bytes(packet.get_sidedata(_BESIDE))
+
+
+def set_alpha(packet: "Packet[Any]", data: bytes) -> None:
+    """Put it beside a packet again."""
+    kind = packet_sidedata_type_from_literal(_BESIDE)
+    beside = PacketSideData(kind, len(data))  # type: ignore[call-arg]  # by its stub
+    beside.update(data)
+    packet.set_sidedata(beside)
 
 
 def has_alpha(pixel_format: str) -> bool:

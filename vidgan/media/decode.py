@@ -20,7 +20,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange
 
-from vidgan.media.background import alpha_of, has_alpha, over
+from vidgan.media.background import alpha_of, has_alpha, over, set_alpha
 from vidgan.media.deinterlace import deinterlaced
 from vidgan.media.fit import cut_out, fitted
 from vidgan.media.seen import read_levels
@@ -158,4 +158,6 @@ def _with_times(packet: Packet, time_base: Fraction) -> "AvPacket[Any]":
     made.duration = packet.duration
     made.time_base = time_base
     made.is_keyframe = packet.is_keyframe
+    if packet.alpha:
+        set_alpha(made, packet.alpha)
     return made

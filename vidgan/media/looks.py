@@ -25,7 +25,10 @@ _LINES = range(400, 1153)
 _FASTEST = Fraction(31)
 """No interlaced system has fewer or more lines, or more whole pictures a second. Small pictures are
 not judged: those that were taken from one field, or from every other line, look like fields."""
-_NEVER_FIELDS = {"vp8", "vp9", "libdav1d", "gif", "apng", "png", "webp", "theora"}
+_NEVER_FIELDS = {
+    *("vp8", "vp9", "libvpx", "libvpx-vp9", "libdav1d"),
+    *("gif", "apng", "png", "webp", "theora"),
+}
 _VOTES = 8
 """Pictures that must look like fields, of at most three times `_FRAMES`."""
 
@@ -174,5 +177,5 @@ def _warnings(film: Film, looks: _Looks) -> Iterator[str]:
     if len(looks.sizes) > 1:
         sizes = ", ".join(f"{width}x{height}" for width, height in looks.sizes)
         yield f"{film.path}: its pictures change their size ({sizes}); all fit the first"
-    if looks.transparent:
+    if film.video.alpha or looks.transparent:
         yield f"{film.path}: what shows through its transparent parts is --background"

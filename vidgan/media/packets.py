@@ -10,6 +10,7 @@ from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer
 from av.packet import Packet as AvPacket
 
+from vidgan.media.background import read_alpha
 from vidgan.media.order import is_mpeg4_intra, is_vp8_hidden
 from vidgan.media.types import Packet, VideoStream
 
@@ -61,7 +62,7 @@ class Incoming:
 
     def _plain(self, packet: "AvPacket[Any]") -> Coming:
         is_keyframe = packet.is_keyframe
-        is_vp8 = self._video.codec == "vp8"
+        is_vp8 = self._video.codec in {"vp8", "libvpx"}
         data = bytes(packet) if self._data or is_keyframe or is_vp8 else b""
         if self._video.packed:  # the filter gives the second picture the flag of the next packet
             is_keyframe = is_mpeg4_intra(data)
@@ -72,6 +73,7 @@ class Incoming:
             duration=packet.duration or 0,
             is_keyframe=is_keyframe,
             is_discard=packet.is_discard or (is_vp8 and is_vp8_hidden(data)),
+            alpha=read_alpha(packet) if self._data and self._video.alpha else b"",
         )
         return Coming(packet=plain, stated=packet.pts, size=packet.size)
 

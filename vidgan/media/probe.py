@@ -19,12 +19,13 @@ from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream as AvVideoStream
 
 from vidgan.errors import InputError
+from vidgan.media.background import decoder_with_alpha
 from vidgan.media.color import BT709, SUPPORTED_MATRICES, UNSPECIFIED, guess_unspecified
 from vidgan.media.looks import look_around
 from vidgan.media.opening import open_film
-from vidgan.media.streams import KINDS, TIMECODE
 from vidgan.media.packets import is_packed_bitstream, not_packed
 from vidgan.media.sources import DECODERS
+from vidgan.media.streams import KINDS, TIMECODE
 from vidgan.media.turn import read_turn
 from vidgan.media.types import Coded, Color, Film, OtherStream, VideoStream
 from vidgan.pictures.moving import is_animated_webp
@@ -147,28 +148,31 @@ def _describe(path: Place, container: InputContainer, stream: AvVideoStream) -> 
         )
     if stream.time_base is None:
         raise InputError(f"{path}: the video stream has no time base; remux it first")
+    with_alpha = decoder_with_alpha(codec, stream)
+    decoder = with_alpha or DECODERS[codec]
     frame, first_packet = _first_frame(path, container, stream)
     pixel_format = frame.format.name
     color = _color(context, frame)
     _refuse_color(path, color)  # first: the remedy for 10 bits is not one for HDR
-    _refuse_pixel_format(path, pixel_format, stream)
+    _refuse_pixel_format(path, pixel_format)
     _refuse_matrix(path, color.matrix)
     rotation, mirrored = read_turn(path, frame)
     extradata = context.extradata or b""
     return VideoStream(
         index=stream.index,
-        codec=DECODERS[codec],
+        codec=decoder,
         extradata=not_packed(extradata),
         width=frame.width,
         height=frame.height,
-        pixel_format=pixel_format,
+        pixel_format="yuva420p" if with_alpha else pixel_format,
+        alpha=with_alpha is not None,
         time_base=stream.time_base,
         average_rate=stream.average_rate or None,
         sample_aspect_ratio=stream.sample_aspect_ratio or None,
         rotation=rotation,
         mirrored=mirrored,
         color=guess_unspecified(color, width=frame.width, height=frame.height),
-        coded=_coded(context, DECODERS[codec]),
+        coded=_coded(context, decoder),
         packed=codec == "mpeg4" and is_packed_bitstream(extradata + first_packet),
     )
 
@@ -218,17 +222,12 @@ def _decode(packet: "Packet[AvVideoStream]") -> list[av.VideoFrame]:
         return []
 
 
-def _refuse_pixel_format(path: Place, pixel_format: str, stream: AvVideoStream) -> None:
+def _refuse_pixel_format(path: Place, pixel_format: str) -> None:
     if pixel_format not in PIXEL_FORMATS:
         bits = max((c.bits for c in av.VideoFormat(pixel_format).components), default=8)
         kind = f"{bits}-bit pictures" if bits > 8 else "pictures"
         raise InputError(
             f"{path}: {kind} in {pixel_format} are not supported; convert to 8-bit YUV with "
-            f"`ffmpeg -i IN -pix_fmt yuv420p -c:v libx264 -crf 12 -c:a copy OUT.mkv` first"
-        )
-    if stream.metadata.get("alpha_mode") == "1":
-        raise InputError(
-            f"{path} has an alpha channel, which is not supported; flatten it with "
             f"`ffmpeg -i IN -pix_fmt yuv420p -c:v libx264 -crf 12 -c:a copy OUT.mkv` first"
         )
 

@@ -16,6 +16,7 @@ from av.container import InputContainer
 from av.packet import Packet as AvPacket
 from numpy.typing import NDArray
 
+from vidgan.media.background import read_alpha
 from vidgan.media.chunks import CHUNK_FRAMES, ChunkReader
 from vidgan.media.decode import decode_chunk
 from vidgan.media.deinterlace import is_deinterlaced
@@ -195,4 +196,5 @@ def _plain(packet: "AvPacket[Any]", pts: int) -> Packet:
         dts=packet.dts,
         duration=packet.duration or 0,
         is_keyframe=True,
+        alpha=read_alpha(packet),
     )

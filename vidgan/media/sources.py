@@ -58,7 +58,19 @@ DECODERS = {
 """The codecs that are supported, and the decoder of each that takes raw packets."""
 
 SHOWN_AS_DECODED = {
-    *("vp8", "vp9", "libdav1d", "h263", "flv", "wmv1", "wmv2", "msmpeg4", "theora"),
+    *(
+        "vp8",
+        "vp9",
+        "libvpx",
+        "libvpx-vp9",
+        "libdav1d",
+        "h263",
+        "flv",
+        "wmv1",
+        "wmv2",
+        "msmpeg4",
+        "theora",
+    ),
     *("mjpeg", "prores", "dnxhd", "dvvideo", "ffv1", "huffyuv", "ffvhuff", "utvideo", "qtrle"),
     *("rawvideo", "msvideo1", "cinepak", "png", "apng", "gif", "bmp", "tiff", "webp"),
 }

@@ -31,6 +31,9 @@ class Packet:
     is_keyframe: bool
     is_discard: bool = False
     """The decoder needs it, the viewer never sees it (before the start of an edit list)."""
+    alpha: bytes = b""
+    """Of VP8 and VP9, which know no alpha: a picture whose luma is this one's, beside it in
+    Matroska."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,7 +133,6 @@ BT2020 = Color(matrix=9, primaries=9, transfer=1, full_range=False)
 @pytest.mark.parametrize(
     ("name", "options", "reason"),
     [
-        ("alpha.webm", {"codec": "libvpx-vp9", "pixel_format": "yuva420p"}, "alpha"),
         ("pq.mp4", {"codec": "libx265", "tagged_as": PQ}, "HDR (PQ)"),
         ("hlg.mkv", {"codec": "libx265", "tagged_as": HLG}, "HDR (HLG)"),
         ("wide.mp4", {"codec": "libx265", "tagged_as": BT2020}, "BT.2020"),

@@ -1,0 +1,128 @@
+"""Transparent films over a background of one's choice, whatever codec holds their alpha."""
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.vidgan.here import convert_here
+from vidgan.ledger import chunk_key
+from vidgan.media.chunks import ChunkReader
+from vidgan.media.decode import decode_chunk
+from vidgan.media.probe import probe
+from vidgan.media.types import Film, Treatment
+from vidgan.options import Options
+
+Pixels = NDArray[np.uint8]
+SIZE = (96, 64)
+FRAMES = 8
+ORANGE = (255, 136, 0)
+
+KINDS: dict[str, tuple[str, str, str, dict[str, str]]] = {
+    "vp9": ("a.webm", "libvpx-vp9", "yuva420p", {"crf": "4", "b": "0", "auto-alt-ref": "0"}),
+    "vp8": ("a.webm", "libvpx", "yuva420p", {"crf": "4", "b": "4M", "auto-alt-ref": "0"}),
+    "vp8 in mkv": ("a.mkv", "libvpx", "yuva420p", {"crf": "4", "b": "4M", "auto-alt-ref": "0"}),
+    "ffv1": ("a.mkv", "ffv1", "bgra", {}),
+    "ffv1 4:2:2": ("a.mkv", "ffv1", "yuva422p", {}),
+    "qtrle": ("a.mov", "qtrle", "argb", {}),
+    "png": ("a.mov", "png", "rgba", {}),
+    "apng": ("a.apng", "apng", "rgba", {}),
+    "utvideo": ("a.avi", "utvideo", "gbrap", {}),
+    "raw": ("a.mov", "rawvideo", "rgba", {}),
+    "prores 4444": ("a.mov", "prores_ks", "yuva444p10le", {"profile": "4444"}),
+}
+
+
+def glass(number: int) -> Pixels:
+    """uint8 (H, W, 4): each picture its own colour; clear on the left, opaque on the right."""
+    rgba = np.zeros((SIZE[1], SIZE[0], 4), np.uint8)
+    rgba[..., :3] = (40 + 20 * number, 90, 200 - 20 * number)
+    rgba[..., 3] = np.linspace(0, 255, SIZE[0]).round()
+    return rgba
+
+
+def over(number: int, background: tuple[int, int, int]) -> NDArray[np.float64]:
+    rgba = glass(number).astype(float)
+    share = rgba[..., 3:] / 255
+    return rgba[..., :3] * share + np.array(background) * (1 - share)
+
+
+def write_glass(folder: Path, kind: str) -> Path:
+    name, codec, pixel_format, options = KINDS[kind]
+    with av.open(str(folder / name), "w") as container:
+        stream: Any = container.add_stream(codec, rate=24, options={"threads": "1"} | options)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, pixel_format
+        for number in range(FRAMES):
+            frame = av.VideoFrame.from_ndarray(glass(number), format="rgba")
+            frame = frame.reformat(format=pixel_format)
+            frame.pts, frame.time_base = number, Fraction(1, 24)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return folder / name
+
+
+def seen(film: Film, background: tuple[int, int, int]) -> list[NDArray[np.float64]]:
+    """In levels of 8 bits."""
+    treatment = Treatment(background=background)
+    pictures = [
+        frame.rgb
+        for chunk in ChunkReader(film, frames_per_chunk=3)
+        for frame in decode_chunk(chunk, film.video, treatment)
+    ]
+    return [picture / (257 if picture.dtype == np.uint16 else 1) for picture in pictures]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_shows_through_is_the_background(tmp_path: Path, kind: str) -> None:
+    film = probe(write_glass(tmp_path, kind))
+    assert film.video.alpha
+    assert [w for w in film.warnings if "transparent" in w and "--background" in w]
+    for background in ((0, 0, 0), ORANGE):
+        pictures = seen(film, background)
+        assert len(pictures) == FRAMES
+        for number, picture in enumerate(pictures):
+            error = np.abs(picture - over(number, background))
+            assert error.mean() < 4
+            assert error[:, 1].max() < 10, "clear"
+
+
+def test_an_opaque_film_of_such_a_format_is_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "opaque.mkv"
+    rng = np.random.default_rng(4)
+    drawn = rng.integers(0, 256, (SIZE[1], SIZE[0], 3), np.uint8)
+    opaque = np.dstack([drawn, np.full(drawn.shape[:2], 255, np.uint8)])
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("ffv1", rate=24)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "bgra"
+        frame = av.VideoFrame.from_ndarray(opaque, format="rgba").reformat(format="bgra")
+        frame.pts, frame.time_base = 0, Fraction(1, 24)
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    film = probe(path)
+    assert not film.video.alpha
+    assert not film.warnings
+    [picture] = seen(film, ORANGE)
+    assert np.array_equal(picture, drawn)
+
+
+def test_a_chunk_is_known_by_its_alpha_as_well(tmp_path: Path) -> None:
+    film = probe(write_glass(tmp_path, "vp9"))
+    [chunk] = ChunkReader(film, frames_per_chunk=1000)
+    assert all(packet.alpha for packet in chunk.packets)
+    bare = replace(chunk, packets=tuple(replace(p, alpha=b"") for p in chunk.packets))
+    assert chunk_key(chunk, film.video, b"") != chunk_key(bare, film.video, b"")
+
+
+def test_a_transparent_film_is_converted(tmp_path: Path, identity_file: Path) -> None:
+    source, output = write_glass(tmp_path, "vp9"), tmp_path / "out.mp4"
+    options = Options(
+        weights=identity_file, precision="fp32", crf=4, treatment=Treatment(background=ORANGE)
+    )
+    convert_here(source, output, options)
+    for number, picture in enumerate(seen(probe(output), (0, 0, 0))):
+        assert np.abs(picture - over(number, ORANGE)).mean() < 5
