@@ -5,6 +5,7 @@ from vidgan.images import open_image, read_image
 from vidgan.media.containers import container_for
 from vidgan.media.count import Count
 from vidgan.media.encoders import encoder_settings, output_pixel_format
+from vidgan.media.fitted import fitted, said_of_fit
 from vidgan.media.types import Film, VideoStream
 from vidgan.places import Place
 
@@ -95,12 +96,8 @@ def _warnings(film: Film, count: Count) -> list[str]:
 
 def _lost_aspect(film: Film) -> list[str]:
     """Said where the default output cannot hold the shape of the pixels."""
-    aspect, codec = film.video.sample_aspect_ratio, _output(film.path, film.video)[0]
-    if aspect in {None, 1} or codec is None:
+    video, codec = film.video, _output(film.path, film.video)[0]
+    if codec is None:
         return []
-    if codec in container_for(film.path).writes_aspect_ratio:
-        return []
-    return [
-        f"pixels of shape {aspect} cannot be kept in {film.path.suffix} with {codec}: "
-        "name an output that ends in .mp4"
-    ]
+    square = fitted(video, container_for(film.path), codec)
+    return list(said_of_fit(video, square, ending=film.path.suffix, codec=codec))

@@ -8,9 +8,10 @@ from vidgan.finished import Work
 from vidgan.inputs import Piece
 from vidgan.ledger import Ledger, chunk_key, ledger_of
 from vidgan.media.chunks import ChunkReader
+from vidgan.media.containers import whole_of
 from vidgan.media.count import count_film
 from vidgan.media.deinterlace import is_deinterlaced
-from vidgan.media.encoders import encoder_settings, said_of_depth
+from vidgan.media.encoders import encoder_settings
 from vidgan.media.header import Target
 from vidgan.media.join import JoinReport, join
 from vidgan.media.overlap import overlapping
@@ -59,7 +60,7 @@ class FilmJob:
             treatment=options.treatment,
         )
         self._work = film_work(piece, options, purpose)
-        self._ledger = Ledger(ledger_of(piece.output))
+        self._ledger = Ledger(ledger_of(whole_of(piece.output)))
         with self._ledger:  # can it be made, and is nobody at it: better known before any work
             pass
         self.count = count_film(
@@ -166,7 +167,7 @@ class FilmJob:
             ),
             warnings=(
                 *warnings,
-                *said_of_depth(self.film.video, self.encoder),
+                *self._target.said,
                 *self._name_lost(),
             ),
         )
@@ -232,4 +233,4 @@ def film_work(piece: Piece, options: Options, purpose: bytes) -> Work:
     """What a note says is finished; raises as `chosen_encoder` does."""
     chosen = chosen_encoder(piece, options), options.treatment, options.part
     settings = repr(chosen).encode() + purpose
-    return Work(source=piece.source, output=piece.output, settings=settings)
+    return Work(source=piece.source, output=whole_of(piece.output), settings=settings)

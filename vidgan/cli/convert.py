@@ -41,7 +41,7 @@ from vidgan.places import Place
 @click.option(
     "--chunk-frames",
     type=COUNT,
-    default=64,
+    default=128,
     show_default=True,
     metavar="N",
     help="Frames in one piece of work.",

@@ -27,8 +27,9 @@ from vidgan.media.sources import source_of
 from vidgan.media.types import Chunk, Film, Packet
 
 _ENCODE_ANEW = "ffmpeg -i IN -fps_mode vfr -c:v libx264 -crf 12 -c:a copy OUT.mkv"
-CHUNK_FRAMES = 64
-"""The usual budget of a chunk."""
+CHUNK_FRAMES = 128
+"""The usual budget of a chunk. Each begins with a keyframe, which a continuous encode would not
+have: at 64 frames that makes a film of long GOPs up to 7 % larger, at 128 up to 3 %."""
 MAX_PARTS = 8
 """Into how many chunks a GOP that is longer than the budget is cut at most. Each of its n parts is
 decoded from the GOP's start, which makes (n + 1) / 2 times the work of a plain pass: at most 4.5

@@ -168,16 +168,25 @@ def to_8_bits(levels: Levels) -> NDArray[np.uint8]:
 
 
 def from_rgb(
-    rgb: Levels, *, pts: int, time_base: Fraction, color: Color, pixel_format: str
+    rgb: Levels,
+    *,
+    pts: int,
+    time_base: Fraction,
+    color: Color,
+    pixel_format: str,
+    size: tuple[int, int] | None = None,
 ) -> av.VideoFrame:
     """A picture for the encoder, from (H, W, 3) full-range RGB, tagged with its colour.
 
     `rgb` is uint8, or uint16 for formats of more than 8 bits. `pixel_format` is a YUV format, or
     one of RGB where the matrix is 0; the deprecated yuvj ones are taken as their yuv twins, since
-    the range is said by `color`.
+    the range is said by `color`. `size` is a width and height to be scaled to.
     """
+    width, height = size or (None, None)
     frame = _reformatters.from_rgb.reformat(
         packed(rgb),
+        width=width,
+        height=height,
         format=plain_format(pixel_format),
         src_color_range=ColorRange.JPEG,
         dst_colorspace=_matrix(pixel_format, color),

@@ -8,7 +8,9 @@ from av.video.codeccontext import VideoCodecContext
 
 from vidgan.errors import SettingsError
 from vidgan.media.color import from_rgb
+from vidgan.media.encoder_table import ENCODERS
 from vidgan.media.encoders import configure, output_pixel_format
+from vidgan.media.future import Sender
 from vidgan.media.types import EncoderSettings, Packet, RgbFrame, VideoStream
 
 
@@ -28,14 +30,15 @@ class ChunkEncoder:
         """
         self._video = video
         self._pixel_format = output_pixel_format(video, settings)
-        self._context = _open(video, settings)
+        self._sender = Sender(_open(video, settings), future=ENCODERS[settings.codec].future)
         self._last_pts: int | None = None
 
     def encode(self, frame: RgbFrame) -> list[Packet]:
         """Take one frame, later than the one before; give the packets that are ready by now."""
         video = self._video
-        if frame.rgb.shape != (video.height, video.width, 3):
-            expected = (video.height, video.width, 3)
+        width, height = video.unscaled or (video.width, video.height)
+        if frame.rgb.shape != (height, width, 3):
+            expected = (height, width, 3)
             raise ValueError(f"expected a frame of shape {expected}, got {frame.rgb.shape}")
         if self._last_pts is not None and frame.pts <= self._last_pts:
             raise ValueError(f"presentation times must increase: {self._last_pts}, {frame.pts}")
@@ -46,12 +49,13 @@ class ChunkEncoder:
             time_base=video.time_base,
             color=video.color,
             pixel_format=self._pixel_format,
+            size=(video.width, video.height) if video.unscaled else None,
         )
-        return [_plain(packet) for packet in self._context.encode(picture)]
+        return [_plain(packet) for packet in self._sender.send(picture)]
 
     def finish(self) -> list[Packet]:
         """The packets that the encoder still holds; it takes no frames after that."""
-        return [_plain(packet) for packet in self._context.encode(None)]
+        return [_plain(packet) for packet in self._sender.finish()]
 
 
 def _open(video: VideoStream, settings: EncoderSettings) -> VideoCodecContext:
@@ -67,6 +71,12 @@ def _open(video: VideoStream, settings: EncoderSettings) -> VideoCodecContext:
 
 def refusal(error: FFmpegError, video: VideoStream, settings: EncoderSettings) -> str:
     """One line on why an encoder did not open."""
+    if ENCODERS[settings.codec].is_hardware:
+        return (
+            f"--codec {settings.codec}: no hardware opens it for {video.width}x{video.height} "
+            f"pictures here ({error.strerror}); it has to on this machine and on every worker; "
+            "choose a codec of software, such as libx264"
+        )
     return (
         f"--codec {settings.codec}: it cannot encode {video.width}x{video.height} pictures "
         f"({error.strerror}); choose another codec"

@@ -1,101 +1,29 @@
-"""The encoders on offer, what can be set on them, and how they are made to give the same bytes.
+"""How encoders are set, and made to give the same bytes; `encoder_table` has what is on offer.
 
 Constant quality only: a rate control that looks back would make a chunk depend on the others.
-
-Processor time per frame of one thread, in ms (EPYC, 48 frames of a highway), and kbit/s:
-
-| encoder    | setting      | 256x256   | 1280x720   |
-|------------|--------------|-----------|------------|
-| libx264    | superfast    | 0.9, 497  | 14.9, 4623 |
-| libx264    | **veryfast** | 1.4, 264  | 24.7, 2687 |
-| libx264    | faster       | 2.6, 278  | 41.9, 3077 |
-| libx264    | medium       | 3.9, 278  | 70.2, 3031 |
-| libx265    | ultrafast    | 2.6, 159  | 33.1, 785  |
-| libx265    | **superfast**| 5.6, 159  | 48.3, 878  |
-| libx265    | medium       | 7.8, 187  | 108, 1203  |
-| libsvtav1  | 10           | 3.0, 184  | 13.7, 899  |
-| libsvtav1  | **9**        | 4.6, 179  | 23.7, 939  |
-| libsvtav1  | 8            | 7.1, 157  | 43.8, 929  |
-| libvpx-vp9 | **6**        | 2.9, 205  | 20.2, 1240 |
-| libvpx-vp9 | 5            | 12.0, 167 | 112, 1034  |
-
-The defaults (bold) leave the cores to the network. SVT-AV1 itself warns of artifacts from 10 on.
 """
 
 import os
-from dataclasses import dataclass
 from fractions import Fraction
 
 from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 
 from vidgan.errors import SettingsError
-from vidgan.media.containers import container_for
+from vidgan.media.containers import CONTAINERS, container_for
+from vidgan.media.encoder_table import ENCODERS, Encoder
 from vidgan.media.samples import bits_of
 from vidgan.media.types import EncoderSettings, VideoStream
 from vidgan.places import Place
 
-_X26_PRESETS = (
-    *("ultrafast", "superfast", "veryfast", "faster", "fast"),
-    *("medium", "slow", "slower", "veryslow"),
-)
 _PIXELS_PER_THREAD = 640 * 360
 _MAX_THREADS = 6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Encoder:
-    """What may be set on one encoder."""
-
-    name: str
-    crf: int
-    crf_range: tuple[int, int]
-    preset: str
-    presets: tuple[str, ...]
-    odd_pixel_format: str
-    """What keeps the size of a picture whose width or height is odd."""
-    bits: int = 10
-    """Of a sample at most."""
-
-
-ENCODERS = {
-    encoder.name: encoder
-    for encoder in (
-        Encoder(
-            name="libx264",
-            crf=19,
-            crf_range=(0, 51),
-            preset="veryfast",
-            presets=_X26_PRESETS,
-            odd_pixel_format="yuv444p",
-        ),
-        Encoder(
-            name="libx265",
-            crf=22,
-            crf_range=(0, 51),
-            preset="superfast",
-            presets=_X26_PRESETS,
-            odd_pixel_format="yuv444p",
-        ),
-        Encoder(
-            name="libsvtav1",
-            crf=30,
-            crf_range=(1, 63),
-            preset="9",
-            presets=tuple(str(speed) for speed in range(14)),
-            odd_pixel_format="yuv420p",
-        ),
-        Encoder(
-            name="libvpx-vp9",
-            crf=31,
-            crf_range=(0, 63),
-            preset="6",
-            presets=tuple(str(speed) for speed in range(9)),
-            odd_pixel_format="yuv420p",
-            bits=8,
-        ),
-    )
-}
+_FIRST_FRAME_BETTER = 2
+"""By how much the CRF of a chunk's first frame is lower."""
+_KEYFRAME_FRAMES = 250
+_KEYFRAME_SECONDS = 10
+_PRORES_PROFILES = {"proxy": "0", "lt": "1", "standard": "2", "hq": "3"}
+_PICTURES = ("png", "mjpeg")  # for what is no film: no --codec
 
 
 def encoder_settings(
@@ -119,7 +47,8 @@ def encoder_settings(
     name = codec or (container.deep_encoder if bits > 8 else container.encoders[0])
     encoder = ENCODERS.get(name)
     if encoder is None:
-        raise SettingsError(f"--codec {name}: unknown; choose one of {', '.join(ENCODERS)}")
+        known = ", ".join(name for name in ENCODERS if name not in _PICTURES)
+        raise SettingsError(f"--codec {name}: unknown; choose one of {known}")
     check_codec(name, output)
     return EncoderSettings(
         codec=name, crf=_checked_crf(encoder, crf), preset=_checked_preset(encoder, preset)
@@ -133,15 +62,19 @@ def check_codec(codec: str, output: Place) -> None:
         SettingsError: it does not.
     """
     held = container_for(output).encoders
-    if codec not in held:
-        raise SettingsError(
-            f"--codec {codec}: a {output.suffix} file does not hold it; "
-            f"choose {' or '.join(held)}, or write .mkv"
-        )
+    if codec in held:
+        return
+    fitting = [ending for ending, container in CONTAINERS.items() if codec in container.encoders]
+    remedy = f"write {' or '.join(fitting)}"
+    if not set(held) <= set(_PICTURES):
+        remedy = f"choose {' or '.join(held)}, or {remedy}"
+    raise SettingsError(f"--codec {codec}: a {output.suffix} file does not hold it; {remedy}")
 
 
-def _checked_crf(encoder: Encoder, crf: int | None) -> int:
+def _checked_crf(encoder: Encoder, crf: int | None) -> int | None:
     low, high = encoder.crf_range
+    if crf is not None and encoder.crf is None:
+        raise SettingsError(f"--crf {crf}: {encoder.without_crf}")
     if crf is not None and not low <= crf <= high:
         raise SettingsError(
             f"--crf {crf}: {encoder.name} takes {low} (best) to {high} (smallest), "
@@ -150,7 +83,9 @@ def _checked_crf(encoder: Encoder, crf: int | None) -> int:
     return encoder.crf if crf is None else crf
 
 
-def _checked_preset(encoder: Encoder, preset: str | None) -> str:
+def _checked_preset(encoder: Encoder, preset: str | None) -> str | None:
+    if preset is not None and not encoder.presets:
+        raise SettingsError(f"--preset {preset}: {encoder.name} has none; leave it out")
     if preset is not None and preset not in encoder.presets:
         known = ", ".join(encoder.presets)
         raise SettingsError(f"--preset {preset}: {encoder.name} knows {known}")
@@ -158,19 +93,33 @@ def _checked_preset(encoder: Encoder, preset: str | None) -> str:
 
 
 def output_pixel_format(video: VideoStream, settings: EncoderSettings) -> str:
-    """4:2:0, which every player shows; 4:4:4 where H.264 and HEVC cannot keep an odd size.
+    """4:2:0 of 8 bits, which every player shows, where the codec is one for players.
 
-    Of 8 bits, or of 10 where the pictures have more than 8 and the encoder takes them.
+    4:4:4 where H.264 and HEVC cannot keep an odd size; 10 bits where the pictures have more than 8
+    and the encoder takes them.
     """
-    encoder = ENCODERS[settings.codec]
+    formats = ENCODERS[settings.codec].formats
     is_odd = video.width % 2 or video.height % 2
-    kind = encoder.odd_pixel_format if is_odd else "yuv420p"
-    return f"{kind}10le" if video.bits > 8 and encoder.bits > 8 else kind
+    if video.bits > 8:
+        return formats.deep_odd if is_odd else formats.deep
+    return formats.odd if is_odd else formats.even
 
 
-def said_of_depth(video: VideoStream, settings: EncoderSettings) -> list[str]:
-    """What becomes of more than 8 bits, where somebody should know it."""
-    bits = bits_of(output_pixel_format(video, settings))
+def said_of_format(video: VideoStream, settings: EncoderSettings) -> list[str]:
+    """What becomes of more than 8 bits and of odd sizes, where somebody should know it."""
+    written = output_pixel_format(video, settings)
+    depth = _said_of_depth(video, settings, bits_of(written))
+    formats = ENCODERS[settings.codec].formats
+    if formats.even == formats.odd or written not in {formats.odd, formats.deep_odd}:
+        return depth
+    return [
+        *depth,
+        f"{video.width}x{video.height} is an odd size, for which {settings.codec} needs 4:4:4; "
+        "players in hardware do not show that",
+    ]
+
+
+def _said_of_depth(video: VideoStream, settings: EncoderSettings, bits: int) -> list[str]:
     if video.bits <= 8:
         return []
     if bits == 8:
@@ -196,6 +145,8 @@ def configure(context: VideoCodecContext, video: VideoStream, settings: EncoderS
     context.colorspace, context.color_primaries = color.matrix, color.primaries
     context.color_trc, context.color_range = color.transfer, 2 if color.full_range else 1
     context.bit_rate = 0
+    if ENCODERS[settings.codec].looks_back:
+        context.gop_size = _keyframe_interval(video)
     context.flags |= Flags.global_header.value
     context.thread_count = _threads(video, settings)
     context.options = _options(video, settings)
@@ -204,6 +155,11 @@ def configure(context: VideoCodecContext, video: VideoStream, settings: EncoderS
 def _rate(video: VideoStream) -> Fraction:
     """Only a hint to the encoder, the times rule; SVT-AV1 accepts 1 to 240 frames/s."""
     return min(max(video.average_rate or Fraction(25), Fraction(1)), Fraction(240))
+
+
+def _keyframe_interval(video: VideoStream) -> int:
+    """In frames: players can seek to 10 s, at most. A chunk begins with one in any case."""
+    return min(_KEYFRAME_FRAMES, round(_KEYFRAME_SECONDS * _rate(video)))
 
 
 def _threads(video: VideoStream, settings: EncoderSettings) -> int:
@@ -218,19 +174,45 @@ def _threads(video: VideoStream, settings: EncoderSettings) -> int:
 
 def _options(video: VideoStream, settings: EncoderSettings) -> dict[str, str]:
     encoder = ENCODERS[settings.codec]
-    crf = str(encoder.crf if settings.crf is None else settings.crf)
+    crf = encoder.crf if settings.crf is None else settings.crf
     preset = settings.preset or encoder.preset
+    if crf is None or preset is None:
+        return _intra_options(encoder.name, preset)
+    if encoder.is_hardware:
+        return {"rc": "vbr", "cq": str(crf), "b": "0", "preset": preset}
     if encoder.name == "libx264":
-        # Its AVX-512 code for macroblock trees gives other bytes from run to run where the width
-        # is no multiple of 256; this option makes it use the exact code, for 1 % of its time.
-        return {"crf": crf, "preset": preset, "x264-params": "cpu-independent=1"}
+        return {"crf": str(crf), "preset": preset, "x264-params": _x264_params(crf)}
     if encoder.name == "libx265":
         # A pool would turn wavefronts on where there are cores for it, and the info text names
         # the processor: without both the bytes are the same on every machine.
         params = "pools=none:frame-threads=1:open-gop=0:info=0:log-level=error"
-        return {"crf": crf, "preset": preset, "x265-params": params}
+        return {"crf": str(crf), "preset": preset, "x265-params": params}
     if encoder.name == "libsvtav1":
         os.environ.setdefault("SVT_LOG", "1")  # errors only: it writes to stderr on its own
-        return {"crf": crf, "preset": preset, "svtav1-params": f"lp={_threads(video, settings)}"}
+        params = f"lp={_threads(video, settings)}"
+        return {"crf": str(crf), "preset": preset, "svtav1-params": params}
     deadline = "good" if int(preset) <= 5 else "realtime"
-    return {"crf": crf, "cpu-used": preset, "deadline": deadline, "row-mt": "0"}
+    return {"crf": str(crf), "cpu-used": preset, "deadline": deadline, "row-mt": "0"}
+
+
+def _x264_params(crf: int) -> str:
+    """What only x264 itself knows of."""
+    # Its AVX-512 code for macroblock trees gives other bytes from run to run where the width is no
+    # multiple of 256; this option makes it use the exact code, for 1 % of its time.
+    params = "cpu-independent=1"
+    if crf > _FIRST_FRAME_BETTER:
+        # A keyframe in mid-film is as good as the pictures before it let x264 expect; the first of
+        # a chunk starts from the CRF alone, and is up to 2 dB worse at a cut (bench/borders.py).
+        params += f":zones=0,0,crf={crf - _FIRST_FRAME_BETTER}"
+    return params
+
+
+def _intra_options(name: str, preset: str | None) -> dict[str, str]:
+    """Of encoders whose pictures all stand for themselves, with nothing to choose but a preset."""
+    if name == "prores_ks":
+        return {"profile": _PRORES_PROFILES[preset or "hq"], "vendor": "apl0"}
+    if name == "ffv1":
+        return {"level": "3", "g": "1", "slicecrc": "1"}
+    if name == "mjpeg":
+        return {"qmin": "1", "qmax": "1", "huffman": "optimal"}
+    return {}

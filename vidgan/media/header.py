@@ -14,7 +14,8 @@ from vidgan.errors import OutputError, SettingsError
 from vidgan.media.carry import Carried, chapters_later
 from vidgan.media.containers import Container, container_for
 from vidgan.media.encode import refusal
-from vidgan.media.encoders import configure
+from vidgan.media.encoders import configure, said_of_format
+from vidgan.media.fitted import fitted, said_of_fit
 from vidgan.media.part import WHOLE, Part, Span
 from vidgan.media.shown import shown
 from vidgan.media.streams import ALL_STREAMS, TIMECODE, Copy, Plan, Streams, plan_streams
@@ -40,7 +41,17 @@ class Target:
     @property
     def shown(self) -> VideoStream:
         """The pictures that are written."""
-        return shown(self.film.video, self.treatment)
+        kind = self.kind
+        pictures = shown(self.film.video, self.treatment, keeps_turn=kind.keeps_turn)
+        return fitted(pictures, kind, self.settings.codec)
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What becomes of the pictures that somebody should know."""
+        video = self.film.video
+        before = shown(video, self.treatment, keeps_turn=self.kind.keeps_turn)
+        fit = said_of_fit(before, self.shown, ending=self.ending, codec=self.settings.codec)
+        return (*fit, *said_of_format(self.shown, self.settings))
 
     @property
     def kind(self) -> Container:
@@ -159,7 +170,7 @@ def _add_video(
     assert isinstance(stream, AvVideoStream)
     configure(stream.codec_context, video, target.settings)
     stream.time_base = video.time_base
-    if target.kind.is_mp4 and codec == "libx265":
+    if target.kind.is_mp4 and codec in {"libx265", "hevc_nvenc"}:
         stream.codec_context.codec_tag = "hvc1"  # QuickTime plays no hev1
     stream.metadata.update(stream_tags(template.metadata, target.kind.format))
     stream.metadata.pop("timecode", None)

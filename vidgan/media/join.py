@@ -2,6 +2,7 @@
 
 import errno
 import heapq
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,12 +18,14 @@ from av.stream import Stream
 
 from vidgan.errors import OutputError
 from vidgan.media.carry import last_frame_duration, read_carried
-from vidgan.media.containers import Container
+from vidgan.media.containers import Container, whole_of
+from vidgan.media.gif import TICK, plan_ticks, said_of_gif, write_gif
 from vidgan.media.header import Head, Target, muxer_options, start_times, write_head
 from vidgan.media.opening import open_film
 from vidgan.media.part import WHOLE, Part, Span
-from vidgan.media.preflight import check_place
-from vidgan.media.streams import ALL_STREAMS, Streams
+from vidgan.media.preflight import check_film_place
+from vidgan.media.sequence import clear_folder, said_of_times, write_sequence
+from vidgan.media.streams import ALL_STREAMS, Streams, plan_streams, say
 from vidgan.media.timeline import (
     Timeline,
     check_complete,
@@ -89,10 +92,11 @@ def join(
         RemoteError: a server refuses, or does not answer.
         InputError: the source cannot be opened any more.
     """
-    check_place(film.path, output, overwrite=overwrite)
+    check_film_place(film.path, output, overwrite=overwrite)
     timeline = survey(chunks())
     check_complete(timeline, expected)
-    with part_of(output) as file, _whole_or_nothing(file, output):
+    whole = whole_of(output)
+    with part_of(whole) as file, _whole_or_nothing(file, output):
         target = Target(
             film=film,
             settings=settings,
@@ -101,12 +105,17 @@ def join(
             streams=streams,
             part=part,
         )
-        report = _write(target, chunks(), timeline, file, go_on)
-        confirm = partial(check_place, film.path, output, overwrite=overwrite)
+        if target.kind.is_film:
+            report = _write(target, chunks(), timeline, file, go_on)
+        else:
+            report = _write_pictures(target, chunks, timeline, file, go_on)
+        confirm = partial(check_film_place, film.path, output, overwrite=overwrite)
         confirm()  # it may have come up meanwhile
         on_whole(file, report)
         go_on()
-        give_name(file, output, confirm=confirm, go_on=go_on)
+        if target.kind.is_sequence and isinstance(output, Path):
+            clear_folder(output)
+        give_name(file, whole, confirm=confirm, go_on=go_on)
     return report
 
 
@@ -134,7 +143,10 @@ def _write(
             )
             _mux(container, head, _bound(pictures, head.video, video.time_base, shift), copies)
     sync(part)
-    _verify(part, target, head, [t * video.time_base + shift for t in times], go_on)
+    shown = [t * video.time_base + shift for t in times]
+    tallies = head.carried.tallies
+    check = partial(verify, part, video_index=head.video.index, times=shown, tallies=tallies)
+    _verify(check, target, go_on)
     return JoinReport(
         output=target.output,
         frames=len(times),
@@ -143,6 +155,47 @@ def _write(
         streams_copied=head.carried.count,
         warnings=(*_shift_warning(film, shift if span is None else 0), *head.carried.warnings),
     )
+
+
+def _write_pictures(
+    target: Target,
+    chunks: Callable[[], Iterable[EncodedChunk]],
+    timeline: Timeline,
+    part: Path,
+    go_on: Callable[[], object],
+) -> JoinReport:
+    """A GIF, or a folder of pictures: what holds neither sound nor anything else."""
+    film, video, times = target.film, target.film.video, timeline.times
+    last = last_frame_duration(film, times[-1]) or usual_duration(
+        times, video.average_rate, video.time_base
+    )
+    if target.kind.is_sequence:
+        assert isinstance(target.output, Path)
+        write_sequence(chunks(), target.output, part, go_on)
+        frames, said = len(times), said_of_times(times, video)
+    else:
+        shown = plan_ticks([t * video.time_base for t in times], last * video.time_base)
+        write_gif(chunks, shown, (target.shown.width, target.shown.height), part, go_on)
+        sync(part)
+        ticks = [tick * TICK for tick in shown.ticks]
+        _verify(partial(verify, part, video_index=0, times=ticks, tallies={}), target, go_on)
+        frames, said = len(shown.kept), said_of_gif(len(times), shown)
+    return JoinReport(
+        output=target.output,
+        frames=frames,
+        duration=(times[-1] + last - times[0]) * video.time_base,
+        audio_streams=0,
+        streams_copied=0,
+        warnings=(*said, *_said_of_left(target)),
+    )
+
+
+def _said_of_left(target: Target) -> Iterator[str]:
+    """What beside the pictures does not come along."""
+    others = target.film.others
+    plans = plan_streams(target.film.path, others, target.kind, target.streams)
+    said = (say(other, plans[other.index], target.ending) for other in others)
+    return (line for line in said if line is not None)
 
 
 @contextmanager
@@ -196,21 +249,9 @@ def _decode_seconds(packet: "av.Packet[Any]") -> float:
     return float((packet.dts or 0) * packet.time_base)
 
 
-def _verify(
-    part: Path,
-    target: Target,
-    head: Head,
-    seconds: Sequence[Fraction],
-    go_on: Callable[[], object],
-) -> None:
+def _verify(check: Callable[..., None], target: Target, go_on: Callable[[], object]) -> None:
     try:
-        verify(
-            part,
-            video_index=head.video.index,
-            times=seconds,
-            tallies=head.carried.tallies,
-            go_on=go_on,
-        )
+        check(go_on=go_on)
     except OutputError as error:
         go_on()  # a file that was not read to its end is not to blame
         raise OutputError(
@@ -234,11 +275,18 @@ def _whole_or_nothing(part: Path, output: Place) -> Iterator[None]:
     try:
         yield
     except (av.FFmpegError, OSError) as error:
-        part.unlink(missing_ok=True)
+        _remove(part)
         raise OutputError(_reason(error, output)) from error
     except BaseException:
-        part.unlink(missing_ok=True)
+        _remove(part)
         raise
+
+
+def _remove(part: Path) -> None:
+    if part.is_dir():
+        shutil.rmtree(part, ignore_errors=True)
+    else:
+        part.unlink(missing_ok=True)
 
 
 def _reason(error: av.FFmpegError | OSError, output: Place) -> str:

@@ -11,9 +11,12 @@ from av.container import InputContainer
 
 from vidgan.errors import OutputError
 from vidgan.media.carry import read_carried
+from vidgan.media.containers import container_for
+from vidgan.media.encode import ChunkEncoder
 from vidgan.media.encoders import check_codec
 from vidgan.media.header import Target, unfit, write_head
 from vidgan.media.opening import open_film
+from vidgan.media.sequence import check_folder
 from vidgan.media.stated import refuse_hdr
 from vidgan.media.streams import ALL_STREAMS, Streams
 from vidgan.media.types import UNTREATED, EncoderSettings, Film, Treatment
@@ -46,10 +49,11 @@ def check_output(
     )
     refuse_hdr(film, treatment)
     check_codec(settings.codec, output)
-    check_place(film.path, output, overwrite=overwrite)
-    _check_aspect(target)
-    with open_film(film.path) as source:
-        _try_head(source, target)
+    check_film_place(film.path, output, overwrite=overwrite)
+    ChunkEncoder(target.shown, settings)  # does it open, above all if it is hardware
+    if target.kind.is_film:
+        with open_film(film.path) as source:
+            _try_head(source, target)
 
 
 def _try_head(source: InputContainer, target: Target) -> None:
@@ -73,6 +77,25 @@ def _try_head(source: InputContainer, target: Target) -> None:
             container.close()
 
 
+def check_film_place(source: Place, output: Place, *, overwrite: bool) -> None:
+    """Refuse an output of a film that may not be made where it is named; as `check_place` does.
+
+    A sequence of pictures gets a folder of its own, which is made with them.
+    """
+    if not container_for(output).is_sequence:
+        check_place(source, output, overwrite=overwrite)
+        return
+    if isinstance(output, Remote):
+        raise OutputError(
+            f"{output}: numbered pictures are written on this machine alone; name a folder of it"
+        )
+    folder = output.absolute().parent
+    if isinstance(source, Path) and source.absolute().parent == folder:
+        raise OutputError(f"{folder} holds the input; name a new folder for the pictures with -o")
+    check_folder(output, overwrite=overwrite)
+    _check_above(folder)
+
+
 def check_place(source: Place, output: Place, *, overwrite: bool) -> None:
     """Refuse an output that may not be made where it is named.
 
@@ -83,15 +106,20 @@ def check_place(source: Place, output: Place, *, overwrite: bool) -> None:
     if isinstance(output, Remote):
         _check_remote(source, output, overwrite=overwrite)
         return
-    folder = output.absolute().parent
-    if not folder.is_dir():
-        raise OutputError(f"{output}: there is no folder {folder}; make it first")
     if output.is_dir():
         raise OutputError(f"{output} is a folder; name a file in it")
+    _check_above(output)
     if isinstance(source, Path) and _are_one(source, output):
         raise OutputError(f"{output} is the input itself; choose another name with -o")
     if output.exists() and not overwrite:
         raise OutputError(f"{output} exists already; say --overwrite or choose another with -o")
+
+
+def _check_above(output: Path) -> None:
+    """Files are made in the folder of an output, and renamed there."""
+    folder = output.absolute().parent
+    if not folder.is_dir():
+        raise OutputError(f"{output}: there is no folder {folder}; make it first")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{output}: no permission to write in {folder}; choose another with -o")
 
@@ -110,12 +138,3 @@ def _check_remote(source: Place, output: Remote, *, overwrite: bool) -> None:
         raise OutputError(f"{output} is the input itself; choose another name with -o")
     if found is not None and not overwrite:
         raise OutputError(f"{output} exists already; say --overwrite or choose another with -o")
-
-
-def _check_aspect(target: Target) -> None:
-    aspect = target.shown.sample_aspect_ratio
-    if aspect not in {None, 1} and target.settings.codec not in target.kind.writes_aspect_ratio:
-        raise OutputError(
-            f"{target.output}: pixels of shape {aspect} cannot be kept in {target.ending} with "
-            f"{target.settings.codec}; write {target.output.with_suffix('.mp4').name} instead"
-        )

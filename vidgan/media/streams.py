@@ -206,6 +206,8 @@ def plan_streams(
 
 def plan_stream(other: OtherStream, container: Container) -> Plan:
     """What becomes of a stream that is to go along."""
+    if not container.is_film:
+        return Leave("holds pictures alone")
     holds = _HOLDS[container.format]
     if other.kind == "audio":
         return Copy() if other.codec in holds.audio else instead(other, container)

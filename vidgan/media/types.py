@@ -124,6 +124,8 @@ class VideoStream:
     """Its pictures are transparent in places."""
     cut: Cut | None = None
     """`width` and `height` are those of what is shown."""
+    unscaled: tuple[int, int] | None = None
+    """Width and height before pixels were made square; None where they stay as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,18 @@ import pytest
 from vidgan.media.color import to_rgb
 from vidgan.media.encode import ChunkEncoder
 from vidgan.media.encoders import encoder_settings
+from vidgan.media.header import Target
 from vidgan.media.join import JoinReport, join
 from vidgan.media.probe import probe
-from vidgan.media.types import EncodedChunk, EncoderSettings, Film, Packet, RgbFrame, VideoStream
+from vidgan.media.types import (
+    UNTREATED,
+    EncodedChunk,
+    EncoderSettings,
+    Film,
+    Packet,
+    RgbFrame,
+    VideoStream,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,12 +73,14 @@ def encode_film() -> Callable[..., Encoded]:
 
     def make(path: Path, ending: str = ".mp4", *, codec: str | None = None) -> Encoded:
         film = probe(path)
-        settings = encoder_settings(Path("out" + ending), codec=codec)
+        output = Path("out" + ending)
+        settings = encoder_settings(output, codec=codec, bits=film.video.bits)
+        shown = Target(film=film, settings=settings, output=output, treatment=UNTREATED).shown
         frames = read_frames(film)
         size = -(-len(frames) // 3)
         parts = [frames[start : start + size] for start in range(0, len(frames), size)]
         chunks = [
-            EncodedChunk(index=index, packets=encode(film.video, settings, part), lost=())
+            EncodedChunk(index=index, packets=encode(shown, settings, part), lost=())
             for index, part in enumerate(parts)
         ]
         times = [frame.pts for frame in frames]

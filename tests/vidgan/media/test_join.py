@@ -21,6 +21,7 @@ MakeFilm = Callable[..., Path]
 EncodeFilm = Callable[..., Any]
 
 DECODERS = {"libx264": "h264", "libx265": "hevc", "libsvtav1": "libdav1d", "libvpx-vp9": "vp9"}
+DECODERS |= {"prores_ks": "prores", "ffv1": "ffv1"}
 COMBINATIONS = [
     (".mp4", "libx264"),
     (".mp4", "libx265"),
@@ -32,6 +33,8 @@ COMBINATIONS = [
     (".mkv", "libsvtav1"),
     (".webm", "libvpx-vp9"),
     (".webm", "libsvtav1"),
+    (".mov", "prores_ks"),
+    (".mkv", "ffv1"),
 ]
 
 
@@ -50,6 +53,7 @@ def decode_alone(encoded: Any) -> Pictures:
         decoder = av.CodecContext.create(DECODERS[encoded.settings.codec], "r")
         assert isinstance(decoder, VideoCodecContext)
         decoder.extradata = head.extradata
+        decoder.width, decoder.height = head.width, head.height
         for packet in chunk.packets:
             padded: av.Packet[Any] = av.Packet(len(packet.data))
             padded.update(packet.data)
@@ -146,11 +150,14 @@ def test_subtitles_chapters_and_metadata_come_along(
         assert [s.disposition for s in before.streams] == [s.disposition for s in after.streams]
 
 
-@pytest.mark.parametrize(("ending", "codec"), [*COMBINATIONS[:4], (".mkv", "libx265")])
+@pytest.mark.parametrize(
+    ("ending", "codec"), [*COMBINATIONS[:4], (".mov", "prores_ks"), (".mkv", "libx265")]
+)
 def test_rotation_aspect_and_colour_come_along(
     ending: str, codec: str, make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
 ) -> None:
-    turn = {".mp4": 90, ".mkv": 270}[ending]
+    turn = {".mp4": 90, ".mov": 90, ".mkv": 270}[ending]
+    is_full = codec != "prores_ks"  # it has limited range alone
     color = Color(matrix=5, primaries=5, transfer=6, full_range=True)
     source = make_film(
         "turned" + ending,
@@ -166,7 +173,7 @@ def test_rotation_aspect_and_colour_come_along(
         video = container.streams.video[0]
         frame = next(container.decode(video))
         tags = frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range
-        assert tags == (5, 5, 6, ColorRange.JPEG)
+        assert tags == (5, 5, 6, ColorRange.JPEG if is_full else ColorRange.MPEG)
         assert frame.rotation % 360 == turn
         assert video.sample_aspect_ratio == Fraction(4, 3)
 

@@ -334,12 +334,6 @@ def test_colon_in_a_name_is_no_protocol(film: Any, tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["part 1: dawn.mp4"]
 
 
-def test_aspect_ratio_that_would_be_lost_is_refused(make_film: MakeFilm, tmp_path: Path) -> None:
-    film = probe(make_film("wide.mp4", frames=12, sample_aspect_ratio=Fraction(4, 3), audio=False))
-    with pytest.raises(OutputError, match=r"pixels of shape 4/3 .* write out\.mp4 instead"):
-        check_output(film, tmp_path / "out.webm", encoder_settings(Path("out.webm")))
-
-
 def test_source_that_is_gone_is_named(film: Any, tmp_path: Path) -> None:
     gone = replace(film, film=replace(film.film, path=tmp_path / "gone.mp4"))
     with pytest.raises(InputError, match=r"gone\.mp4: no such file"):

@@ -1,0 +1,63 @@
+"""What an output makes of pictures that it cannot hold as they are: square, or of its colours."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+from vidgan.media.containers import Container
+from vidgan.media.encoder_table import ENCODERS
+from vidgan.media.tone import BT2020
+from vidgan.media.types import VideoStream
+
+
+def fitted(video: VideoStream, kind: Container, codec: str) -> VideoStream:
+    """The pictures as they are encoded: of square pixels where the output knows no others.
+
+    Of limited range, or of the colours that a kind of file has by definition, likewise.
+
+    The longer side of a pixel stays, so that no detail is lost.
+    """
+    color = ENCODERS[codec].color
+    if not ENCODERS[codec].has_full_range:
+        video = replace(video, color=replace(video.color, full_range=False))
+    if color is not None:
+        wide = video.color.primaries == BT2020
+        tags = video.color if wide else color
+        color = replace(color, primaries=tags.primaries, transfer=tags.transfer)
+        video = replace(video, color=color)
+    if not becomes_square(video, kind, codec):
+        return video
+    aspect = video.sample_aspect_ratio or Fraction(1)
+    width, height = video.width, video.height
+    if aspect > 1:
+        width = _even(width * aspect)
+    else:
+        height = _even(height / aspect)
+    return replace(
+        video,
+        width=width,
+        height=height,
+        sample_aspect_ratio=None,
+        unscaled=(video.width, video.height),
+    )
+
+
+def becomes_square(video: VideoStream, kind: Container, codec: str) -> bool:
+    """Whether pixels that are not square are made so."""
+    return video.sample_aspect_ratio not in {None, 1} and codec in kind.loses_aspect_ratio
+
+
+def said_of_fit(
+    before: VideoStream, after: VideoStream, *, ending: str, codec: str
+) -> Iterator[str]:
+    """What somebody should know of it."""
+    if after.unscaled is not None:
+        yield (
+            f"pixels of shape {before.sample_aspect_ratio} become square: {after.width}x"
+            f"{after.height} instead of {before.width}x{before.height}, since {ending} with "
+            f"{codec} holds no others; .mp4 does"
+        )
+
+
+def _even(side: Fraction) -> int:
+    return max(2, 2 * round(side / 2))
