@@ -6,10 +6,16 @@ from vidgan.media.containers import container_for
 from vidgan.media.count import Count
 from vidgan.media.encoders import encoder_settings, output_pixel_format
 from vidgan.media.fitted import fitted, said_of_fit
-from vidgan.media.types import Film, VideoStream
+from vidgan.media.tone import TRANSFERS
+from vidgan.media.streams import ALL_STREAMS, Plan, plan_streams, say
+from vidgan.media.types import Film, OtherStream, VideoStream
 from vidgan.places import Place
 
-MATRICES = {1: "BT.709", 4: "FCC", 5: "BT.601 (625 lines)", 6: "BT.601", 7: "SMPTE 240M"}
+MATRICES = {
+    **{0: "RGB", 1: "BT.709", 4: "FCC", 5: "BT.601 (625 lines)", 6: "BT.601", 7: "SMPTE 240M"},
+    9: "BT.2020",
+}
+_TOLD_OTHERWISE = ("streams", "warnings", "guessed")
 
 
 def film_to_json(film: Film, count: Count) -> dict[str, object]:
@@ -32,6 +38,8 @@ def film_to_json(film: Film, count: Count) -> dict[str, object]:
         "rotation": video.rotation,
         "matrix": MATRICES.get(video.color.matrix, str(video.color.matrix)),
         "range": "full" if video.color.full_range else "limited",
+        "hdr": TRANSFERS.get(video.color.transfer),
+        "guessed": list(video.guessed),
         "streams": [
             {"index": s.index, "kind": s.kind, "codec": s.codec, "language": s.language}
             for s in film.others
@@ -68,7 +76,7 @@ def photograph_to_lines(path: Place) -> list[str]:
 def _output(path: Place, video: VideoStream) -> tuple[str | None, str | None]:
     """Codec and pixel format that a conversion would write by default, beside the input."""
     try:
-        settings = encoder_settings(path)
+        settings = encoder_settings(path, bits=video.bits)
     except OutputError:  # such as .3gp: it can be read, and written under another ending
         return None, None
     return settings.codec, output_pixel_format(video, settings)
@@ -78,7 +86,8 @@ def film_to_lines(film: Film, count: Count) -> list[str]:
     """The same for people, one fact a line."""
     facts = film_to_json(film, count)
     lines = [f"{name.replace('_', ' ')}: {value}" for name, value in facts.items() if value]
-    return [line for line in lines if not line.startswith(("streams", "warnings"))] + [
+    return [line for line in lines if not line.startswith(_TOLD_OTHERWISE)] + [
+        *_guesses(film.video),
         *(
             f"stream {s.index}: {s.kind}, {s.codec}"
             + (f", {s.language}" if s.language else "")
@@ -91,7 +100,20 @@ def film_to_lines(film: Film, count: Count) -> list[str]:
 
 def _warnings(film: Film, count: Count) -> list[str]:
     """What a conversion would warn of, and what it would refuse beside the input."""
-    return [*film.warnings, *count.warnings, *_lost_aspect(film)]
+    own = [*_lost_aspect(film), *_needs_tone_map(film)]
+    return [*film.warnings, *count.warnings, *_said_of_streams(film), *own]
+
+
+def _guesses(video: VideoStream) -> list[str]:
+    """What a player guesses as well."""
+    if not video.guessed:
+        return []
+    return [f"guessed by the size, since the film does not say: {', '.join(video.guessed)}"]
+
+
+def _needs_tone_map(film: Film) -> list[str]:
+    name = TRANSFERS.get(film.video.color.transfer)
+    return [] if name is None else [f"HDR ({name}) is refused; say --tonemap to get it in SDR"]
 
 
 def _lost_aspect(film: Film) -> list[str]:

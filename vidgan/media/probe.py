@@ -15,19 +15,18 @@ import av
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import DataStream, Disposition, Stream
-from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream as AvVideoStream
 
 from vidgan.errors import InputError
 from vidgan.media.background import decoder_with_alpha
-from vidgan.media.color import BT709, SUPPORTED_MATRICES, UNSPECIFIED, guess_unspecified
-from vidgan.media.looks import look_around
 from vidgan.media.opening import open_film
 from vidgan.media.packets import is_packed_bitstream, not_packed
+from vidgan.media.looks import look_around
 from vidgan.media.sources import DECODERS
+from vidgan.media.stated import read_color
 from vidgan.media.streams import KINDS, TIMECODE
 from vidgan.media.turn import read_turn
-from vidgan.media.types import Coded, Color, Film, OtherStream, VideoStream
+from vidgan.media.types import Coded, Film, OtherStream, VideoStream
 from vidgan.pictures.moving import is_animated_webp
 from vidgan.places import Place
 
@@ -50,8 +49,6 @@ PIXEL_FORMATS = YUV_FORMATS | DEEP_FORMATS | RGB_FORMATS
 USUAL_RATE = Fraction(25)
 """Pictures a second of numbered ones, where nobody says another."""
 
-_HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
-_BT2020 = {9, 10}
 _FILE_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder"}
 _PACKETS_TRIED = 300
 _COUNT = re.compile("[0-9]{1,15}")  # "²" is a digit as well
@@ -152,10 +149,8 @@ def _describe(path: Place, container: InputContainer, stream: AvVideoStream) -> 
     decoder = with_alpha or DECODERS[codec]
     frame, first_packet = _first_frame(path, container, stream)
     pixel_format = frame.format.name
-    color = _color(context, frame)
-    _refuse_color(path, color)  # first: the remedy for 10 bits is not one for HDR
     _refuse_pixel_format(path, pixel_format)
-    _refuse_matrix(path, color.matrix)
+    stated = read_color(path, context, frame)
     rotation, mirrored = read_turn(path, frame)
     extradata = context.extradata or b""
     return VideoStream(
@@ -171,7 +166,10 @@ def _describe(path: Place, container: InputContainer, stream: AvVideoStream) -> 
         sample_aspect_ratio=stream.sample_aspect_ratio or None,
         rotation=rotation,
         mirrored=mirrored,
-        color=guess_unspecified(color, width=frame.width, height=frame.height),
+        color=stated.color,
+        guessed=stated.guessed,
+        bits=stated.bits,
+        peak=stated.peak,
         coded=_coded(context, decoder),
         packed=codec == "mpeg4" and is_packed_bitstream(extradata + first_packet),
     )
@@ -230,43 +228,6 @@ def _refuse_pixel_format(path: Place, pixel_format: str) -> None:
             f"{path}: {kind} in {pixel_format} are not supported; convert to 8-bit YUV with "
             f"`ffmpeg -i IN -pix_fmt yuv420p -c:v libx264 -crf 12 -c:a copy OUT.mkv` first"
         )
-
-
-def _color(context: av.VideoCodecContext, frame: av.VideoFrame) -> Color:
-    """RGB pictures, which have no matrix, become those of HD: most like their own, sRGB."""
-    if frame.format.name in RGB_FORMATS or frame.format.is_rgb:
-        return Color(matrix=BT709, primaries=BT709, transfer=BT709, full_range=False)
-    return Color(
-        matrix=_stated(context.colorspace, frame.colorspace, reserved={3}),
-        primaries=_stated(context.color_primaries, frame.color_primaries, reserved={0, 3}),
-        transfer=_stated(context.color_trc, frame.color_trc, reserved={0, 3}),
-        full_range=frame.format.name.startswith("yuvj")
-        or (context.color_range or frame.color_range) == ColorRange.JPEG,
-    )
-
-
-def _refuse_color(path: Place, color: Color) -> None:
-    if color.transfer in _HDR_TRANSFERS:
-        name = _HDR_TRANSFERS[color.transfer]
-        raise InputError(f"{path} is HDR ({name}), which is not supported; map it to SDR first")
-    if color.matrix in _BT2020 or color.primaries == 9:
-        raise InputError(f"{path} is in BT.2020, which is not supported; convert to BT.709 first")
-
-
-def _refuse_matrix(path: Place, matrix: int) -> None:
-    if matrix != UNSPECIFIED and matrix not in SUPPORTED_MATRICES:
-        raise InputError(
-            f"{path}: colour matrix {matrix} of H.273 is not supported, only BT.601, BT.709, "
-            f"FCC and SMPTE 240M are; convert to BT.709 first"
-        )
-
-
-def _stated(of_stream: int, of_frame: int, *, reserved: set[int]) -> int:
-    """The stream's code point, else the frame's; reserved ones say nothing."""
-    for value in (int(of_stream), int(of_frame)):
-        if value != UNSPECIFIED and value not in reserved:
-            return value
-    return UNSPECIFIED
 
 
 def _other_streams(container: InputContainer) -> Iterator[OtherStream]:

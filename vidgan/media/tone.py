@@ -22,12 +22,14 @@ TRANSFERS = {16: "PQ", 18: "HLG"}
 """H.273's numbers of HDR."""
 
 WHITE_NITS = 203.0
-WHITE_LEVEL = 0.88
+WHITE_LEVEL = 0.86
 """Where SDR shows that white: paper looks right there, and highlights have room above."""
 USUAL_PEAK = 1000
 """Nits: of a film that does not say how bright it gets; one that says less is not believed."""
-MOST_PEAK = 2000
-"""Nits: room for what is brighter still would be taken from faces; it becomes white."""
+MOST_PEAK = 1500
+"""Nits: room for what is brighter still would be taken from faces."""
+_BEYOND = 1.5
+"""The knee ends in a flat piece: it is made for so many times the peak, which stays before it."""
 _PQ_NITS = 10_000
 
 _GAMMA = 2.4
@@ -38,15 +40,9 @@ _HLG_B, _HLG_C = 1 - 4 * _HLG_A, 0.55991073
 _HLG_NITS, _HLG_GAMMA = 1000.0, 1.2
 _LUMA_2020 = np.array([0.2627, 0.6780, 0.0593])
 _LUMA_709 = np.array([0.2126, 0.7152, 0.0722])
-_TO_709 = np.array(
-    [
-        [1.660491, -0.587641, -0.072850],
-        [-0.124550, 1.132900, -0.008349],
-        [-0.018151, -0.100579, 1.118730],
-    ]
-)
-"""Rec. ITU-R BT.2087, the way back."""
-FROM_709 = np.linalg.inv(_TO_709)
+FROM_709 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
+"""Light in BT.709's primaries -> in BT.2020's: Rec. ITU-R BT.2087."""
+_TO_709 = np.linalg.inv(FROM_709)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,14 +73,14 @@ def is_wide(color: Color) -> bool:
 def to_bt709(levels: Light, look: Look) -> Light:
     """Levels (..., 3) in [0, 1] of a film -> levels in [0, 1] of BT.709 SDR."""
     if look.is_hdr:
-        nits = pq_to_nits(levels) if look.transfer == 16 else hlg_to_nits(levels)
-        peak = _believed(look.peak if look.transfer == 16 else 0)
-        light = _compressed(nits, peak)
+        light = pq_to_nits(levels) if look.transfer == 16 else hlg_to_nits(levels)
     else:
         light = levels**_GAMMA
     if look.primaries == BT2020:
-        light = _fitted(light @ _TO_709.T)
-    return light.clip(0, 1) ** (1 / _GAMMA)
+        light = light @ _TO_709.T
+    if look.is_hdr:
+        light = _compressed(light, _believed(look.peak if look.transfer == 16 else 0))
+    return _fitted(light).clip(0, 1) ** (1 / _GAMMA)
 
 
 def pq_to_nits(levels: Light) -> Light:
@@ -110,11 +106,11 @@ def hlg_to_nits(levels: Light) -> Light:
     return nits
 
 
-def _believed(peak: int) -> int:
-    return min(max(peak, USUAL_PEAK), MOST_PEAK)
+def _believed(peak: int) -> float:
+    return _BEYOND * min(max(peak, USUAL_PEAK), MOST_PEAK)
 
 
-def _compressed(nits: Light, peak: int) -> Light:
+def _compressed(nits: Light, peak: float) -> Light:
     """As a share of SDR's white: the brightest of the three by the knee, the others along with it.
 
     So a colour keeps its hue and its saturation.
@@ -127,7 +123,7 @@ def _compressed(nits: Light, peak: int) -> Light:
 
 
 @lru_cache(maxsize=16)
-def _target(peak: int) -> float:
+def _target(peak: float) -> float:
     """Nits of the display for which the knee brings white to its level; by bisection."""
     low, high = 0.5 * WHITE_NITS, 2 * WHITE_NITS
     wanted = WHITE_LEVEL**_GAMMA

@@ -125,17 +125,9 @@ def test_a_name_that_looks_like_a_protocol(make_film: MakeFilm, tmp_path: Path) 
     assert probe(path).video.width == 96
 
 
-PQ = Color(matrix=9, primaries=9, transfer=16, full_range=False)
-HLG = Color(matrix=9, primaries=9, transfer=18, full_range=False)
-BT2020 = Color(matrix=9, primaries=9, transfer=1, full_range=False)
-
-
 @pytest.mark.parametrize(
     ("name", "options", "reason"),
     [
-        ("pq.mp4", {"codec": "libx265", "tagged_as": PQ}, "HDR (PQ)"),
-        ("hlg.mkv", {"codec": "libx265", "tagged_as": HLG}, "HDR (HLG)"),
-        ("wide.mp4", {"codec": "libx265", "tagged_as": BT2020}, "BT.2020"),
         ("askew.mp4", {"rotation": 30}, "only 0, 90, 180 and 270"),
         ("rare.mkv", {"codec": "snow", "audio": False}, "snow video is not supported"),
         ("rare.nut", {"audio": False}, "not a video that can be read"),
