@@ -7,8 +7,7 @@ from vidgan.media.count import Count
 from vidgan.media.encoders import encoder_settings, output_pixel_format
 from vidgan.media.fitted import fitted, said_of_fit
 from vidgan.media.tone import TRANSFERS
-from vidgan.media.streams import ALL_STREAMS, Plan, plan_streams, say
-from vidgan.media.types import Film, OtherStream, VideoStream
+from vidgan.media.types import Film, VideoStream
 from vidgan.places import Place
 
 MATRICES = {
@@ -101,7 +100,7 @@ def film_to_lines(film: Film, count: Count) -> list[str]:
 def _warnings(film: Film, count: Count) -> list[str]:
     """What a conversion would warn of, and what it would refuse beside the input."""
     own = [*_lost_aspect(film), *_needs_tone_map(film)]
-    return [*film.warnings, *count.warnings, *_said_of_streams(film), *own]
+    return [*film.warnings, *count.warnings, *own]
 
 
 def _guesses(video: VideoStream) -> list[str]:
