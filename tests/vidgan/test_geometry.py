@@ -10,16 +10,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.vidgan.films.crops import with_clap, with_pixel_crop
 from tests.vidgan.films.pictures import draw
 from tests.vidgan.here import convert_here
+from vidgan.errors import InputError
 from vidgan.media.probe import probe
 from vidgan.media.turn import upright
-from vidgan.media.types import Compare, Treatment
+from vidgan.media.types import Color, Compare, Treatment
 from vidgan.options import Options
 
 Pixels = NDArray[np.uint8]
 MakeFilm = Callable[..., Path]
 SIZE = (96, 64)
+BT709 = Color(matrix=1, primaries=1, transfer=1, full_range=False)
 
 TURNS: dict[str, tuple[dict[str, Any], Callable[[Pixels], Pixels]]] = {
     "90": ({"rotation": 90}, lambda rgb: np.rot90(rgb, 1)),
@@ -109,3 +112,56 @@ def test_the_original_and_its_translation_in_one_picture(
             assert line.mean() > 200
         assert far(left, before) < 5
         assert far(right, after) < 5
+
+
+CROPPED = {".mp4": "libx264", ".mov": "libx264", ".mkv": "libx264", ".webm": "libvpx-vp9"}
+
+
+@pytest.mark.parametrize("ending", CROPPED)
+def test_what_a_container_crops_is_not_seen(
+    make_film: MakeFilm, identity_file: Path, tmp_path: Path, ending: str
+) -> None:
+    plain = make_film(f"plain{ending}", codec=CROPPED[ending], color=BT709, frames=3, audio=False)
+    source = tmp_path / f"cropped{ending}"
+    source.write_bytes(plain.read_bytes())
+    if ending in {".mp4", ".mov"}:
+        with_clap(source, stored=SIZE, shown=(10, 4, 64, 48))
+    else:
+        with_pixel_crop(source, left=10, right=22, top=4, bottom=12)
+    output = tmp_path / f"out{ending}"
+    convert_here(source, output, Options(weights=identity_file, crf=4, precision="fp32"))
+    assert (probe(source).video.width, probe(source).video.height) == (64, 48)
+    video = probe(output).video
+    assert (video.width, video.height, video.cut) == (64, 48, None)
+    pictures = seen(output)
+    assert len(pictures) == 3
+    for number, picture in enumerate(pictures):
+        assert far(picture, draw(number, SIZE)[4:52, 10:74]) < 8
+
+
+def test_a_crop_of_nothing_is_none_and_of_all_is_refused(
+    make_film: MakeFilm, tmp_path: Path
+) -> None:
+    plain = make_film("plain.mkv", color=BT709, frames=3, audio=False)
+    source = tmp_path / "cropped.mkv"
+    source.write_bytes(plain.read_bytes())
+    video = probe(with_pixel_crop(source, left=0)).video
+    assert (video.width, video.height, video.cut) == (*SIZE, None)
+    source.write_bytes(plain.read_bytes())
+    with pytest.raises(InputError):
+        probe(with_pixel_crop(source, top=40, bottom=24))
+
+
+def test_nobody_crops_by_a_title(make_film: MakeFilm) -> None:
+    spoof = {"Frame Cropping": "10/22/4/12", "title": "x\n      Frame Cropping: 10/22/4/12"}
+    film = probe(make_film("spoof.mkv", metadata=spoof, frames=3, audio=False))
+    assert film.video.cut is None
+
+
+def test_a_crop_within_the_codec_is_ffmpeg_s(make_film: MakeFilm, identity_file: Path) -> None:
+    """H.264 codes whole blocks of 16 pixels: 66 x 50 pixels are cropped out of 80 x 64."""
+    source = make_film("odd.mp4", size=(66, 50), frames=3, audio=False)
+    output = source.with_name("odd.out.mp4")
+    convert_here(source, output, Options(weights=identity_file, crf=4, precision="fp32"))
+    for number, picture in enumerate(seen(output)):
+        assert far(picture, draw(number, (66, 50))) < 8

@@ -22,7 +22,7 @@ from av.video.reformatter import ColorRange
 
 from vidgan.media.background import alpha_of, has_alpha, over, set_alpha
 from vidgan.media.deinterlace import deinterlaced
-from vidgan.media.fit import cut_out, fitted
+from vidgan.media.fit import cut_out, fitted, stored_size
 from vidgan.media.seen import read_levels
 from vidgan.media.types import (
     UNTREATED,
@@ -55,7 +55,7 @@ def _trusted(
     frames: Iterable[tuple[int, VideoFrame]], video: VideoStream
 ) -> Iterator[tuple[int, VideoFrame]]:
     """Without those of a size that comes once: damage makes headers up; twice the same is real."""
-    known = {_stored_size(video)}
+    known = {stored_size(video)}
     held: tuple[int, VideoFrame] | None = None
     given = False
     for pts, frame in frames:
@@ -70,12 +70,6 @@ def _trusted(
         yield pts, frame
     if held is not None and not given:  # nothing stands against it
         yield held
-
-
-def _stored_size(video: VideoStream) -> tuple[int, int]:
-    if video.cut is not None:
-        return video.cut.stored_width, video.cut.stored_height
-    return video.width, video.height
 
 
 def _picture(frame: VideoFrame, video: VideoStream, treatment: Treatment) -> Levels:
@@ -96,7 +90,7 @@ def _as_coded(frame: VideoFrame, video: VideoStream) -> VideoStream:
 
 def _sized(rgb: Levels, video: VideoStream) -> Levels:
     size = rgb.shape[1], rgb.shape[0]
-    if size != _stored_size(video):
+    if size != stored_size(video):
         return fitted(rgb, width=video.width, height=video.height)
     if video.cut is not None:
         return cut_out(rgb, video.cut, width=video.width, height=video.height)

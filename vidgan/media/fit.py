@@ -4,7 +4,14 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from vidgan.media.color import packed
-from vidgan.media.types import Cut, Levels
+from vidgan.media.types import Cut, Levels, VideoStream
+
+
+def stored_size(video: VideoStream) -> tuple[int, int]:
+    """Width and height of the pictures as they are decoded."""
+    if video.cut is not None:
+        return video.cut.stored_width, video.cut.stored_height
+    return video.width, video.height
 
 
 def cut_out(picture: Levels, cut: Cut, *, width: int, height: int) -> Levels:

@@ -15,6 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
 from vidgan.media.background import alpha_of, has_alpha
+from vidgan.media.fit import stored_size
 from vidgan.media.types import Fields, Film
 
 _PLACES = (Fraction(1, 10), Fraction(9, 20), Fraction(4, 5))
@@ -72,7 +73,7 @@ def look_around(film: Film, container: InputContainer, stream: AvVideoStream) ->
 
 
 def _look(film: Film, container: InputContainer, stream: AvVideoStream) -> _Looks:
-    sizes: dict[tuple[int, int], None] = {(film.video.width, film.video.height): None}
+    sizes: dict[tuple[int, int], None] = {stored_size(film.video): None}
     side_data: dict[str, None] = {}
     votes: Counter[str] = Counter()
     flagged = transparent = False

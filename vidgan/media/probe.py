@@ -19,11 +19,12 @@ from av.video.stream import VideoStream as AvVideoStream
 
 from vidgan.errors import InputError
 from vidgan.media.background import decoder_with_alpha
+from vidgan.media.looks import look_around
 from vidgan.media.opening import open_film
 from vidgan.media.packets import is_packed_bitstream, not_packed
-from vidgan.media.looks import look_around
 from vidgan.media.sources import DECODERS
 from vidgan.media.stated import read_color
+from vidgan.media.stream_facts import with_stream_facts
 from vidgan.media.streams import KINDS, TIMECODE
 from vidgan.media.turn import read_turn
 from vidgan.media.types import Coded, Film, OtherStream, VideoStream
@@ -75,7 +76,7 @@ def probe(path: Place, *, rate: Fraction | None = None) -> Film:
             metadata={k: v for k, v in container.metadata.items() if k.lower() not in _FILE_TAGS},
             warnings=tuple(_warnings(stream, spares)),
         )
-        film = look_around(film, container, stream)
+        film = look_around(with_stream_facts(film, container), container, stream)
     if film.container == "image2":
         return _timed(film, rate)
     if rate is not None:
