@@ -24,6 +24,7 @@ from vidgan.inputs import Failure, Piece, plan
 from vidgan.jobs import Job, bytes_of, open_jobs
 from vidgan.media.chunks import CHUNK_FRAMES
 from vidgan.media.part import Part
+from vidgan.media.streams import Streams
 from vidgan.media.types import Compare, Deinterlace, Treatment
 from vidgan.models import Direction
 from vidgan.options import RETRIES, Options
@@ -53,6 +54,8 @@ def convert(
     deinterlace: Deinterlace = "auto",
     background: tuple[int, int, int] = (0, 0, 0),
     tonemap: bool = False,
+    audio: bool = True,
+    maps: Sequence[str] = (),
     rate: Fraction | None = None,
     start: Fraction | float | None = None,
     end: Fraction | float | None = None,
@@ -87,6 +90,7 @@ def convert(
         treatment=Treatment(
             compare=compare, deinterlace=deinterlace, background=background, tonemap=tonemap
         ),
+        streams=Streams.parse(maps, audio=audio),
         rate=rate,
         part=Part(
             start=None if start is None else Fraction(start),

@@ -2,12 +2,13 @@
 
 from vidgan.errors import OutputError
 from vidgan.images import open_image, read_image
-from vidgan.media.containers import container_for
+from vidgan.media.containers import CONTAINERS, container_for
 from vidgan.media.count import Count
 from vidgan.media.encoders import encoder_settings, output_pixel_format
 from vidgan.media.fitted import fitted, said_of_fit
+from vidgan.media.streams import ALL_STREAMS, Plan, plan_streams, say
 from vidgan.media.tone import TRANSFERS
-from vidgan.media.types import Film, VideoStream
+from vidgan.media.types import Film, OtherStream, VideoStream
 from vidgan.places import Place
 
 MATRICES = {
@@ -40,8 +41,15 @@ def film_to_json(film: Film, count: Count) -> dict[str, object]:
         "hdr": TRANSFERS.get(video.color.transfer),
         "guessed": list(video.guessed),
         "streams": [
-            {"index": s.index, "kind": s.kind, "codec": s.codec, "language": s.language}
-            for s in film.others
+            {
+                "index": s.index,
+                "kind": s.kind,
+                "codec": s.codec,
+                "language": s.language,
+                "title": s.title,
+                "plan": str(plan),
+            }
+            for s, plan in _plans(film)
         ],
         "chapters": film.chapters,
         "output_codec": output_codec,
@@ -81,6 +89,22 @@ def _output(path: Place, video: VideoStream) -> tuple[str | None, str | None]:
     return settings.codec, output_pixel_format(video, settings)
 
 
+def _plans(film: Film) -> list[tuple[OtherStream, Plan]]:
+    """What becomes of each stream beside the picture, in the output that is the default."""
+    plans = plan_streams(film.path, film.others, container_for(_written(film)), ALL_STREAMS)
+    return [(other, plans[other.index]) for other in film.others]
+
+
+def _written(film: Film) -> Place:
+    """A name with the ending of the output that is the default."""
+    return film.path if film.path.suffix.lower() in CONTAINERS else film.path.with_suffix(".mp4")
+
+
+def _said_of_streams(film: Film) -> list[str]:
+    ending = _written(film).suffix
+    return [line for s, plan in _plans(film) if (line := say(s, plan, ending)) is not None]
+
+
 def film_to_lines(film: Film, count: Count) -> list[str]:
     """The same for people, one fact a line."""
     facts = film_to_json(film, count)
@@ -90,8 +114,8 @@ def film_to_lines(film: Film, count: Count) -> list[str]:
         *(
             f"stream {s.index}: {s.kind}, {s.codec}"
             + (f", {s.language}" if s.language else "")
-            + (", copied" if s.kind in ("audio", "subtitle") else "")
-            for s in film.others
+            + f", {plan}"
+            for s, plan in _plans(film)
         ),
         *(f"warning: {warning}" for warning in _warnings(film, count)),
     ]
@@ -100,7 +124,7 @@ def film_to_lines(film: Film, count: Count) -> list[str]:
 def _warnings(film: Film, count: Count) -> list[str]:
     """What a conversion would warn of, and what it would refuse beside the input."""
     own = [*_lost_aspect(film), *_needs_tone_map(film)]
-    return [*film.warnings, *count.warnings, *own]
+    return [*film.warnings, *count.warnings, *_said_of_streams(film), *own]
 
 
 def _guesses(video: VideoStream) -> list[str]:

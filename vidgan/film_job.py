@@ -50,6 +50,7 @@ class FilmJob:
             piece.output,
             self.encoder,
             treatment=options.treatment,
+            streams=options.streams,
             overwrite=options.overwrite,
         )
         self._options = options
@@ -58,6 +59,7 @@ class FilmJob:
             settings=self.encoder,
             output=piece.output,
             treatment=options.treatment,
+            streams=options.streams,
         )
         self._work = film_work(piece, options, purpose)
         self._ledger = Ledger(ledger_of(whole_of(piece.output)))
@@ -141,6 +143,7 @@ class FilmJob:
             self.piece.output,
             expected=self._expected,
             treatment=self._options.treatment,
+            streams=self._options.streams,
             part=self._options.part,
             overwrite=self._options.overwrite,
             on_whole=lambda part, joined: self._work.note(part, self._report(joined)),
@@ -231,6 +234,6 @@ def chosen_encoder(piece: Piece, options: Options, *, bits: int = 8) -> EncoderS
 
 def film_work(piece: Piece, options: Options, purpose: bytes) -> Work:
     """What a note says is finished; raises as `chosen_encoder` does."""
-    chosen = chosen_encoder(piece, options), options.treatment, options.part
+    chosen = chosen_encoder(piece, options), options.treatment, options.streams, options.part
     settings = repr(chosen).encode() + purpose
     return Work(source=piece.source, output=whole_of(piece.output), settings=settings)

@@ -10,6 +10,7 @@ from cyclegan.precision import Precision
 from vidgan.errors import SettingsError
 from vidgan.media.chunks import CHUNK_FRAMES
 from vidgan.media.part import WHOLE, Part
+from vidgan.media.streams import ALL_STREAMS, Streams
 from vidgan.media.types import UNTREATED, Treatment
 from vidgan.models import Direction
 
@@ -39,6 +40,7 @@ class Options:
     crf: int | None = None
     preset: str | None = None
     treatment: Treatment = UNTREATED
+    streams: Streams = ALL_STREAMS
     rate: Fraction | None = None
     """Of numbered pictures, a second."""
     part: Part = WHOLE

@@ -17,6 +17,7 @@ from vidgan.cli.options import (
     part_options,
     picture_options,
     rate_option,
+    stream_options,
 )
 from vidgan.lines import one_line
 from vidgan.places import Place
@@ -38,6 +39,7 @@ from vidgan.places import Place
 @picture_options
 @encoder_options
 @rate_option
+@stream_options
 @click.option(
     "--chunk-frames",
     type=COUNT,

@@ -202,6 +202,35 @@ _picture_options = family(
 )
 
 
+_stream_options = family(
+    click.option("--no-audio", is_flag=True, help="Leave all sound out."),
+    click.option(
+        "--map",
+        "maps",
+        multiple=True,
+        metavar="KIND[:N]",
+        help="Take only these streams beside the picture, such as audio:0 or subtitle; "
+        "-KIND leaves some out.",
+    ),
+)
+
+
+def stream_options(command: F) -> F:
+    """Which streams go along with the picture: the command gets them as `streams`."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, no_audio: bool, maps: tuple[str, ...], **options: Any) -> Any:
+        from vidgan.media.streams import Streams  # noqa: PLC0415 - brings in numpy
+
+        try:
+            streams = Streams.parse(maps, audio=not no_audio)
+        except VidganError as error:
+            raise click.UsageError(str(error)) from error
+        return command(*arguments, streams=streams, **options)
+
+    return cast("F", _stream_options(run))
+
+
 rate_option = click.option(
     "--rate",
     type=RateType(),
