@@ -300,11 +300,29 @@ def part_options(command: F) -> F:
     return cast("F", _part_options(run))
 
 
+def _refuse_bitrate(
+    context: click.Context, parameter: click.Parameter, given: str | None
+) -> None:
+    """Asked for by habit: better a reason than "no such option"."""
+    if given is not None:
+        raise click.BadParameter(
+            "parts of a film are compressed apart, and none knows what the others took; "
+            "give --crf instead, lower for better and larger"
+        )
+
+
 encoder_options = family(
     click.option(
         "--codec", metavar="NAME", help="Encoder of films.  [default: by the output's ending]"
     ),
     click.option("--crf", type=int, metavar="N", help="Quality; lower is better and larger."),
     click.option("--preset", metavar="NAME", help="The encoder's speed."),
+    click.option(
+        "--bitrate",
+        callback=_refuse_bitrate,
+        expose_value=False,
+        hidden=True,
+        help="Refused: no part of a film knows what the others take.",
+    ),
 )
 """How films are compressed."""
