@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,9 +20,9 @@ from vidgan.images import translate_image
 from vidgan.media.compare import compared
 from vidgan.media.decode import decode_chunk
 from vidgan.media.encode import ChunkEncoder
-from vidgan.media.seen import translate
+from vidgan.media.seen import shown_levels, translate
 from vidgan.media.turn import stored, upright
-from vidgan.media.types import EncodedChunk, Levels, Packet, RgbFrame, VideoStream
+from vidgan.media.types import EncodedChunk, Levels, Packet, RgbFrame
 from vidgan.stages import prefetch
 from vidgan.tasks import ChunksUnderWay, FilmTask, ImageTask, Recipe, Result, Task, cost_of
 from vidgan.timing import StageSeconds, Stopwatch
@@ -153,11 +154,10 @@ class FilmWorker:
         assert self._lanes is not None
         return self._lanes.submit(watches.translate.call, self._translator, frames)
 
-    def _in_lane(self, pictures: Levels, video: VideoStream, watches: Watches) -> "Future[Levels]":
+    def _in_lane(self, pictures: Levels, task: FilmTask, watches: Watches) -> "Future[Levels]":
         assert self._lanes is not None
-        return self._lanes.submit(
-            watches.translate.call, translate, pictures, video, self._translator
-        )
+        made = partial(translate, video=task.video, shown=task.shown)
+        return self._lanes.submit(watches.translate.call, made, pictures, self._translator)
 
     def _convert_chunk(
         self, task: FilmTask, place: tuple[int, int], watches: Watches
@@ -194,8 +194,8 @@ class FilmWorker:
         with self._turn:
             for batch in _batches(frames, self._translator.batch):
                 stack: Levels = np.stack([upright(frame.rgb, task.video) for frame in batch])
-                before = None if task.treatment.compare is None else stack
-                made = self._in_lane(stack, task.video, watches)
+                before = None if task.treatment.compare is None else _before(stack, task)
+                made = self._in_lane(stack, task, watches)
                 yield [frame.pts for frame in batch], before, made
 
 
@@ -213,6 +213,10 @@ def _network_of(recipe: Recipe) -> Generator:
 
 def _reason(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _before(pictures: Levels, task: FilmTask) -> Levels:
+    return shown_levels(pictures, video=task.video, shown=task.shown)
 
 
 def _put_together(before: Levels | None, after: Levels, task: FilmTask) -> Levels:

@@ -6,7 +6,6 @@ from fractions import Fraction
 
 from vidgan.media.containers import Container
 from vidgan.media.encoder_table import ENCODERS
-from vidgan.media.tone import BT2020
 from vidgan.media.types import VideoStream
 
 
@@ -21,9 +20,6 @@ def fitted(video: VideoStream, kind: Container, codec: str) -> VideoStream:
     if not ENCODERS[codec].has_full_range:
         video = replace(video, color=replace(video.color, full_range=False))
     if color is not None:
-        wide = video.color.primaries == BT2020
-        tags = video.color if wide else color
-        color = replace(color, primaries=tags.primaries, transfer=tags.transfer)
         video = replace(video, color=color)
     if not becomes_square(video, kind, codec):
         return video

@@ -52,12 +52,16 @@ def color_after(color: Color) -> Color:
 
 
 def translate(
-    pictures: Levels, video: VideoStream, translator: Callable[[Levels], Levels]
+    pictures: Levels,
+    translator: Callable[[Levels], Levels],
+    *,
+    video: VideoStream,
+    shown: VideoStream,
 ) -> Levels:
-    """Pictures (N, H, W, 3) as `read_levels` gives them -> the translated ones, in its colours."""
-    if not is_wide(video.color):
-        return translator(pictures)
+    """Pictures (N, H, W, 3) as `read_levels` gives them of `video` -> translated, for `shown`."""
     seen = seen_levels(pictures, video)
+    if not is_wide(shown.color):
+        return translator(seen)
     change = translator(seen).astype(np.int32) - seen
     return np.stack([_changed(own, moved) for own, moved in zip(pictures, change, strict=True)])
 
@@ -67,6 +71,11 @@ def seen_levels(pictures: Levels, video: VideoStream) -> Levels:
     if not is_wide(video.color):
         return pictures
     return np.stack([_in_bt709(picture, video) for picture in pictures])
+
+
+def shown_levels(pictures: Levels, *, video: VideoStream, shown: VideoStream) -> Levels:
+    """The same pictures in the colours of the translated ones: an output may be sRGB for good."""
+    return pictures if is_wide(shown.color) else seen_levels(pictures, video)
 
 
 def seen_in_8_bits(picture: Levels, video: VideoStream) -> NDArray[np.uint8]:

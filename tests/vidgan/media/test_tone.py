@@ -1,6 +1,7 @@
 """HDR as SDR shows it, and BT.2020 as a generator sees it."""
 
 import colorsys
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from vidgan.media.color import packed, to_array
 from vidgan.media.cube import look_up
-from vidgan.media.seen import color_after, seen_levels, translate
+from vidgan.media.seen import color_after, seen_levels, shown_levels, translate
 from vidgan.media.tone import (
     FROM_709,
     Look,
@@ -158,11 +159,21 @@ def test_a_generator_sees_bt2020_as_bt709_and_answers_in_bt2020() -> None:
         seen.append(pictures)
         return np.full_like(pictures, 0) + (after * 65535).round().astype(np.uint16)
 
-    made = translate(own, wide_film(), generator)
+    film = wide_film()
+    made = translate(own, generator, video=film, shown=film)
     assert np.abs(seen[0] / 65535 - before).max() * 255 < 1
     assert np.array_equal(seen[0], seen_levels(own, wide_film()))
     assert np.abs(made.astype(int) - own_levels(after)).max() / 257 < 6
-    assert np.array_equal(translate(own, wide_film(), lambda pictures: pictures), own)
+    assert np.array_equal(translate(own, lambda pictures: pictures, video=film, shown=film), own)
+
+
+def test_an_output_of_srgb_alone_gets_bt2020_as_it_was_seen() -> None:
+    film = wide_film()
+    shown = replace(film, color=Color(matrix=0, primaries=1, transfer=13, full_range=True))
+    own = own_levels(np.array([0.7, 0.45, 0.35]))
+    made = translate(own, lambda pictures: pictures, video=film, shown=shown)
+    assert np.array_equal(made, seen_levels(own, film))
+    assert np.array_equal(made, shown_levels(own, video=film, shown=shown))
 
 
 def test_what_is_written_is_tagged_as_what_it_has_become() -> None:
