@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import torch
 
 from cyclegan.config import DiscriminatorConfig
 from cyclegan.networks import PatchDiscriminator
+from tests.vidgan.films.described_twice import with_second_description
 
 MakeFilm = Callable[..., Path]
 Command = Callable[..., Any]
@@ -46,8 +46,8 @@ def here(
     (tmp_path / "text.mp4").write_text("These are words, not pictures.\n" * 40)
     (tmp_path / "notes.txt").write_text("These are words, not pictures.\n" * 40)
     shutil.copy(make_film("sound.mp4", video_tracks=0), tmp_path)
-    times = [*(120 * i for i in range(47)), 46 * 120 + 1]  # Matroska holds milliseconds
-    shutil.copy(make_film("twice.mkv", pts=times, time_base=Fraction(1, 3000)), tmp_path)
+    two = (make_film("a.mp4", audio=False), make_film("a.mp4", size=(128, 80), audio=False))
+    with_second_description(*two, tmp_path / "joined.mp4", first=44)
     data = whole.read_bytes()
     (tmp_path / "cut.mp4").write_bytes(data[: len(data) // 2])
     (tmp_path / "precious.mp4").write_bytes(b"precious")
@@ -91,13 +91,13 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "folder without media": (["nothing", *WEIGHTS], 1, r"nothing: no films or images.*\.mp4"),
     "empty file": (["empty.mp4", *WEIGHTS], 1, rf"empty\.mp4 is empty \(0 bytes\); {AGAIN}"),
     "text as mp4": (["text.mp4", *WEIGHTS], 1, r"text\.mp4 is not a video.*; give an mp4"),
-    "text": (["notes.txt", *WEIGHTS], 1, r"notes\.txt: .* not supported; give an mp4"),
+    "text": (["notes.txt", *WEIGHTS], 1, r"notes\.txt is not a video.*; give an mp4"),
     "sound alone": (["sound.mp4", *WEIGHTS], 1, r"sound\.mp4 has no video stream.*; give a file"),
     "cut, index at the end": (["cut.mp4", *WEIGHTS], 1, rf"cut\.mp4 is cut off: .*; {AGAIN}"),
-    "two pictures at once, late": (
-        ["twice.mkv", *WEIGHTS],
+    "other pictures, late": (
+        ["joined.mp4", *WEIGHTS],
         1,
-        r"twice\.mkv has two pictures for the same time, 1\.840 s; repair it with `ffmpeg",
+        r"joined\.mp4 changes its coding parameters at 1\.\d+ s; repair it with `ffmpeg",
     ),
     "no folder for the output": (
         ["clip.mp4", *WEIGHTS, "-o", "nowhere/out.mp4"],
@@ -169,8 +169,8 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
 
 
 def test_probe_refuses_what_shows_late_in_a_film(here: Path, vidgan_command: Command) -> None:
-    said = vidgan_command("probe", "twice.mkv")
-    assert re.match(rf"vidgan: {REFUSED['two pictures at once, late'][2]}", said.err)
+    said = vidgan_command("probe", "joined.mp4")
+    assert re.match(rf"vidgan: {REFUSED['other pictures, late'][2]}", said.err)
     assert (said.status, said.out) == (1, "")
 
 

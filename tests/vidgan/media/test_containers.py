@@ -3,6 +3,9 @@
 The rows are those of docs/media.md.
 """
 
+import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import accumulate
@@ -117,6 +120,19 @@ def test_every_frame_at_its_time(make_film: MakeFilm, read_number: ReadNumber, r
     count = count_film(film, frames_per_chunk=12)
     assert (count.frames, count.missing_frames) == (options["frames"], 0)
     assert film.warnings + count.warnings == ()
+
+
+@pytest.mark.skipif(
+    shutil.which("ffmpeg") is None and "VIDGAN_NEEDS_FFMPEG" not in os.environ,
+    reason="PyAV cannot write Theora: apt-get install ffmpeg",
+)
+def test_theora(make_film: MakeFilm, tmp_path: Path, read_number: ReadNumber) -> None:
+    raw = make_film("a.y4m", codec="wrapped_avframe", frames=FRAMES, audio=False)
+    command = ["ffmpeg", "-v", "error", "-i", str(raw), "-c:v", "libtheora", "-q:v", "9", "-g", "8"]
+    subprocess.run([*command, str(tmp_path / "a.ogv")], check=True, timeout=60)
+    film = probe(tmp_path / "a.ogv")
+    numbers = shown_in(film, read_number, 10)
+    assert numbers == {Fraction(i, 24): i for i in range(FRAMES)}
 
 
 @pytest.mark.parametrize("row", ["avi h264", "mpeg-ts h264", "vob mpeg2", "m2ts hevc"])

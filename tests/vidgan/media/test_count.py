@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.vidgan.films.described_twice import with_second_description
 from vidgan.errors import InputError
 from vidgan.media.chunks import ChunkReader, read_chunks
 from vidgan.media.count import count_film
@@ -57,46 +58,6 @@ def refusal(film: Film, *, frames_per_chunk: int = 10) -> str:
         count_film(film, frames_per_chunk=frames_per_chunk)
     assert str(counted.value) == str(read.value)
     return str(counted.value)
-
-
-def box(data: bytes, name: bytes) -> tuple[int, int]:
-    """Where the only box of this name in an mp4 begins and ends."""
-    assert data.count(name) == 1
-    start = data.index(name) - 4
-    return start, start + int.from_bytes(data[start : start + 4], "big")
-
-
-def words(*numbers: int) -> bytes:
-    """Of 32 bits, as mp4 writes them."""
-    return b"".join(number.to_bytes(4, "big") for number in numbers)
-
-
-def with_second_description(path: Path, other: Path, copy: Path, *, first: int) -> Path:
-    """A copy of an mp4 whose samples after the `first` are described as those of `other`.
-
-    This is what joining two films without encoding can give: two descriptions, and two runs of
-    samples. The index stands at the end, and no sample moves.
-    """
-    data, foreign = path.read_bytes(), other.read_bytes()
-    begin, end = box(data, b"stsz")
-    sizes = [int.from_bytes(data[at : at + 4], "big") for at in range(begin + 20, end, 4)]
-    start = int.from_bytes(data[box(data, b"stco")[0] + 16 :][:4], "big")
-    data = resized(data, b"stco", words(0, 2, start, start + sum(sizes[:first])))
-    data = resized(data, b"stsc", words(0, 2, 1, first, 1, 2, len(sizes) - first, 2))
-    entries = [film[box(film, b"stsd")[0] + 16 : box(film, b"stsd")[1]] for film in (data, foreign)]
-    copy.write_bytes(resized(data, b"stsd", words(0, 2) + b"".join(entries)))
-    return copy
-
-
-def resized(data: bytes, name: bytes, inside: bytes) -> bytes:
-    """The mp4 with something else inside the box of this name, and those around it made to fit."""
-    begin, end = box(data, name)
-    grown = 8 + len(inside) - (end - begin)
-    made = bytearray(data[:begin] + words(8 + len(inside)) + name + inside + data[end:])
-    for outer in (b"moov", b"trak", b"mdia", b"minf", b"stbl"):
-        start, stop = box(data, outer)
-        made[start : start + 4] = words(stop - start + grown)
-    return bytes(made)
 
 
 def test_a_size_that_changes_by_announcement_is_refused(
