@@ -57,8 +57,9 @@ def _decode_time(packet: "Packet[Any]") -> Fraction:
 
 def _is_on(seconds: NDArray[np.float64], spec: Beeps) -> NDArray[np.bool_]:
     starts = np.array([float(moment) for moment in spec.moments])
-    since = seconds[:, None] - starts[None, :]
-    return np.asarray(((since >= 0) & (since < float(PULSE))).any(axis=1))
+    latest = np.searchsorted(starts, seconds, "right") - 1
+    since = seconds - starts[latest]
+    return np.asarray((latest >= 0) & (since < float(PULSE)))
 
 
 def _pictures(stream: VideoStream, spec: Beeps) -> Iterator["Packet[Any]"]:
