@@ -24,7 +24,8 @@ from tests.vidgan.films.patches import (
 from tests.vidgan.here import convert_here
 from vidgan.errors import InputError
 from vidgan.media.probe import probe
-from vidgan.media.tone import nits_to_pq
+from vidgan.media.sample import choose_frames, take_frames
+from vidgan.media.tone import FROM_709, nits_to_pq
 from vidgan.media.types import Color, Treatment
 from vidgan.options import Options
 from vidgan.report import FileReport
@@ -210,6 +211,12 @@ def test_depth_that_a_codec_has_not_is_said(identity_file: Path, tmp_path: Path)
             assert (context.codec.canonical_name, context.pix_fmt) == (codec, "yuv420p10le")
 
 
+def to_wide(rgb: Samples) -> Samples:
+    """Levels of BT.709 in [0, 1] -> the same colours in BT.2020."""
+    levels: Samples = (rgb**2.4 @ FROM_709.T) ** (1 / 2.4)
+    return levels
+
+
 HDR = {"PQ": 16, "HLG": 18}
 
 
@@ -256,3 +263,44 @@ def test_dolby_vision_that_alone_knows_its_colours_is_refused(tmp_path: Path) ->
     source.write_bytes(re.sub(b"hev1", b"dvh1", data))
     with pytest.raises(InputError, match=r"five\.mp4 is Dolby Vision .*\(profile 5\).* give a"):
         probe(source)
+
+
+def test_pictures_that_are_srgb_by_definition_get_bt2020_in_it(
+    identity_file: Path, tmp_path: Path
+) -> None:
+    wide = np.tile(to_wide(np.array(PATCHES["light skin"]) / 255), (32, 64, 1))
+    source = tmp_path / "in.mkv"
+    write_frames(source, [make_frame(wide, "yuv420p10le", color_of("2020", full=False))])
+    (tmp_path / "out").mkdir()
+    convert(source, tmp_path / "out" / "p_%04d.png", identity_file)
+    (made,) = (tmp_path / "out").glob("*.png")
+    levels = first_frame(made).to_ndarray(format="rgb24")[16, 32]
+    assert np.abs(levels.astype(int) - PATCHES["light skin"]).max() <= 2
+
+
+@pytest.mark.parametrize(("codec", "ending"), [("ffv1", ".mkv"), ("prores_ks", ".mov")])
+def test_codecs_of_editors_keep_patches_and_depth(
+    identity_file: Path, tmp_path: Path, codec: str, ending: str
+) -> None:
+    written = make_frame(patches(), "yuv422p10le", color_of("709", full=False))
+    write_frames(tmp_path / "in.mkv", [written])
+    output = tmp_path / f"out{ending}"
+    convert(tmp_path / "in.mkv", output, identity_file, codec=codec)
+    made = first_frame(output)
+    assert (bits_of(made.format.name), tags_of(made)) == (10, (1, 1, 1, 1))
+    error, name = worst(read_frame(made), read_frame(written))
+    assert error <= 2, name
+
+
+def test_frames_to_train_on_and_to_preview_are_srgb_of_8_bits(tmp_path: Path) -> None:
+    wide = np.tile(to_wide(np.array(PATCHES["light skin"]) / 255), (32, 64, 1))
+    source = tmp_path / "in.mkv"
+    write_frames(source, [make_frame(wide, "yuv420p10le", color_of("2020", full=False))] * 3)
+    for path, expected in (
+        (source, PATCHES["light skin"]),
+        (hdr_film(tmp_path / "hdr.mkv", "PQ"), (0, 0, 0)),
+    ):
+        film = probe(path)
+        ((_, picture),) = take_frames(film, choose_frames(film, [0.5]))
+        assert picture.dtype == np.uint8
+        assert np.abs(picture[16, 8].astype(int) - expected).max() <= 2
