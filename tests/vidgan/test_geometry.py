@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from tests.vidgan.films.crops import with_clap, with_pixel_crop
 from tests.vidgan.films.pictures import draw
@@ -65,6 +66,25 @@ def test_a_player_s_view_is_kept(
         assert (after.width, after.height) == SIZE, "stored as it was"
         for number, picture in enumerate(seen(output)):
             assert far(picture, as_seen(draw(number, SIZE))) < 8
+
+
+@pytest.mark.parametrize("name", ["90", "mirrored 90", "upside down"])
+def test_where_nothing_can_be_said_pictures_are_turned_themselves(
+    make_film: MakeFilm, identity_file: Path, tmp_path: Path, name: str
+) -> None:
+    options, as_seen = TURNS[name]
+    source = make_film("turned.mp4", frames=3, audio=False, **options)
+    chosen = Options(weights=identity_file, precision="fp32")
+    convert_here(source, tmp_path / "out.gif", chosen)
+    convert_here(source, tmp_path / "pictures" / "%02d.png", chosen)
+    for number, picture in enumerate(seen(tmp_path / "out.gif")):
+        assert far(picture, as_seen(draw(number, SIZE))) < 16, "256 colours"
+    names = sorted((tmp_path / "pictures").iterdir())
+    assert [path.name for path in names] == ["01.png", "02.png", "03.png"]
+    for number, path in enumerate(names):
+        with Image.open(path) as image:
+            rgb = np.asarray(image.convert("RGB"))
+        assert far(rgb, as_seen(draw(number, SIZE))) < 8
 
 
 def test_what_the_generator_sees_of_a_mirrored_film_is_upright(

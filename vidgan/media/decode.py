@@ -22,7 +22,7 @@ from av.video.reformatter import ColorRange
 
 from vidgan.media.background import alpha_of, has_alpha, over, set_alpha
 from vidgan.media.deinterlace import deinterlaced
-from vidgan.media.fit import cut_out, fitted, stored_size
+from vidgan.media.one_size import cut_out, fitted, stored_size
 from vidgan.media.seen import read_levels
 from vidgan.media.types import (
     UNTREATED,

@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
 from vidgan.media.background import alpha_of, has_alpha
-from vidgan.media.fit import stored_size
+from vidgan.media.one_size import stored_size
 from vidgan.media.types import Fields, Film
 
 _PLACES = (Fraction(1, 10), Fraction(9, 20), Fraction(4, 5))
