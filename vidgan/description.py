@@ -1,8 +1,10 @@
 """A film or photograph in words and as JSON, for `vidgan probe`."""
 
-from vidgan.errors import OutputError
+from fractions import Fraction
+
 from vidgan.images import open_image, read_image
-from vidgan.media.containers import CONTAINERS, container_for
+from vidgan.inputs import default_output
+from vidgan.media.containers import container_for
 from vidgan.media.count import Count
 from vidgan.media.encoders import encoder_settings, output_pixel_format
 from vidgan.media.fitted import fitted, said_of_fit
@@ -15,13 +17,18 @@ MATRICES = {
     **{0: "RGB", 1: "BT.709", 4: "FCC", 5: "BT.601 (625 lines)", 6: "BT.601", 7: "SMPTE 240M"},
     9: "BT.2020",
 }
+_GRIDS = {
+    **{"matroska": Fraction(1, 1000), "webm": Fraction(1, 1000)},
+    "gif": Fraction(1, 100),
+}
+"""Seconds, of containers that count in units of their own."""
 _TOLD_OTHERWISE = ("streams", "warnings", "guessed")
 
 
 def film_to_json(film: Film, count: Count) -> dict[str, object]:
-    """Plain values by name; those of the output are None where its ending cannot be written."""
+    """Plain values by name; those of the output are of the one beside the input."""
     video = film.video
-    output_codec, output_pixels = _output(film.path, video)
+    output_codec, output_pixels = _output(film)
     return {
         "input": str(film.path),
         "container": film.container,
@@ -52,6 +59,8 @@ def film_to_json(film: Film, count: Count) -> dict[str, object]:
             for s, plan in _plans(film)
         ],
         "chapters": film.chapters,
+        "output_ending": _written(film).suffix,
+        "output_times": _times_kept(film),
         "output_codec": output_codec,
         "output_pixel_format": output_pixels,
         "warnings": _warnings(film, count),
@@ -80,13 +89,10 @@ def photograph_to_lines(path: Place) -> list[str]:
     return [*lines, "`vidgan convert` takes it as it takes films"]
 
 
-def _output(path: Place, video: VideoStream) -> tuple[str | None, str | None]:
-    """Codec and pixel format that a conversion would write by default, beside the input."""
-    try:
-        settings = encoder_settings(path, bits=video.bits)
-    except OutputError:  # such as .3gp: it can be read, and written under another ending
-        return None, None
-    return settings.codec, output_pixel_format(video, settings)
+def _output(film: Film) -> tuple[str, str]:
+    """Codec and pixel format that a conversion would write by default."""
+    settings = encoder_settings(_written(film), bits=film.video.bits)
+    return settings.codec, output_pixel_format(film.video, settings)
 
 
 def _plans(film: Film) -> list[tuple[OtherStream, Plan]]:
@@ -97,7 +103,15 @@ def _plans(film: Film) -> list[tuple[OtherStream, Plan]]:
 
 def _written(film: Film) -> Place:
     """A name with the ending of the output that is the default."""
-    return film.path if film.path.suffix.lower() in CONTAINERS else film.path.with_suffix(".mp4")
+    return default_output(film.path)
+
+
+def _times_kept(film: Film) -> str:
+    """How exactly the output says when pictures are shown."""
+    grid = _GRIDS.get(container_for(_written(film)).format)
+    if grid is None or (film.video.time_base / grid).denominator == 1:
+        return "exact"
+    return f"to {grid} s"
 
 
 def _said_of_streams(film: Film) -> list[str]:
@@ -141,8 +155,6 @@ def _needs_tone_map(film: Film) -> list[str]:
 
 def _lost_aspect(film: Film) -> list[str]:
     """Said where the default output cannot hold the shape of the pixels."""
-    video, codec = film.video, _output(film.path, film.video)[0]
-    if codec is None:
-        return []
-    square = fitted(video, container_for(film.path), codec)
-    return list(said_of_fit(video, square, ending=film.path.suffix, codec=codec))
+    video, codec = film.video, _output(film)[0]
+    square = fitted(video, container_for(_written(film)), codec)
+    return list(said_of_fit(video, square, ending=_written(film).suffix, codec=codec))
