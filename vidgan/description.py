@@ -5,12 +5,13 @@ from fractions import Fraction
 from vidgan.images import open_image, read_image
 from vidgan.inputs import default_output
 from vidgan.media.containers import container_for
-from vidgan.media.count import Count
+from vidgan.media.contract import Found, rows_of
 from vidgan.media.encoders import encoder_settings, output_pixel_format
-from vidgan.media.fitted import fitted, said_of_fit
+from vidgan.media.glance import glance
+from vidgan.media.header import Target
 from vidgan.media.streams import ALL_STREAMS, Plan, plan_streams, say
 from vidgan.media.tone import TRANSFERS
-from vidgan.media.types import Film, OtherStream, VideoStream
+from vidgan.media.types import UNTREATED, Film, OtherStream, VideoStream
 from vidgan.places import Place
 
 MATRICES = {
@@ -22,13 +23,27 @@ _GRIDS = {
     "gif": Fraction(1, 100),
 }
 """Seconds, of containers that count in units of their own."""
-_TOLD_OTHERWISE = ("streams", "warnings", "guessed")
+_KNOWN_BY = {
+    "read": "{}",
+    "index": "{} by the index; --full reads the film and counts them",
+    "guess": "about {}; --full reads the film and counts them",
+}
+_TOLD_OTHERWISE = ("frames known by", "streams", "warnings", "guessed", "rows")
 
 
-def film_to_json(film: Film, count: Count) -> dict[str, object]:
+def describe(film: Film, *, full: bool = False) -> Found:
+    """A film with what can be seen of its pictures' times in a moment, or in `full`.
+
+    Raises:
+        InputError: it is read to its end, and cannot be cut into chunks.
+    """
+    return Found(film=film, glance=glance(film, full=full), output=default_output(film.path))
+
+
+def film_to_json(found: Found) -> dict[str, object]:
     """Plain values by name; those of the output are of the one beside the input."""
+    film, count, target = found.film, found.glance.count, _target(found)
     video = film.video
-    output_codec, output_pixels = _output(film)
     return {
         "input": str(film.path),
         "container": film.container,
@@ -37,6 +52,7 @@ def film_to_json(film: Film, count: Count) -> dict[str, object]:
         "height": video.height,
         "pixel_format": video.pixel_format,
         "frames": count.frames,
+        "frames_known_by": found.glance.basis,
         "frames_missing": count.missing_frames,
         "duration": None if film.duration is None else round(float(film.duration), 3),
         "average_rate": None if video.average_rate is None else str(video.average_rate),
@@ -56,14 +72,15 @@ def film_to_json(film: Film, count: Count) -> dict[str, object]:
                 "title": s.title,
                 "plan": str(plan),
             }
-            for s, plan in _plans(film)
+            for s, plan in _plans(found)
         ],
         "chapters": film.chapters,
-        "output_ending": _written(film).suffix,
-        "output_times": _times_kept(film),
-        "output_codec": output_codec,
-        "output_pixel_format": output_pixels,
-        "warnings": _warnings(film, count),
+        "output_ending": found.output.suffix,
+        "output_times": _times_kept(found),
+        "output_codec": target.settings.codec,
+        "output_pixel_format": output_pixel_format(target.shown, target.settings),
+        "rows": [row.id for row in rows_of(found)],
+        "warnings": _warnings(found),
     }
 
 
@@ -89,56 +106,53 @@ def photograph_to_lines(path: Place) -> list[str]:
     return [*lines, "`vidgan convert` takes it as it takes films"]
 
 
-def _output(film: Film) -> tuple[str, str]:
-    """Codec and pixel format that a conversion would write by default."""
-    settings = encoder_settings(_written(film), bits=film.video.bits)
-    return settings.codec, output_pixel_format(film.video, settings)
+def _target(found: Found) -> Target:
+    settings = encoder_settings(found.output, bits=found.film.video.bits)
+    return Target(film=found.film, settings=settings, output=found.output, treatment=UNTREATED)
 
 
-def _plans(film: Film) -> list[tuple[OtherStream, Plan]]:
+def _plans(found: Found) -> list[tuple[OtherStream, Plan]]:
     """What becomes of each stream beside the picture, in the output that is the default."""
-    plans = plan_streams(film.path, film.others, container_for(_written(film)), ALL_STREAMS)
+    film = found.film
+    plans = plan_streams(film.path, film.others, container_for(found.output), ALL_STREAMS)
     return [(other, plans[other.index]) for other in film.others]
 
 
-def _written(film: Film) -> Place:
-    """A name with the ending of the output that is the default."""
-    return default_output(film.path)
-
-
-def _times_kept(film: Film) -> str:
+def _times_kept(found: Found) -> str:
     """How exactly the output says when pictures are shown."""
-    grid = _GRIDS.get(container_for(_written(film)).format)
-    if grid is None or (film.video.time_base / grid).denominator == 1:
+    grid = _GRIDS.get(container_for(found.output).format)
+    if grid is None or (found.film.video.time_base / grid).denominator == 1:
         return "exact"
     return f"to {grid} s"
 
 
-def _said_of_streams(film: Film) -> list[str]:
-    ending = _written(film).suffix
-    return [line for s, plan in _plans(film) if (line := say(s, plan, ending)) is not None]
+def _said_of_streams(found: Found) -> list[str]:
+    ending = found.output.suffix
+    return [line for s, plan in _plans(found) if (line := say(s, plan, ending)) is not None]
 
 
-def film_to_lines(film: Film, count: Count) -> list[str]:
+def film_to_lines(found: Found) -> list[str]:
     """The same for people, one fact a line."""
-    facts = film_to_json(film, count)
+    facts = film_to_json(found)
+    facts["frames"] = _KNOWN_BY[found.glance.basis].format(facts["frames"])
     lines = [f"{name.replace('_', ' ')}: {value}" for name, value in facts.items() if value]
     return [line for line in lines if not line.startswith(_TOLD_OTHERWISE)] + [
-        *_guesses(film.video),
+        *_guesses(found.film.video),
         *(
             f"stream {s.index}: {s.kind}, {s.codec}"
             + (f", {s.language}" if s.language else "")
             + f", {plan}"
-            for s, plan in _plans(film)
+            for s, plan in _plans(found)
         ),
-        *(f"warning: {warning}" for warning in _warnings(film, count)),
+        *(f"row {row.id}: {row.goes_in} -> {row.comes_out}" for row in rows_of(found)),
+        *(f"warning: {warning}" for warning in _warnings(found)),
     ]
 
 
-def _warnings(film: Film, count: Count) -> list[str]:
+def _warnings(found: Found) -> list[str]:
     """What a conversion would warn of, and what it would refuse beside the input."""
-    own = [*_lost_aspect(film), *_needs_tone_map(film)]
-    return [*film.warnings, *count.warnings, *_said_of_streams(film), *own]
+    said = _target(found).said
+    return [*found.said, *_said_of_streams(found), *said, *_needs_tone_map(found.film)]
 
 
 def _guesses(video: VideoStream) -> list[str]:
@@ -151,10 +165,3 @@ def _guesses(video: VideoStream) -> list[str]:
 def _needs_tone_map(film: Film) -> list[str]:
     name = TRANSFERS.get(film.video.color.transfer)
     return [] if name is None else [f"HDR ({name}) is refused; say --tonemap to get it in SDR"]
-
-
-def _lost_aspect(film: Film) -> list[str]:
-    """Said where the default output cannot hold the shape of the pixels."""
-    video, codec = film.video, _output(film)[0]
-    square = fitted(video, container_for(_written(film)), codec)
-    return list(said_of_fit(video, square, ending=_written(film).suffix, codec=codec))

@@ -283,9 +283,9 @@ def test_a_command_stopped_while_it_is_still_being_loaded(
 def test_probe_refuses_in_one_line(
     make_film: MakeFilm, vidgan_command: Command, how: list[str]
 ) -> None:
-    film = make_film("interlaced.mkv", codec="mpeg2video", interlaced=True)
+    film = make_film("askew.mp4", rotation=30, frames=12)
     said = vidgan_command("probe", film, *how)
     assert (said.status, said.out) == (1, "")
-    assert said.err.startswith(f"vidgan: {film} is interlaced")
-    assert "bwdif" in said.err
+    assert said.err.startswith(f"vidgan: {film} is shown turned by ")
+    assert "only 0, 90, 180 and 270 are supported" in said.err
     assert said.err.count("\n") == 1

@@ -1,21 +1,25 @@
 """What `vidgan probe` says of a film."""
 
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from vidgan.description import film_to_json, film_to_lines
-from vidgan.media.count import count_film
+from vidgan.description import describe, film_to_json, film_to_lines
+from vidgan.media.glance import glance
 from vidgan.media.probe import probe
 
 MakeFilm = Callable[..., Path]
+Command = Callable[..., Any]
+TEN_GIGABYTES = 10 * 2**30
 
 
 def test_a_film_says_what_it_would_become(make_film: MakeFilm) -> None:
     film = probe(make_film("a.mp4"))
-    facts = film_to_json(film, count_film(film))
+    facts = film_to_json(describe(film))
     assert (facts["output_codec"], facts["output_pixel_format"]) == ("libx264", "yuv420p")
 
 
@@ -34,7 +38,74 @@ def test_what_an_output_beside_it_would_be(
 ) -> None:
     """The same film, whatever it is called: its content says what it is, its name what comes."""
     film = probe(Path(shutil.copy(make_film("a.mp4"), tmp_path / name)))
-    facts = film_to_json(film, count_film(film))
+    facts = film_to_json(describe(film))
     assert (facts["output_ending"], facts["output_times"]) == (ending, times)
     assert facts["output_codec"] is not None
-    assert f"output times: {times}" in film_to_lines(film, count_film(film))
+    assert f"output times: {times}" in film_to_lines(describe(film))
+
+
+def test_what_was_read_is_counted(make_film: MakeFilm, tmp_path: Path) -> None:
+    """The index promises what is not there any more."""
+    whole = make_film("cut.mp4", frames=100, container_options={"movflags": "faststart"})
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+    facts = film_to_json(describe(probe(path)))
+    assert facts["frames_known_by"] == "read"
+    assert facts["frames"] == 100 - int(str(facts["frames_missing"])) < 90
+
+
+def test_an_index_is_believed_where_reading_takes_long(make_film: MakeFilm) -> None:
+    film = probe(make_film("a.mp4", frames=100))
+    short = glance(film, moment=0)
+    assert (short.count.frames, short.basis) == (100, "index")
+    whole = glance(film, moment=0, full=True)
+    assert (whole.count.frames, whole.basis) == (100, "read")
+
+
+def large_mp4(small: Path, path: Path) -> Path:
+    """Ten gigabytes of nothing between its data and its index."""
+    data = small.read_bytes()
+    at = data.index(b"mdat") - 4
+    end = at + int.from_bytes(data[at : at + 4])
+    assert data[at - 8 : at] == b"\0\0\0\x08free", "room for a size of 64 bits"
+    size = end - at + 8 + TEN_GIGABYTES
+    with path.open("wb") as file:
+        file.write(data[: at - 8] + b"\0\0\0\x01mdat" + size.to_bytes(8) + data[at + 8 : end])
+        file.seek(TEN_GIGABYTES, 1)
+        file.write(data[end:])
+    return path
+
+
+def large_y4m(path: Path) -> Path:
+    """Ten gigabytes of black pictures of 4K, of which nearly none takes room on the disk."""
+    size = 3840 * 2160 * 3 // 2
+    header = b"YUV4MPEG2 W3840 H2160 F24:1 Ip A1:1 C420jpeg\n"
+    frames = TEN_GIGABYTES // size
+    with path.open("wb") as file:
+        file.write(header)
+        for number in range(frames):
+            file.seek(len(header) + number * (size + 6))
+            file.write(b"FRAME\n")
+        file.truncate(len(header) + frames * (size + 6))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "frames"),
+    [("large.y4m", "about 863; --full reads the film and counts them"), ("large.mp4", "48")],
+)
+def test_ten_gigabytes_are_probed_within_a_second(
+    make_film: MakeFilm, tmp_path: Path, vidgan_command: Command, name: str, frames: str
+) -> None:
+    path = tmp_path / name
+    if name.endswith("mp4"):
+        large_mp4(make_film("a.mp4"), path)
+    else:
+        large_y4m(path)
+    assert path.stat().st_size > 0.99 * TEN_GIGABYTES
+    vidgan_command("probe", make_film("a.mp4"))  # loads what it needs
+    began = time.monotonic()
+    said = vidgan_command("probe", path)
+    took = time.monotonic() - began
+    assert f"frames: {frames}" in said.out.splitlines()
+    assert took < 1

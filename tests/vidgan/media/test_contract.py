@@ -1,0 +1,130 @@
+"""Every row of the media contract: a film that touches it, converted, each frame at its time."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from tests.vidgan.films.contract import BT709, FILMS, REFUSED, Kit, Sample
+from tests.vidgan.here import convert_here
+from vidgan.errors import VidganError
+from vidgan.inputs import default_output
+from vidgan.media.contract import REFUSALS, ROWS, Found, Refusal, Row, rows_of
+from vidgan.media.glance import glance
+from vidgan.media.probe import probe
+from vidgan.options import Options
+
+MakeFilm = Callable[..., Path]
+ReadNumber = Callable[[Any], int]
+
+TESTS = Path(__file__).parents[1]
+DOCUMENT = TESTS.parents[1] / "docs" / "media.md"
+GRIDS = {".mkv": Fraction(1, 1000), ".webm": Fraction(1, 1000), ".gif": Fraction(1, 100)}
+"""Seconds to which the times of other outputs than these are not rounded."""
+
+
+@pytest.fixture
+def kit(make_film: MakeFilm, tmp_path: Path) -> Kit:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    return Kit(make_film=make_film, folder=folder)
+
+
+def found_in(sample: Sample) -> Found:
+    film = probe(sample.path, rate=sample.rate)
+    output = default_output(sample.path)
+    if sample.ending is not None:
+        output = output.with_suffix(sample.ending)
+    return Found(film=film, glance=glance(film), output=output)
+
+
+def shown(path: Path, read_number: ReadNumber) -> tuple[list[int], list[Fraction]]:
+    """The numbers and the times, in seconds, of all frames."""
+    with av.open(str(path)) as container:
+        frames = list(container.decode(video=0))
+    times = [Fraction(f.pts or 0) * (f.time_base or 0) for f in frames]
+    return [read_number(frame.to_ndarray(format="rgb24")) for frame in frames], times
+
+
+def options_for(sample: Sample, identity_file: Path) -> Options:
+    return Options(
+        weights=identity_file,
+        precision="fp32",
+        treatment=sample.treatment,
+        rate=sample.rate,
+        part=sample.part,
+        codec=sample.codec,
+    )
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_every_frame_comes_out_at_its_time(
+    row: Row, kit: Kit, identity_file: Path, tmp_path: Path, read_number: ReadNumber
+) -> None:
+    sample = FILMS[row.id](kit)
+    found = found_in(sample)
+    assert row in rows_of(found), [touched.id for touched in rows_of(found)]
+    output = tmp_path / f"out{found.output.suffix}"
+    report = convert_here(sample.path, output, options_for(sample, identity_file))
+    assert (report.frames, report.frames_lost) == (len(sample.numbers), 0)
+    assert not sample.says or any(sample.says in said for said in report.warnings)
+    numbers, times = shown(output, read_number)
+    assert numbers == list(sample.numbers)
+    near = found.film.video.time_base + GRIDS.get(output.suffix, Fraction(0))
+    off = [abs(time - wanted) for time, wanted in zip(times, sample.times, strict=True)]
+    assert max(off) <= near
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.id)
+def test_what_is_not_converted_is_refused_in_these_words(
+    refusal: Refusal, kit: Kit, identity_file: Path, tmp_path: Path
+) -> None:
+    sample = REFUSED[refusal.id](kit)
+    output = tmp_path / f"out{sample.ending or '.mp4'}"
+    with pytest.raises(VidganError) as caught:
+        convert_here(sample.path, output, options_for(sample, identity_file))
+    said = str(caught.value)
+    assert refusal.words in said
+    assert "\n" not in said
+    assert [path for path in tmp_path.iterdir() if path != kit.folder] == []
+
+
+def test_a_plain_film_touches_no_row_that_it_should_not(make_film: MakeFilm) -> None:
+    found = found_in(Sample(path=make_film("plain.mp4", color=BT709)))
+    assert [row.id for row in rows_of(found)] == [
+        "mp4",
+        "h264",
+        "steady",
+        "exact",
+        "bt709",
+        "sound",
+    ]
+
+
+def cells(heading: str, count: int) -> list[tuple[str, ...]]:
+    """Of the tables of docs/media.md below a heading, lines without the names of their columns."""
+    text = DOCUMENT.read_text().partition(f"\n# {heading}\n")[2].partition("\n# ")[0]
+    lines = [line for line in text.splitlines() if line.startswith("| `")]
+    split = [tuple(cell.strip() for cell in line.strip("|").split(" | ")) for line in lines]
+    assert all(len(line) == count for line in split)
+    return [(line[0].strip("`"), *line[1:]) for line in split]
+
+
+def test_the_document_says_the_same() -> None:
+    rows = cells("What goes in and what comes out", 4)
+    assert [row[:3] for row in rows] == [(row.id, row.goes_in, row.comes_out) for row in ROWS]
+    refused = cells("What is refused", 3)
+    assert refused == [(r.id, r.goes_in, f'"{r.words}"') for r in REFUSALS]
+    for row in ROWS:
+        assert "|" not in row.goes_in + row.comes_out
+
+
+def test_the_tests_that_the_document_names_are_there() -> None:
+    for row in cells("What goes in and what comes out", 4):
+        for name in filter(None, row[3].split(", ")):
+            module, _, test = name.strip("`").partition("::")
+            [file] = TESTS.rglob(f"{module}.py")
+            assert f"\ndef {test}(" in file.read_text(), name
