@@ -3,12 +3,14 @@
 import json
 import shutil
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
 
+from tests.vidgan.films.beeps import Beeps, heard, seen, write_beeps
 from vidgan.conversion import convert
 
 MakeFilm = Callable[..., Path]
@@ -54,6 +56,25 @@ def test_what_does_not_fit_is_transcoded_or_named(film: Path, generator_file: Pa
         "cover 3 is left out: .webm holds none of its kind",
     )
     assert kinds(output) == ["video", "audio"]
+
+
+@pytest.mark.usefixtures("ray_up")
+@pytest.mark.parametrize("codec", ["tta", "libopus"])
+def test_sound_of_a_part_is_exact_when_it_is_made_anew(
+    codec: str, generator_file: Path, tmp_path: Path
+) -> None:
+    """Packets of TTA last a second; most of one lies before the part."""
+    film, output = write_beeps(tmp_path / "film.mkv", Beeps(codec=codec)), tmp_path / "out.webm"
+    if codec == "libopus":
+        output = tmp_path / "out.mov"
+    start, end = Fraction(9, 5), Fraction(19, 5)
+    convert(film, output, weights=generator_file, start=start, end=end)
+    assert seen(output) == pytest.approx([0.2, 1.7], abs=0.001)
+    assert heard(output) == pytest.approx([0.2, 1.7], abs=0.005)
+    with av.open(str(output)) as container:
+        (sound,) = container.streams.audio
+        samples = sum(frame.samples for frame in container.decode(sound))
+        assert samples / 48_000 == pytest.approx(2, abs=0.03)
 
 
 def test_other_words_are_refused_at_once(film: Path, vidgan_command: Command) -> None:

@@ -19,6 +19,8 @@ from vidgan.media.sound import Sound
 from vidgan.media.subtitles import Lines
 from vidgan.media.types import Film
 
+_EARLY = 2
+"""Seconds: longer than any packet of sound is in practice."""
 _PATIENCE = 100
 """Errors in a row after which a damaged source is taken to have ended."""
 _INTERLEAVED = 10
@@ -97,7 +99,8 @@ def read_carried(
     Copied packets whose decode times go backwards, as damage can make them, are left out and named
     in `carried.warnings`; a source that breaks off ends the copy where it does. `strict` is for
     containers that need every decode time of a sound to be later than the one before. Of a `span`
-    packets of sound are taken that begin in it, and lines that are shown in it, for that long.
+    packets of sound are taken that begin in it, and lines that are shown in it, for that long;
+    sound that is made anew is exact to the sample.
     """
     clock = Clock(film, source)
     for stream in source.streams:
@@ -113,7 +116,8 @@ def read_carried(
         if packet.stream.index not in carried.streams or _is_flush(packet) or _is_gap(packet):
             continue
         index = packet.stream.index
-        if span is not None and not _cut(packet, span):
+        early = _EARLY if index in carried.makers else 0
+        if span is not None and not _cut(packet, span, early):
             if _begin(packet) > span.last + _INTERLEAVED:
                 break
             continue
@@ -131,11 +135,14 @@ def read_carried(
     ]
 
 
-def _cut(packet: "av.Packet[Any]", span: Span) -> bool:
-    """Cut what a packet shows to what of it lies in a span; False if that is nothing."""
+def _cut(packet: "av.Packet[Any]", span: Span, early: int) -> bool:
+    """Cut what a packet shows to what of it lies in a span; False if that is nothing.
+
+    Sound may begin `early`, in seconds: a decoder needs what comes before.
+    """
     begin, tick = _begin(packet), packet.time_base
     if not isinstance(packet.stream, SubtitleStream):
-        return span.first <= begin < span.last
+        return span.first - early <= begin < span.last
     inside = span.clip(begin, begin + max(packet.duration or 0, 1) * tick)
     if inside is None:
         return False

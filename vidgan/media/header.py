@@ -133,6 +133,7 @@ def write_head(
         ending=target.ending,
         source=film.path,
         shift=shift,
+        span=span,
         carried=carried,
     )
     timecode = _timecode(source, film, plans)

@@ -18,6 +18,8 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.error import FFmpegError
 
+from vidgan.media.part import Span
+
 _SLACK = Fraction(15, 1000)
 """Seconds by which times may disagree with the samples counted: containers round them."""
 _MOST_SILENCE = 3600
@@ -95,11 +97,14 @@ def _silence(samples: int, form: str, layout: str, rate: int) -> AudioFrame:
 class Sound:
     """Packets of a stream of the source in, packets of its stream of the output out."""
 
-    def __init__(self, source: AudioStream, stream: AudioStream, *, shift: Fraction) -> None:
+    def __init__(
+        self, source: AudioStream, stream: AudioStream, *, shift: Fraction, span: Span | None
+    ) -> None:
         self._decoder = source.codec_context
         self._stream = stream
         self._rate = stream.codec_context.rate
         self._shift = shift
+        self._span = span
         self._form: tuple[str, str, int] | None = None
         """What the resampler is set up for: format, layout and rate, which may change."""
         self._resampler = _resampler(stream.codec_context)
@@ -153,23 +158,38 @@ class Sound:
     def _place_all(self, pieces: list[AudioFrame]) -> Iterator["av.Packet[Any]"]:
         """Put pieces where their times say: after silence, or without what is there already."""
         for piece in pieces:
-            late = self._lateness(piece)
+            start = self._start_of(piece)
+            first, last = self._clip(start, start + piece.samples)
+            if first >= last:
+                continue
+            if self._begin is None:
+                self._begin = first
+            late = self._lateness(first)
             if late > 0:
                 yield from self._bridge(late)
-            kept = _without_start(piece, -late) if late < 0 else piece
-            if kept is not None:
-                self._write(kept)
+            elif late < 0:
+                first -= late
+            if first < last:
+                self._write(_slice(piece, first - start, last - start))
             yield from self._drain()
 
-    def _lateness(self, piece: AudioFrame) -> int:
+    def _start_of(self, piece: AudioFrame) -> int:
+        """When it is heard, in samples; without a time of its own, after the one before."""
+        if piece.pts is None or piece.time_base is None:
+            return (self._begin or 0) + self._fifo.samples
+        return round((piece.pts * piece.time_base + self._shift) * self._rate)
+
+    def _clip(self, first: int, last: int) -> tuple[int, int]:
+        """What of it lies in the part of the film that is written."""
+        if self._span is None:
+            return first, last
+        begin, end = self._span.first + self._shift, self._span.last + self._shift
+        return max(first, round(begin * self._rate)), min(last, round(end * self._rate))
+
+    def _lateness(self, first: int) -> int:
         """Samples by which it begins after the end of the one before; few of them count as none."""
-        begin = self._begin or 0
-        if piece.pts is not None and piece.time_base is not None:
-            begin = round((piece.pts * piece.time_base + self._shift) * self._rate)
-        if self._begin is None:
-            self._begin = begin
-        late = begin - self._begin - self._fifo.samples
-        return late if piece.pts is not None and abs(late) > _SLACK * self._rate else 0
+        late = first - (self._begin or 0) - self._fifo.samples
+        return late if abs(late) > _SLACK * self._rate else 0
 
     def _bridge(self, late: int) -> Iterator["av.Packet[Any]"]:
         """Fill a gap; beyond all measure, end the frame that was begun and go on after the gap."""
@@ -207,11 +227,12 @@ class Sound:
             yield packet
 
 
-def _without_start(piece: AudioFrame, samples: int) -> AudioFrame | None:
-    if samples >= piece.samples:
-        return None
+def _slice(piece: AudioFrame, first: int, last: int) -> AudioFrame:
+    """Samples of it, from the first to before the last."""
+    if first == 0 and last == piece.samples:
+        return piece
     step = 1 if piece.format.is_planar else piece.layout.nb_channels
-    rest: Any = np.ascontiguousarray(piece.to_ndarray()[:, samples * step :])
-    later = AudioFrame.from_ndarray(rest, piece.format.name, piece.layout.name)
-    later.sample_rate = piece.sample_rate
-    return later
+    rest: Any = np.ascontiguousarray(piece.to_ndarray()[:, first * step : last * step])
+    inner = AudioFrame.from_ndarray(rest, piece.format.name, piece.layout.name)
+    inner.sample_rate = piece.sample_rate
+    return inner

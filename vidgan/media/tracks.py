@@ -16,6 +16,7 @@ from av.subtitles.stream import SubtitleStream
 from vidgan.media.carry import Carried, tally_for
 from vidgan.media.containers import Container
 from vidgan.media.covers import attach_cover, cover_packet, read_cover
+from vidgan.media.part import Span
 from vidgan.media.sound import Sound, add_sound
 from vidgan.media.streams import Copy, Leave, Plan, Transcode, instead, say
 from vidgan.media.subtitles import Lines, add_subtitles
@@ -35,6 +36,8 @@ class Tracks:
     source: Place
     shift: Fraction
     """Seconds by which everything starts later than in the source."""
+    span: Span | None
+    """What of the source is written; None for all of it."""
     carried: Carried
     """Is filled."""
 
@@ -67,7 +70,7 @@ class Tracks:
         try:
             if isinstance(template, AudioStream):
                 sound = add_sound(self.container, template, plan.encoder)
-                maker = Sound(template, sound, shift=shift)
+                maker = Sound(template, sound, shift=shift, span=self.span)
                 self._carry(template, sound)
             else:
                 assert isinstance(template, SubtitleStream)
