@@ -5,6 +5,7 @@ Read are the least significant bits of the count (ITU-T H.264, 7.3.3 and 8.2.1.1
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from vidgan.media.bits import Bits
@@ -12,6 +13,11 @@ from vidgan.media.random_access import length_size, nal_units
 
 _HEAD = 96
 """Bytes of a slice that are looked at; its head is shorter up to the count."""
+_SET = 1024
+"""Bytes of a parameter set that are looked at."""
+_MOST_BITS = 16
+"""Of the numbers in the heads of slices, by both standards."""
+_MOST_STEPS = 255
 _HIGH_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 _H264_SLICES, _H264_IDR, _H264_SPS = {1, 2, 5}, 5, 7
 _HEVC_SLICES, _HEVC_IRAP, _HEVC_IDR = range(0, 22), range(16, 24), {19, 20}
@@ -51,8 +57,9 @@ class PictureOrder:
         self._hevc_bits = 0
         self._hevc_planes = False
         self._hevc_extra = (0, False)  # bits that a head may hold, and whether it tells of output
-        for unit in _units_of(extradata, is_h264=self._is_h264):
-            self._learn(unit)
+        with suppress(ValueError, IndexError):  # damaged; perhaps the packets bring them again
+            for unit in _units_of(extradata, is_h264=self._is_h264):
+                self._learn(unit)
 
     def places(self, packets: list[bytes]) -> list[tuple[int, int]] | None:
         """Of each packet, what rises in the order of show; None where it cannot be read."""
@@ -145,7 +152,7 @@ class PictureOrder:
 
 def _h264_form(unit: bytes) -> _H264Form:
     """ITU-T H.264, 7.3.2.1.1."""
-    bits = Bits(unit[1:])
+    bits = Bits(unit[1:_SET])
     profile = bits.take(8)
     bits.take(16)
     bits.golomb()
@@ -157,13 +164,13 @@ def _h264_form(unit: bytes) -> _H264Form:
         bits.take(1)
         if bits.take(1):
             _skip_scaling(bits, 12 if chroma == 3 else 8)
-    frame_number_bits = bits.golomb() + 4
+    frame_number_bits = _few(bits.golomb() + 4, _MOST_BITS)
     kind = bits.golomb()
-    count_bits = bits.golomb() + 4 if kind == 0 else 0
+    count_bits = _few(bits.golomb() + 4, _MOST_BITS) if kind == 0 else 0
     if kind == 1:
         bits.take(1)
         bits.skip_golombs(2)
-        bits.skip_golombs(bits.golomb())
+        bits.skip_golombs(_few(bits.golomb(), _MOST_STEPS))
     bits.golomb()
     bits.take(1)
     bits.skip_golombs(2)
@@ -174,6 +181,12 @@ def _h264_form(unit: bytes) -> _H264Form:
         shown_as_decoded=kind == 2,
         frames_only=bool(bits.take(1)),
     )
+
+
+def _few(number: int, most: int) -> int:
+    if number > most:
+        raise ValueError(f"{number} is more than the standard allows")
+    return number
 
 
 def _skip_scaling(bits: Bits, lists: int) -> None:
@@ -190,7 +203,7 @@ def _skip_scaling(bits: Bits, lists: int) -> None:
 
 def _hevc_sps(unit: bytes) -> tuple[int, bool]:
     """ITU-T H.265, 7.3.2.2.1: the bits of counts, and whether colours are coded apart."""
-    bits = Bits(unit[2:])
+    bits = Bits(unit[2:_SET])
     bits.take(4)
     layers = bits.take(3)
     bits.take(1 + 96)
@@ -205,12 +218,12 @@ def _hevc_sps(unit: bytes) -> tuple[int, bool]:
     if bits.take(1):
         bits.skip_golombs(4)
     bits.skip_golombs(2)
-    return bits.golomb() + 4, planes
+    return _few(bits.golomb() + 4, _MOST_BITS), planes
 
 
 def _hevc_pps(unit: bytes) -> tuple[int, bool]:
     """ITU-T H.265, 7.3.2.3.1."""
-    bits = Bits(unit[2:])
+    bits = Bits(unit[2:_SET])
     bits.skip_golombs(2)
     bits.take(1)
     tells_of_output = bool(bits.take(1))

@@ -163,7 +163,9 @@ def _keyframes_before(film: Film, shares: Sequence[float]) -> list[Spot]:
             if packet is not None and may_start_at(
                 packet.data, codec=video.codec, extradata=video.extradata
             ):
-                found.add(packet.pts)
+                again = _keyframe_at(container, film, packet.pts)
+                if again is not None and again.pts == packet.pts:  # not every container seeks right
+                    found.add(packet.pts)
     return [Spot(pts=pts, share=(pts - start) / length) for pts in sorted(found)]
 
 

@@ -19,6 +19,7 @@ from vidgan.media.count import count_film
 from vidgan.media.decode import decode_chunk
 from vidgan.media.opening import open_film
 from vidgan.media.order import DisplayOrder
+from vidgan.media.picture_order import PictureOrder
 from vidgan.media.probe import probe
 from vidgan.media.types import Film
 
@@ -175,6 +176,23 @@ def test_the_codec_says_the_order_that_honest_times_say(
         by_time = sorted(range(len(run)), key=lambda i: run[i].pts)
         if run[0].is_keyframe:
             assert order.of(run) in (by_time, None)
+
+
+@settings(max_examples=400, deadline=200)
+@given(
+    decoder=st.sampled_from(["h264", "hevc"]),
+    extradata=st.binary(max_size=60),
+    packets=st.lists(st.binary(max_size=60), max_size=4),
+    kinds=st.lists(st.sampled_from([0x67, 0x68, 0x65, 0x41, 0x42, 0x44, 0x02, 0x28]), max_size=4),
+)
+def test_the_order_of_noise_is_unknown_and_quickly_so(
+    decoder: str, extradata: bytes, packets: list[bytes], kinds: list[int]
+) -> None:
+    """Headers can claim numbers of any size."""
+    units = [b"\0\0\x01" + bytes([kind]) + data for kind, data in zip(kinds, packets, strict=False)]
+    order = PictureOrder(decoder, extradata)
+    places = order.places([*units, *packets])
+    assert places is None or len(places) == len(units) + len(packets)
 
 
 TIMES = st.lists(st.none() | st.integers(-50, 50), max_size=30)

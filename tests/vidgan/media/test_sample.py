@@ -139,3 +139,15 @@ def test_damage_costs_the_frames_it_hits(make_film: MakeFilm, tmp_path: Path) ->
         choice = choose_frames(film, shares(count))
         taken = list(take_frames(film, choice))
         assert 0.5 * count < len(taken) <= len(choice.spots)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("a.y4m", {"codec": "wrapped_avframe"}), ("a.avi", {}), ("a.ts", {}), ("a.flv", {})],
+)
+def test_containers_that_seek_badly_or_not_at_all(
+    make_film: MakeFilm, read_number: ReadNumber, name: str, options: dict[str, str]
+) -> None:
+    film = probe(make_film(name, frames=41, audio=False, **options))
+    choice = choose_frames(film, [0, 0.25, 0.5, 0.75, 1])
+    assert [read_number(rgb) for _, rgb in take_frames(film, choice)] == [0, 10, 20, 30, 40]
