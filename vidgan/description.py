@@ -9,6 +9,7 @@ from vidgan.media.contract import Found, rows_of
 from vidgan.media.encoders import encoder_settings, output_pixel_format
 from vidgan.media.glance import glance
 from vidgan.media.header import Target
+from vidgan.media.one_size import stored_size
 from vidgan.media.streams import ALL_STREAMS, Plan, plan_streams, say
 from vidgan.media.tone import TRANSFERS
 from vidgan.media.types import UNTREATED, Film, OtherStream, VideoStream
@@ -59,6 +60,10 @@ def film_to_json(found: Found) -> dict[str, object]:
         "time_base": str(video.time_base),
         "sample_aspect_ratio": str(video.sample_aspect_ratio or 1),
         "rotation": video.rotation,
+        "mirrored": video.mirrored,
+        "cropped_from": None if video.cut is None else "{}x{}".format(*stored_size(video)),
+        "fields": video.fields,
+        "alpha": video.alpha,
         "matrix": MATRICES.get(video.color.matrix, str(video.color.matrix)),
         "range": "full" if video.color.full_range else "limited",
         "hdr": TRANSFERS.get(video.color.transfer),

@@ -69,7 +69,8 @@ def look_around(film: Film, container: InputContainer, stream: AvVideoStream) ->
     video = replace(
         film.video, fields=_fields(looks, stream), alpha=film.video.alpha or looks.transparent
     )
-    return replace(film, video=video, warnings=(*film.warnings, *_warnings(film, looks)))
+    film = replace(film, video=video)
+    return replace(film, warnings=(*film.warnings, *_warnings(film, looks)))
 
 
 def _look(film: Film, container: InputContainer, stream: AvVideoStream) -> _Looks:
@@ -171,6 +172,8 @@ def _dropped(frame: VideoFrame) -> Iterator[str]:
 
 
 def _warnings(film: Film, looks: _Looks) -> Iterator[str]:
+    if film.video.fields != "progressive":
+        yield f"{film.path} is interlaced: without --deinterlace off its pictures are made whole"
     if looks.side_data:
         yield f"{film.path}: left out, since it went with the old pictures: " + ", ".join(
             looks.side_data
@@ -178,5 +181,5 @@ def _warnings(film: Film, looks: _Looks) -> Iterator[str]:
     if len(looks.sizes) > 1:
         sizes = ", ".join(f"{width}x{height}" for width, height in looks.sizes)
         yield f"{film.path}: its pictures change their size ({sizes}); all fit the first"
-    if film.video.alpha or looks.transparent:
+    if film.video.alpha:
         yield f"{film.path}: what shows through its transparent parts is --background"

@@ -122,6 +122,7 @@ def test_fields_of_which_nothing_is_said_are_seen(
 ) -> None:
     film = unsaid_film(tmp_path, kind, top_first=top_first, pixel_format=PLAIN[kind])
     assert film.video.fields == ("top first" if top_first else "bottom first")
+    assert [w for w in film.warnings if "is interlaced" in w and "--deinterlace" in w]
     whole = bwdif(film, which="all", parity="tff" if top_first else "bff")
     pictures = in_chunks(film, 7)
     assert all(np.array_equal(pictures[pts], whole[pts]) for pts in whole)
