@@ -103,6 +103,7 @@ ENCODERS = {
             crf_range=(0, 51),
             preset="superfast",
             presets=_X26_PRESETS,
+            future=6,
         ),
         Encoder(
             name="libsvtav1",

@@ -1,6 +1,6 @@
 """What an encoder is shown after the last picture of a chunk, so that its end is no worse.
 
-x264 spends bits on what later pictures are made from. At the end of a chunk it sees no later ones,
+x264 and x265 spend bits on what later pictures are made from. At the end of a chunk they see none,
 and the last pictures come out 0.5 to 1 dB worse than in one continuous encode (bench/borders.py).
 The real future is in another chunk, not translated yet; but a film that runs backwards moves as
 much as one that goes on, so the last pictures are shown once more, backwards, and thrown away. The
