@@ -258,7 +258,12 @@ _PICTURE = (
     Row("odd", "an odd width or height", "the same size, in 4:4:4 for H.264 and HEVC", _is_odd),
     Row("chroma", "4:1:1, 4:2:2, 4:4:0, 4:4:4", "4:2:0", _pixels("422", "444", "411", "440")),
     Row("grey", "grey", "4:2:0", lambda found: is_grey(found.film.video.pixel_format)),
-    Row("rgb", "RGB, palettes", "YUV", lambda found: is_rgb(found.film.video.pixel_format)),
+    Row(
+        "rgb",
+        "RGB, palettes",
+        "YUV of BT.709, tagged as sRGB",
+        lambda found: is_rgb(found.film.video.pixel_format),
+    ),
     Row(
         "alpha",
         "transparent parts",

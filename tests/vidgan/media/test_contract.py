@@ -8,18 +8,24 @@ from typing import Any
 import av
 import pytest
 
-from tests.vidgan.films.contract import BT709, FILMS, REFUSED, Kit, Sample
+from tests.vidgan.films.contract import BT709, FILMS, FRAMES, REFUSED, Kit, Sample
 from tests.vidgan.here import convert_here
 from vidgan.errors import VidganError
 from vidgan.inputs import default_output
+from vidgan.media.containers import CONTAINERS, SEQUENCES
 from vidgan.media.contract import REFUSALS, ROWS, Found, Refusal, Row, rows_of
+from vidgan.media.encoder_table import ENCODERS
 from vidgan.media.glance import glance
 from vidgan.media.probe import probe
+from vidgan.media.samples import is_rgb
+from vidgan.media.types import Color, VideoStream
 from vidgan.options import Options
 
 MakeFilm = Callable[..., Path]
 ReadNumber = Callable[[Any], int]
 
+SRGB = Color(matrix=0, primaries=1, transfer=13, full_range=True)
+SRGB_IN_709 = Color(matrix=1, primaries=1, transfer=13, full_range=False)
 TESTS = Path(__file__).parents[1]
 DOCUMENT = TESTS.parents[1] / "docs" / "media.md"
 GRIDS = {".mkv": Fraction(1, 1000), ".webm": Fraction(1, 1000), ".gif": Fraction(1, 100)}
@@ -76,6 +82,55 @@ def test_every_frame_comes_out_at_its_time(
     near = found.film.video.time_base + GRIDS.get(output.suffix, Fraction(0))
     off = [abs(time - wanted) for time, wanted in zip(times, sample.times, strict=True)]
     assert max(off) <= near
+    assert look_of(probe(output).video) == expected_look(found, row)
+
+
+def look_of(video: VideoStream) -> dict[str, object]:
+    """What a player is told of the pictures."""
+    return {
+        "size": (video.width, video.height),
+        "turn": (video.rotation, video.mirrored),
+        "shape": video.sample_aspect_ratio or 1,
+        "colour": video.color,
+        "bits": min(video.bits, 10),
+    }
+
+
+def expected_look(found: Found, row: Row) -> dict[str, object]:
+    """That of the source, but for RGB, which becomes YUV, and HDR, which becomes SDR."""
+    look = look_of(found.film.video)
+    if found.output.suffix == ".gif":
+        return look | {"colour": SRGB}
+    if is_rgb(found.film.video.pixel_format):
+        return look | {"colour": SRGB_IN_709}
+    return look | ({"colour": BT709} if row.id == "hdr" else {})
+
+
+WRITTEN = [
+    (ending, codec)
+    for ending, kind in {**CONTAINERS, **SEQUENCES}.items()
+    for codec in kind.encoders
+    if not ENCODERS[codec].is_hardware
+]
+
+
+@pytest.mark.parametrize("written", WRITTEN, ids=" of ".join)
+def test_every_output_of_every_codec_has_each_frame_at_its_time(
+    written: tuple[str, str], kit: Kit, identity_file: Path, tmp_path: Path, read_number: ReadNumber
+) -> None:
+    ending, codec = written
+    source = kit.film("a.mp4", rate=30)
+    is_sequence = ending in SEQUENCES
+    output = tmp_path / "out" / f"%03d{ending}" if is_sequence else tmp_path / f"out{ending}"
+    chosen = None if codec in {"png", "mjpeg"} else codec
+    options = options_for(Sample(path=source, codec=chosen), identity_file)
+    assert convert_here(source, output, options).frames == FRAMES
+    numbers, times = shown(output, read_number)
+    assert numbers == list(range(FRAMES))
+    if not is_sequence:
+        grid = GRIDS.get(ending, Fraction(0))
+        wanted = [Fraction(i, 30) for i in range(FRAMES)]
+        assert all(abs(a - b) <= grid / 2 for a, b in zip(times, wanted, strict=True))
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.id)
@@ -120,6 +175,14 @@ def test_the_document_says_the_same() -> None:
     assert refused == [(r.id, r.goes_in, f'"{r.words}"') for r in REFUSALS]
     for row in ROWS:
         assert "|" not in row.goes_in + row.comes_out
+
+
+def test_the_document_names_every_output() -> None:
+    written = {**CONTAINERS, **SEQUENCES}.items()
+    codecs = [
+        (ending, ", ".join(f"`{codec}`" for codec in kind.encoders)) for ending, kind in written
+    ]
+    assert [row[:2] for row in cells("Outputs", 3)] == codecs
 
 
 def test_the_tests_that_the_document_names_are_there() -> None:
