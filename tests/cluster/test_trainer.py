@@ -62,6 +62,7 @@ def die_once(member: Member, deadly: Deadly) -> None:
     member.post((rank, lives, float(total), torch.get_num_threads(), str(member.device)))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_session")
 def test_workers_are_ranks_and_one_that_is_killed_begins_all_again(tmp_path: Path) -> None:
     """One dies while it is started, one at work; the survivor's complaint is not the reason."""

@@ -58,6 +58,7 @@ def test_a_machine_with_another_version_is_named(ray_session: Session) -> None:
     assert "\n" not in said
 
 
+@pytest.mark.slow
 def test_a_machine_without_the_package_is_named(
     launch: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
 ) -> None:

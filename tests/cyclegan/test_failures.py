@@ -134,6 +134,7 @@ def test_compiled_networks_train_as_plain_ones_do(tiny: TrainConfig) -> None:
     assert states[0]["g_ab"].keys() == states[1]["g_ab"].keys()
 
 
+@pytest.mark.slow
 def test_without_a_compiler_compile_ends_in_one_line(
     domains: tuple[Path, Path], tmp_path: Path
 ) -> None:

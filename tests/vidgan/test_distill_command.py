@@ -114,6 +114,7 @@ def test_a_finished_run_resumed_stays_what_it_is_whatever_became_of_its_teacher(
     assert said.lines[-1].startswith("vidgan: --lr 1.0: run was begun with 0.0002")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_up")
 def test_two_workers_train_one_student(here: Path, vidgan_command: Command) -> None:
     said = vidgan_command(*distill("--workers", "2"))

@@ -41,6 +41,7 @@ def train(out: str, images: int, *more: str) -> list[str]:
     return [*command, *SMALL, *more]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_up")
 def test_one_worker_gives_what_the_plain_loop_gives(here: Path, vidgan_command: Command) -> None:
     plain = vidgan_command(*train("plain", 6, "--threads", "2"))

@@ -23,8 +23,8 @@ FRAMES = 1000
 _TEST_SHARE = 20  # a test folder's films give one frame for so many of the training's
 _NO_FRAMES = Frames(train=(), held_out=(), warnings=())
 _LEFT_OUT = frozenset(
-    {".heic", ".heif", ".avif", ".gif", ".jxl", ".jp2", ".dng", ".cr2", ".cr3", ".nef", ".arw"}
-    | {".psd", ".exr", ".avi", ".wmv", ".flv", ".mpg", ".mpeg", ".mts", ".m2ts", ".ts", ".3gp"}
+    {".heic", ".heif", ".avif", ".jxl", ".jp2", ".dng", ".cr2", ".cr3", ".nef", ".arw"}
+    | {".psd", ".exr", ".rm", ".rmvb", ".svg"}
 )
 """Pictures and films of kinds that are not read, so that it can be said."""
 

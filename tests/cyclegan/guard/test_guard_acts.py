@@ -64,6 +64,7 @@ def test_a_guard_that_acts_saves_it(saved: Run, night: Domains) -> None:
     assert saved.checkpoint()["adjustments"] == asdict(Adjustments(lr_d=0.01 / len(acted)))
 
 
+@pytest.mark.slow
 def test_a_stop_before_and_one_after_going_back_change_nothing(
     dominated: TrainConfig, night: Domains, make_run: MakeRun, saved: Run
 ) -> None:
@@ -78,6 +79,7 @@ def test_a_stop_before_and_one_after_going_back_change_nothing(
     assert (out / "guard.jsonl").read_bytes() == (saved.out / "guard.jsonl").read_bytes()
 
 
+@pytest.mark.slow
 def test_checkpoints_by_the_clock_do_not_change_where_it_goes_back_to(
     small: TrainConfig, seasons: Domains, make_run: MakeRun
 ) -> None:

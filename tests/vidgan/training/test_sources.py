@@ -145,10 +145,10 @@ def test_broken_pictures_are_named_and_left_out_on_both_sides(here: Path) -> Non
 def test_kinds_that_are_not_read_are_counted(here: Path) -> None:
     pictures(here / "a", 4, seed=1)
     pictures(here / "b", 4, seed=2)
-    for name in ("1.heic", "2.HEIC", "3.avi", "notes.txt"):
+    for name in ("1.heic", "2.HEIC", "3.psd", "notes.txt"):
         (here / "a" / name).touch()
     assert resolve("a", "b").warnings == (
-        "a: files of kinds that are not read are left out: 2 .heic, 1 .avi",
+        "a: files of kinds that are not read are left out: 2 .heic, 1 .psd",
     )
 
 
