@@ -56,8 +56,9 @@ class _Segment:
 class ChunkReader:
     """The chunks of a film, once; afterwards `frames`, `missing_frames` and `warnings` are final.
 
-    A chunk has at most `frames_per_chunk` frames, but where a GOP is longer than `MAX_PARTS` times
-    that; every part of a long GOP brings the packets from the GOP's start.
+    A chunk has at most `frames_per_chunk` frames, but those of a single longer GOP: it is cut into
+    the number of parts that comes nearest to that, `MAX_PARTS` at most, and every part brings the
+    packets from the GOP's start.
 
     Times that are missing, repeat or go back are mended, which `warnings` says. Iterating raises
     `InputError` where coding parameters change. Without `data` all is checked and counted alike,
@@ -104,8 +105,12 @@ class ChunkReader:
         return _total(segments) > self.frames_per_chunk or size > MAX_CHUNK_BYTES
 
     def _parts(self, segments: list[_Segment]) -> int:
-        """How many chunks: more than one of a single long segment alone."""
-        return min(-(-_total(segments) // self.frames_per_chunk), MAX_PARTS)
+        """How many chunks: more than one of a single long segment alone.
+
+        One a little longer stays whole: two short parts would cost a keyframe and a preroll.
+        """
+        near = (_total(segments) + self.frames_per_chunk // 2) // self.frames_per_chunk
+        return min(max(near, 1), MAX_PARTS)
 
     def _pack(self, segments: list[_Segment], index: int) -> Iterator[Chunk]:
         """One chunk of whole segments; or, of a single long one, near-equal parts with preroll."""

@@ -76,6 +76,13 @@ def test_a_long_gop_is_split_in_near_equal_parts(big_buck_bunny: Path) -> None:
         assert chunk.packets[-1].pts in chunk.owned, "nothing after the last one needed"
 
 
+@pytest.mark.parametrize(("budget", "lengths"), [(89, [132]), (88, [66, 66])])
+def test_a_gop_less_than_half_too_long_stays_whole(
+    big_buck_bunny: Path, budget: int, lengths: list[int]
+) -> None:
+    assert [len(chunk.owned) for chunk in chunks_of(big_buck_bunny, budget)] == lengths
+
+
 @pytest.mark.parametrize("frames_per_chunk", [1, 4])
 def test_a_film_of_one_keyframe_is_not_decoded_again_for_every_few_frames(
     make_film: MakeFilm, frames_per_chunk: int
