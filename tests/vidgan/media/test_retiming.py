@@ -229,3 +229,37 @@ def test_the_audio_of_a_moved_clock_has_no_part_of_it(make_film: MakeFilm, tmp_p
     with av.open(str(path)) as container:
         clock = Clock(probe(path), container)
         assert not clock.is_needed
+
+
+@pytest.mark.parametrize("lacking", [{"video"}, {"audio"}, {"video", "audio"}])
+def test_a_gap_is_no_seam_unless_nothing_goes_on(
+    make_film: MakeFilm, tmp_path: Path, read_number: ReadNumber, lacking: set[str]
+) -> None:
+    """From 5 to 25 of 30 s there is no picture, no sound, or neither: as where no signal was."""
+    source = make_film("a.ts", frames=60, rate=2, gop=2, bframes=0)
+    film = probe(without(source, tmp_path / "gap.ts", lacking, begin=5, end=25))
+    found, numbers, said = shown(film, read_number)
+    steps = [float((b - a) * film.video.time_base) for a, b in pairwise(found)]
+    if lacking == {"audio"}:
+        assert numbers == list(range(60))
+        assert set(steps) == {0.5}
+    else:
+        assert numbers == [*range(10), *range(50, 60)]
+        assert abs(steps[9] - (0.5 if len(lacking) == 2 else 20.5)) < 0.05  # as the sound has it
+    assert len(said) == (len(lacking) == 2)
+
+
+def without(source: Path, path: Path, kinds: set[str], *, begin: int, end: int) -> Path:
+    """A transport stream that lacks packets of these kinds between two times."""
+    with av.open(str(source)) as old, av.open(str(path), "w", format="mpegts") as new:
+        streams = {s.index: new.add_stream_from_template(s) for s in old.streams}
+        first = min((s.start_time or 0) * (s.time_base or 1) for s in old.streams)
+        for packet in old.demux():
+            if packet.pts is None or not packet.size:
+                continue
+            seconds = packet.pts * packet.time_base - first
+            if packet.stream.type in kinds and begin <= seconds < end:
+                continue
+            packet.stream = streams[packet.stream.index]
+            new.mux(packet)
+    return path
