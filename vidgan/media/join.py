@@ -295,4 +295,9 @@ def _reason(error: av.FFmpegError | OSError, output: Place) -> str:
         return f"{output}: the disk is full{where}; free some space and run the same command again"
     if error.errno == errno.EFBIG:
         return f"{output}: too large for this disk or its limits; choose another place with -o"
+    if isinstance(error, av.InvalidDataError | av.ArgumentError):  # a muxer's, of damaged sound
+        return (
+            f"{output}: {output.suffix} does not take what comes with the picture "
+            f"({error.strerror}); say --no-audio, or write another kind of file"
+        )
     return f"{output}: cannot be written ({error.strerror or error}); choose another with -o"

@@ -6,7 +6,7 @@ What a listener hears at a time of the source is heard at the same time of the o
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -42,8 +42,8 @@ def add_sound(container: OutputContainer, template: AudioStream, encoder: str) -
     Raises:
         ValueError: nothing is known of the sound, or it cannot be brought to a form for `encoder`.
     """
-    source = template.codec_context
-    if not source.rate or not source.format:
+    source = cast("AudioCodecContext | None", template.codec_context)
+    if source is None or not source.rate or not source.format:
         raise ValueError("the form of the sound is not known")
     stream = container.add_stream(encoder, rate=_rate(encoder, source.rate))
     assert isinstance(stream, AudioStream)

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import av
 from av.container import OutputContainer
 from av.error import FFmpegError
+from av.subtitles.codeccontext import SubtitleCodecContext
 from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
@@ -40,10 +41,12 @@ def add_subtitles(
     Raises:
         ValueError: the lines of the source cannot be read.
     """
-    source = template.codec_context
+    source = cast("SubtitleCodecContext | None", template.codec_context)
     try:
+        if source is None:
+            raise ValueError("no decoder")
         source.open(strict=False)
-    except FFmpegError as error:
+    except (FFmpegError, ValueError) as error:
         raise ValueError("the lines cannot be read") from error
     stream = container.add_stream(encoder)
     assert isinstance(stream, SubtitleStream)

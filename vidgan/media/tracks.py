@@ -72,11 +72,12 @@ class Tracks:
                 sound = add_sound(self.container, template, plan.encoder)
                 maker = Sound(template, sound, shift=shift, span=self.span)
                 self._carry(template, sound)
-            else:
-                assert isinstance(template, SubtitleStream)
+            elif isinstance(template, SubtitleStream):
                 lines = add_subtitles(self.container, template, plan.encoder)
                 maker = Lines(template, lines, shift=shift)
                 self._carry(template, lines)
+            else:  # the film has changed since it was probed
+                return Leave(plan.reason)
         except ValueError as error:
             return Leave(f"{plan.reason}, and {error}")
         self.carried.makers[template.index] = maker
