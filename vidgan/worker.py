@@ -28,9 +28,9 @@ from vidgan.tasks import ChunksUnderWay, FilmTask, ImageTask, Recipe, Result, Ta
 from vidgan.timing import StageSeconds, Stopwatch
 
 Pixels = NDArray[np.uint8]
-Batch = tuple[list[int], Levels | None, "Future[Levels]"]
-"""Presentation times, the frames (N, H, W, 3) if they are to be shown as well, and the translated
-ones to come; all upright."""
+Batch = tuple[list[tuple[int, Pixels | None]], Levels | None, "Future[Levels]"]
+"""Presentation times and alpha, the frames (N, H, W, 3) if they are to be shown as well, and the
+translated ones to come; both upright."""
 
 
 class Watches:
@@ -166,17 +166,19 @@ class FilmWorker:
         encoder = ChunkEncoder(task.shown, task.encoder)
         packets: list[Packet] = []
         delivered: set[int] = set()
-        decoded = watches.decode.each(decode_chunk(task.chunk, task.video, task.treatment))
+        decoded = watches.decode.each(
+            decode_chunk(task.chunk, task.video, task.treatment, keeps_alpha=task.shown.alpha)
+        )
         with (
             prefetch(decoded, depth=ahead) as frames,
             prefetch(self._translate(frames, task, watches), depth=ahead) as batches,
         ):
-            for pts, before, future in batches:
+            for bare, before, future in batches:
                 pictures = _put_together(before, future.result(), task)
-                for moment, rgb in zip(pts, pictures, strict=True):
-                    frame = RgbFrame(pts=moment, rgb=np.ascontiguousarray(rgb))
+                for (pts, alpha), rgb in zip(bare, pictures, strict=True):
+                    frame = RgbFrame(pts=pts, rgb=np.ascontiguousarray(rgb), alpha=alpha)
                     packets += watches.encode.call(encoder.encode, frame)
-                    delivered.add(moment)
+                    delivered.add(pts)
                     self._encoded[place] += 1
         if delivered:
             packets += watches.encode.call(encoder.finish)
@@ -196,7 +198,7 @@ class FilmWorker:
                 stack: Levels = np.stack([upright(frame.rgb, task.video) for frame in batch])
                 before = None if task.treatment.compare is None else _before(stack, task)
                 made = self._in_lane(stack, task, watches)
-                yield [frame.pts for frame in batch], before, made
+                yield [(frame.pts, _as_shown(frame, task)) for frame in batch], before, made
 
 
 def _network_of(recipe: Recipe) -> Generator:
@@ -213,6 +215,13 @@ def _network_of(recipe: Recipe) -> Generator:
 
 def _reason(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _as_shown(frame: RgbFrame, task: FilmTask) -> Pixels | None:
+    """The alpha of a picture, as it is stored in the output."""
+    if frame.alpha is None:
+        return None
+    return stored(upright(frame.alpha[..., np.newaxis], task.video), task.shown)[..., 0]
 
 
 def _before(pictures: Levels, task: FilmTask) -> Levels:

@@ -64,6 +64,26 @@ def _fourth_plane(frame: VideoFrame) -> NDArray[np.uint8]:
     return np.asarray(lines >> (bits - 8), np.uint8)
 
 
+def put_alpha(frame: VideoFrame, alpha: NDArray[np.uint8]) -> None:
+    """Give a picture in rgba, or in planes of yuva, its alpha, uint8 (H, W)."""
+    if frame.format.name == "rgba":
+        _write(frame, 0, slice(3, 4 * frame.width, 4), alpha)
+        return
+    most = (1 << frame.format.components[3].bits) - 1
+    levels = (alpha.astype(np.uint32) * most + _OPAQUE // 2) // _OPAQUE
+    _write(frame, 3, slice(0, frame.width), levels)
+
+
+def _write(frame: VideoFrame, number: int, columns: slice, levels: NDArray[Any]) -> None:
+    """Into a plane of 8 bits, or of more, little-endian."""
+    plane = frame.planes[number]
+    kind = np.dtype(np.uint8 if frame.format.components[3].bits == 8 else "<u2")
+    data = bytearray(bytes(plane))
+    lines: NDArray[Any] = np.frombuffer(data, kind)
+    lines.reshape(-1, plane.line_size // kind.itemsize)[: frame.height, columns] = levels
+    plane.update(bytes(data))
+
+
 def over(picture: Levels, alpha: NDArray[np.uint8], background: tuple[int, int, int]) -> Levels:
     """What is seen: the picture (H, W, 3) of 8 or 16 bits, in straight alpha, over one colour.
 

@@ -267,7 +267,7 @@ _PICTURE = (
     Row(
         "alpha",
         "transparent parts",
-        "over --background, black by default",
+        "over --background, black by default; kept by ffv1, prores_ks, png",
         lambda found: found.film.video.alpha,
     ),
     Row(

@@ -12,9 +12,10 @@ from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 import av
+import numpy as np
 from av.packet import Packet as AvPacket
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
@@ -33,22 +34,28 @@ from vidgan.media.types import (
     Treatment,
     VideoStream,
 )
+from vidgan.pictures.transparency import fill_hidden
 
 _LATE_BY_AT_MOST = 4  # frames
 
 
 def decode_chunk(
-    chunk: Chunk, video: VideoStream, treatment: Treatment = UNTREATED
+    chunk: Chunk,
+    video: VideoStream,
+    treatment: Treatment = UNTREATED,
+    *,
+    keeps_alpha: bool = False,
 ) -> Iterator[RgbFrame]:
     """The owned pictures of a chunk in order of presentation, each once, as stored (not rotated).
 
     What cannot be decoded is missing from the result, without an error. Fields become whole
-    pictures, transparent ones lie over a background, and those of another size are made to fit.
+    pictures, transparent ones lie over a background unless they are to keep their alpha, and those
+    of another size are made to fit.
     """
     frames = _decode(_repaired(chunk, video), video)
     whole = deinterlaced(frames, video.fields, treatment.deinterlace)
     for pts, frame in _trusted(_in_order(whole, chunk), video):
-        yield RgbFrame(pts=pts, rgb=_sized(_picture(frame, video, treatment), video))
+        yield _picture(pts, frame, video, None if keeps_alpha else treatment.background)
 
 
 def _trusted(
@@ -72,11 +79,24 @@ def _trusted(
         yield held
 
 
-def _picture(frame: VideoFrame, video: VideoStream, treatment: Treatment) -> Levels:
-    picture = read_levels(frame, _as_coded(frame, video))
+def _picture(
+    pts: int,
+    frame: VideoFrame,
+    video: VideoStream,
+    background: tuple[int, int, int] | None,
+) -> RgbFrame:
+    rgb = read_levels(frame, _as_coded(frame, video))
     if not has_alpha(frame.format.name):
-        return picture
-    return over(picture, alpha_of(frame), treatment.background)
+        return RgbFrame(pts=pts, rgb=_sized(rgb, video))
+    alpha = alpha_of(frame)
+    if background is not None:
+        return RgbFrame(pts=pts, rgb=_sized(over(rgb, alpha, background), video))
+    deep = np.repeat(alpha[..., np.newaxis], 3, axis=2)
+    return RgbFrame(
+        pts=pts,
+        rgb=_sized(fill_hidden(cast("Any", rgb), alpha), video),
+        alpha=_sized(deep, video)[..., 0].astype(np.uint8),
+    )
 
 
 def _as_coded(frame: VideoFrame, video: VideoStream) -> VideoStream:

@@ -7,6 +7,7 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 
 from vidgan.errors import SettingsError
+from vidgan.media.background import put_alpha
 from vidgan.media.color import from_rgb
 from vidgan.media.encoder_table import ENCODERS
 from vidgan.media.encoders import configure, output_pixel_format
@@ -51,6 +52,8 @@ class ChunkEncoder:
             pixel_format=self._pixel_format,
             size=(video.width, video.height) if video.unscaled else None,
         )
+        if frame.alpha is not None:
+            put_alpha(picture, frame.alpha)
         return [_plain(packet) for packet in self._sender.send(picture)]
 
     def finish(self) -> list[Packet]:

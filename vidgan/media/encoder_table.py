@@ -56,6 +56,10 @@ class Encoder:
     """Why there is none, and what to choose instead."""
     preset: str | None = None
     presets: tuple[str, ...] = ()
+    alpha: str = ""
+    """The pixel format in which transparent pictures stay so."""
+    deep_alpha: str = ""
+    """For more than 8 bits."""
     is_hardware: bool = False
     """It opens only where a driver and a GPU have it."""
     looks_back: bool = True
@@ -127,6 +131,8 @@ ENCODERS = {
             without_crf="ProRes has none; --preset proxy, lt, standard or hq says how good",
             preset="hq",
             presets=("proxy", "lt", "standard", "hq"),
+            alpha="yuva444p10le",
+            deep_alpha="yuva444p10le",
             looks_back=False,
             has_full_range=False,
         ),
@@ -134,6 +140,8 @@ ENCODERS = {
             name="ffv1",
             formats=_WHOLE,
             without_crf="FFV1 has none, since it loses nothing",
+            alpha="yuva444p",
+            deep_alpha="yuva444p10le",
             looks_back=False,
         ),
         Encoder(
@@ -167,6 +175,7 @@ ENCODERS = {
             name="png",
             formats=_PNG,
             without_crf="pictures of .png and .gif lose nothing of what they can hold",
+            alpha="rgba",
             looks_back=False,
             color=_SRGB,
         ),

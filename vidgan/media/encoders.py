@@ -98,7 +98,10 @@ def output_pixel_format(video: VideoStream, settings: EncoderSettings) -> str:
     4:4:4 where H.264 and HEVC cannot keep an odd size; 10 bits where the pictures have more than 8
     and the encoder takes them.
     """
-    formats = ENCODERS[settings.codec].formats
+    encoder = ENCODERS[settings.codec]
+    if video.alpha:
+        return encoder.deep_alpha if video.bits > 8 else encoder.alpha
+    formats = encoder.formats
     is_odd = video.width % 2 or video.height % 2
     if video.bits > 8:
         return formats.deep_odd if is_odd else formats.deep
@@ -177,7 +180,7 @@ def _options(video: VideoStream, settings: EncoderSettings) -> dict[str, str]:
     crf = encoder.crf if settings.crf is None else settings.crf
     preset = settings.preset or encoder.preset
     if crf is None or preset is None:
-        return _intra_options(encoder.name, preset)
+        return _intra_options(encoder.name, preset, alpha=video.alpha)
     if encoder.is_hardware:
         return {"rc": "vbr", "cq": str(crf), "b": "0", "preset": preset}
     if encoder.name == "libx264":
@@ -207,10 +210,11 @@ def _x264_params(crf: int) -> str:
     return params
 
 
-def _intra_options(name: str, preset: str | None) -> dict[str, str]:
+def _intra_options(name: str, preset: str | None, *, alpha: bool) -> dict[str, str]:
     """Of encoders whose pictures all stand for themselves, with nothing to choose but a preset."""
     if name == "prores_ks":
-        return {"profile": _PRORES_PROFILES[preset or "hq"], "vendor": "apl0"}
+        profile = "4444" if alpha else _PRORES_PROFILES[preset or "hq"]
+        return {"profile": profile, "vendor": "apl0"}
     if name == "ffv1":
         return {"level": "3", "g": "1", "slicecrc": "1"}
     if name == "mjpeg":

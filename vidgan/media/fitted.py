@@ -16,6 +16,8 @@ def fitted(video: VideoStream, kind: Container, codec: str) -> VideoStream:
 
     The longer side of a pixel stays, so that no detail is lost.
     """
+    alpha = video.alpha and bool(alpha_format(video, codec)) and kind.format != "gif"
+    video = replace(video, alpha=alpha and not becomes_square(video, kind, codec))
     color = ENCODERS[codec].color
     if not ENCODERS[codec].has_full_range:
         video = replace(video, color=replace(video.color, full_range=False))
@@ -36,6 +38,12 @@ def fitted(video: VideoStream, kind: Container, codec: str) -> VideoStream:
         sample_aspect_ratio=None,
         unscaled=(video.width, video.height),
     )
+
+
+def alpha_format(video: VideoStream, codec: str) -> str:
+    """In which transparent pictures of this depth stay so; empty where the codec has none."""
+    encoder = ENCODERS[codec]
+    return encoder.deep_alpha if video.bits > 8 else encoder.alpha
 
 
 def becomes_square(video: VideoStream, kind: Container, codec: str) -> bool:

@@ -51,6 +51,8 @@ _NAMES = {
 """Side data of pictures that goes with the old ones; what is not here describes colours, which are
 looked after, or nothing that is seen."""
 
+_KEEPING = "ffv1, prores_ks and numbered .png"
+
 
 @dataclass(frozen=True, slots=True)
 class _Looks:
@@ -182,4 +184,4 @@ def _warnings(film: Film, looks: _Looks) -> Iterator[str]:
         sizes = ", ".join(f"{width}x{height}" for width, height in looks.sizes)
         yield f"{film.path}: its pictures change their size ({sizes}); all fit the first"
     if film.video.alpha:
-        yield f"{film.path}: what shows through its transparent parts is --background"
+        yield f"{film.path}: transparent parts are kept by {_KEEPING}; else --background shows"

@@ -13,7 +13,8 @@ def shown(video: VideoStream, treatment: Treatment, *, keeps_turn: bool = True) 
     container cannot say that a picture is to be turned (`keeps_turn`).
     """
     color = color_after(video.color)
-    video = replace(video, fields="progressive", cut=None, alpha=False, color=color)
+    alpha = video.alpha and treatment.compare is None
+    video = replace(video, fields="progressive", cut=None, alpha=alpha, color=color)
     if treatment.compare is None:
         return video if keeps_turn else _upright(video)
     video = _upright(video)

@@ -178,6 +178,9 @@ class RgbFrame:
 
     pts: int
     rgb: Levels
+    alpha: NDArray[np.uint8] | None = None
+    """(H, W): 0 where nothing of it is seen, 255 where all is; None where it is opaque, or lies
+    over a background already."""
 
     def __post_init__(self) -> None:
         known = self.rgb.dtype in (np.uint8, np.uint16)

@@ -209,7 +209,7 @@ def _alpha(kit: Kit) -> Sample:
             frame.pts, frame.time_base = number, Fraction(1, 24)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    said = "what shows through its transparent parts is --background"
+    said = "transparent parts are kept by ffv1, prores_ks and numbered .png; else --background shows"
     return Sample(path=path, treatment=Treatment(background=(0, 0, 255)), says=said)
 
 

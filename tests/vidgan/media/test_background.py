@@ -126,3 +126,43 @@ def test_a_transparent_film_is_converted(tmp_path: Path, identity_file: Path) ->
     convert_here(source, output, options)
     for number, picture in enumerate(seen(probe(output), (0, 0, 0))):
         assert np.abs(picture - over(number, ORANGE)).mean() < 5
+
+
+KEEPING = [
+    ("png", "ffv1", "out.mkv"),
+    ("vp9", "ffv1", "out.mkv"),
+    ("prores 4444", "ffv1", "out.mkv"),
+    ("ffv1", "prores_ks", "out.mov"),
+    ("prores 4444", "prores_ks", "out.mov"),
+    ("ffv1", "png", "pictures/%d.png"),
+]
+"""A source, a codec that has alpha, and an output."""
+
+
+@pytest.mark.parametrize(("kind", "codec", "name"), KEEPING)
+def test_a_codec_with_alpha_keeps_it(
+    tmp_path: Path, identity_file: Path, kind: str, codec: str, name: str
+) -> None:
+    source, output = write_glass(tmp_path, kind), tmp_path / name
+    convert_here(source, output, Options(weights=identity_file, precision="fp32", codec=codec))
+    film = probe(output)
+    assert film.video.alpha
+    for background in ((0, 0, 0), ORANGE):
+        pictures = seen(film, background)
+        assert len(pictures) == FRAMES
+        for number, picture in enumerate(pictures):
+            error = np.abs(picture - over(number, background))
+            assert error.mean() < 4
+            assert error[:, 1].max() < 10
+
+
+def test_two_pictures_in_one_lie_over_the_background(tmp_path: Path, identity_file: Path) -> None:
+    source, output = write_glass(tmp_path, "png"), tmp_path / "out.mkv"
+    treatment = Treatment(background=ORANGE, compare="stack")
+    options = Options(weights=identity_file, precision="fp32", codec="ffv1", treatment=treatment)
+    convert_here(source, output, options)
+    film = probe(output)
+    assert not film.video.alpha
+    for number, picture in enumerate(seen(film, (0, 0, 0))):
+        expected = over(number, ORANGE)
+        assert np.abs(picture - np.concatenate([expected, expected])).mean() < 3
