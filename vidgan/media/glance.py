@@ -11,8 +11,10 @@ import av
 from av.container import InputContainer
 from av.packet import Packet
 
+from vidgan.media.clock import Clock
 from vidgan.media.count import Count, count_film
 from vidgan.media.opening import open_film
+from vidgan.media.sources import source_of
 from vidgan.media.types import Film
 
 MOMENT = 0.15
@@ -83,15 +85,19 @@ def _only(frames: int) -> Count:
 
 def _look(film: Film, moment: float) -> _Look:
     look = _Look(times=[], hidden=0, position=0, size=0, is_whole=False)
+    has_slots = source_of(film.container).has_slots
     end = time.monotonic() + moment
     with open_film(film.path) as container:
         look.size = max(0, container.size)
+        clock = Clock(film, container)
         for packet in _packets(container):
+            clock.move(packet)
             look.position = max(look.position, packet.pos or 0)
             if packet.stream_index == film.video.index and packet.size:
                 look.hidden += packet.is_discard
-                if packet.pts is not None and not packet.is_discard:
-                    look.times.append(packet.pts)
+                time_stated = packet.dts if has_slots else packet.pts
+                if time_stated is not None and not packet.is_discard:
+                    look.times.append(time_stated)
             if time.monotonic() > end:
                 break
         else:
