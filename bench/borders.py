@@ -11,6 +11,7 @@ one stream, and all others likewise: no border shows if the first is no lower th
 
 import argparse
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice, pairwise
@@ -46,7 +47,7 @@ class Borders:
     larger: float
     """Than one stream; 0.01 is a percent."""
     at_borders: float
-    """dB gained over one stream."""
+    """dB gained over one stream; not a number where one chunk is all."""
     elsewhere: float
     own_at_borders: float
     """dB."""
@@ -80,10 +81,11 @@ def _arguments() -> argparse.Namespace:
 def _rows(borders: Borders) -> Iterator[tuple[str, ...]]:
     yield "frames of the chunks", ", ".join(map(str, borders.chunks))
     yield "larger than one stream", f"{100 * borders.larger:+.1f} %"
-    yield "at borders, against it", f"{borders.at_borders:+.2f} dB"
     yield "elsewhere, against it", f"{borders.elsewhere:+.2f} dB"
-    yield "at borders", f"{borders.own_at_borders:.2f} dB"
     yield "elsewhere", f"{borders.own_elsewhere:.2f} dB"
+    if len(borders.chunks) > 1:
+        yield "at borders, against it", f"{borders.at_borders:+.2f} dB"
+        yield "at borders", f"{borders.own_at_borders:.2f} dB"
 
 
 def measure(path: Path, codec: str, *, frames: int = 250, chunk_frames: int) -> Borders:
@@ -107,9 +109,9 @@ def measure(path: Path, codec: str, *, frames: int = 250, chunk_frames: int) -> 
         codec=codec,
         chunks=tuple(map(len, parts)),
         larger=_size([p for chunk in apart for p in chunk]) / _size(one) - 1,
-        at_borders=float(gain[near].mean()),
+        at_borders=_mean(gain[near]),
         elsewhere=float(gain[~near].mean()),
-        own_at_borders=float(in_chunks[near].mean()),
+        own_at_borders=_mean(in_chunks[near]),
         own_elsewhere=float(in_chunks[~near].mean()),
     )
 
@@ -206,6 +208,10 @@ def _near_borders(lengths: Sequence[int]) -> "np.ndarray[tuple[int], np.dtype[np
     for _, border in pairwise(ends[:-1]):
         near[max(0, border - NEAR) : border + NEAR] = True
     return near
+
+
+def _mean(values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> float:
+    return float(values.mean()) if len(values) else math.nan
 
 
 def _size(packets: Sequence[Packet]) -> int:
