@@ -18,6 +18,7 @@ from PIL import Image
 
 import vidgan
 from vidgan.cli.commands import cli
+from vidgan.media.probe import probe
 
 MakeFilm = Callable[..., Path]
 Command = Callable[..., Any]
@@ -71,7 +72,8 @@ def test_the_readme_mentions_every_command(name: str) -> None:
 
 CONTRACT = {
     "convert": "-o --pair --weights --direction --workers --device --size --codec --crf --preset"
-    " --chunk-frames --address --overwrite --no-resume --json --quiet",
+    " --chunk-frames --address --overwrite --no-resume --json --quiet"
+    " --compare --deinterlace --background --tonemap",
     "train": "--a --b --out --workers --images --batch --crop --generator --lr-g --lr-d"
     " --lambda-cycle --lambda-identity --gan-mode --guard --seed --resume --address --dry-run",
     "models list": "",
@@ -152,6 +154,18 @@ def test_json_on_standard_output_and_progress_on_standard_error(
         line.partition(",")[0] for line in said.lines
     }
     assert len(said.lines) <= 3
+
+
+@pytest.mark.usefixtures("ray_up")
+def test_what_is_done_to_the_pictures_reaches_the_workers(
+    film: Path, generator_file: Path, vidgan_command: Command
+) -> None:
+    output = film.with_name("both.mp4")
+    chosen = ["--compare", "stack", "--deinterlace", "on", "--background", "#ff8800"]
+    said = vidgan_command("convert", film, "-o", output, "--weights", generator_file, *chosen)
+    assert said.status == 0, said.err
+    video = probe(output).video
+    assert (video.width, video.height) == (96, 128)
 
 
 @pytest.mark.usefixtures("ray_up")
@@ -289,3 +303,10 @@ def test_probe_refuses_in_one_line(
     assert said.err.startswith(f"vidgan: {film} is shown turned by ")
     assert "only 0, 90, 180 and 270 are supported" in said.err
     assert said.err.count("\n") == 1
+
+
+def test_a_colour_that_is_none(vidgan_command: Command, tmp_path: Path) -> None:
+    for wrong in ("blackish", "#12", ""):
+        said = vidgan_command("convert", "film.mp4", "--pair", "x", "--background", wrong)
+        assert said.status == 2
+        assert f"{wrong!r} is no colour: say black, white, #ff8800" in said.err

@@ -59,6 +59,8 @@ class _Looks:
     """What the pictures looked at have in common."""
 
     sizes: tuple[tuple[int, int], ...]
+    shapes: tuple[Fraction, ...]
+    """Of pixels, as the codec says."""
     side_data: tuple[str, ...]
     flagged: bool
     votes: Counter[str]
@@ -77,6 +79,7 @@ def look_around(film: Film, container: InputContainer, stream: AvVideoStream) ->
 
 def _look(film: Film, container: InputContainer, stream: AvVideoStream) -> _Looks:
     sizes: dict[tuple[int, int], None] = {stored_size(film.video): None}
+    shapes: dict[Fraction, None] = {}
     side_data: dict[str, None] = {}
     votes: Counter[str] = Counter()
     flagged = transparent = False
@@ -86,10 +89,12 @@ def _look(film: Film, container: InputContainer, stream: AvVideoStream) -> _Look
             sizes[frame.width, frame.height] = None
             side_data |= dict.fromkeys(_dropped(frame))
             flagged = flagged or bool(frame.interlaced_frame)
+        if frames and (shape := stream.codec_context.sample_aspect_ratio):
+            shapes[shape] = None
         transparent = transparent or any(map(_is_transparent, frames[:1]))
         if len(frames) > 1 and not flagged and len({(f.width, f.height) for f in frames}) == 1:
             votes += _judged(frames)
-    return _Looks(tuple(sizes), tuple(side_data), flagged, votes, transparent)
+    return _Looks(tuple(sizes), tuple(shapes), tuple(side_data), flagged, votes, transparent)
 
 
 def _frames_at(
@@ -183,5 +188,8 @@ def _warnings(film: Film, looks: _Looks) -> Iterator[str]:
     if len(looks.sizes) > 1:
         sizes = ", ".join(f"{width}x{height}" for width, height in looks.sizes)
         yield f"{film.path}: its pictures change their size ({sizes}); all fit the first"
+    if len(looks.shapes) > 1:
+        shapes = ", ".join(f"{shape.numerator}:{shape.denominator}" for shape in looks.shapes)
+        yield f"{film.path}: its pixels change their shape ({shapes}); all are shown in the first"
     if film.video.alpha:
         yield f"{film.path}: transparent parts are kept by {_KEEPING}; else --background shows"

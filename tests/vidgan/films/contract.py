@@ -209,7 +209,7 @@ def _alpha(kit: Kit) -> Sample:
             frame.pts, frame.time_base = number, Fraction(1, 24)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    said = "transparent parts are kept by ffv1, prores_ks and numbered .png; else --background shows"
+    said = "transparent parts are kept by ffv1, prores_ks and numbered .png"
     return Sample(path=path, treatment=Treatment(background=(0, 0, 255)), says=said)
 
 

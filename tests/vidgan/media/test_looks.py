@@ -1,6 +1,7 @@
 """What a look in a few places finds out before any work."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +81,16 @@ def test_a_plain_film_has_nothing_to_be_said(make_film: MakeFilm, ending: str) -
     assert not film.video.alpha
     assert film.video.cut is None
     assert not film.warnings
+
+
+def test_pixels_that_change_their_shape_are_named(make_film: MakeFilm, tmp_path: Path) -> None:
+    shapes = (Fraction(16, 15), Fraction(64, 45))
+    options: dict[str, Any] = {"codec": "mpeg2video", "audio": False, "size": (720, 576)}
+    parts = [
+        make_film(f"{n}.ts", sample_aspect_ratio=shape, **options) for n, shape in enumerate(shapes)
+    ]
+    source = tmp_path / "both.ts"
+    source.write_bytes(b"".join(part.read_bytes() for part in parts))
+    warnings = probe(source).warnings
+    assert [w for w in warnings if "change their shape (16:15, 64:45)" in w]
+    assert not probe(parts[0]).warnings
