@@ -131,7 +131,7 @@ class Sound:
     def warnings(self) -> Iterator[str]:
         """What did not come out as it is in the source."""
         if self._damaged:
-            yield f"{self._damaged} parts cannot be decoded; silence in their place"
+            yield f"{self._damaged} of its packets cannot be decoded; silence in their place"
 
     def _decode(self, packet: "av.Packet[Any] | None") -> list[AudioFrame]:
         try:

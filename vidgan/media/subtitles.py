@@ -1,7 +1,7 @@
 """Subtitles of one text format into those of another: the words, line breaks, italics and times."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any, cast
 
@@ -16,6 +16,8 @@ _TICK = Fraction(1, 1000)
 _USUAL = 3000
 """Milliseconds for which a line is shown of which the source does not say it."""
 _LONGEST = 2**31 - 1
+_MOST_LINES = 8
+"""At one time: a screen has no room for more."""
 _MOST_TEXT = 65_000
 """Bytes; a line of mov_text counts its own with 16 bits."""
 _HEADER = b"""[Script Info]
@@ -55,6 +57,38 @@ def add_subtitles(
     return stream
 
 
+Shown = tuple[int, int, bytes]
+"""From when to when, in ms, and the text."""
+
+
+class Screen:
+    """Lines that may overlap, as texts of which one follows the other: what mov_text can say."""
+
+    def __init__(self) -> None:
+        self._active: list[tuple[int, bytes]] = []
+        """The end of each line that is shown, and the line."""
+        self._now: int | None = None
+
+    def add(self, start: int, end: int, text: bytes) -> Iterator[Shown]:
+        """What was shown until this line starts; lines come in the order of their starts."""
+        yield from self._until(start)
+        self._active = [*self._active[1 - _MOST_LINES :], (end, text)]
+
+    def clear(self) -> Iterator[Shown]:
+        """What is shown until all lines have ended."""
+        yield from self._until(max((end for end, _ in self._active), default=0))
+
+    def _until(self, time: int) -> Iterator[Shown]:
+        now = time if self._now is None else self._now
+        self._active = [line for line in self._active if line[0] > now]
+        while self._active and now < time:
+            end = min(time, *(end for end, _ in self._active))
+            yield now, end, rb"\N".join(text for _, text in self._active)
+            now = end
+            self._active = [line for line in self._active if line[0] > now]
+        self._now = max(now, time)
+
+
 class Lines:
     """Packets of a stream of the source in, packets of its stream of the output out."""
 
@@ -62,33 +96,38 @@ class Lines:
         self._source = source.codec_context
         self._stream = stream
         self._shift = shift
+        self._screen = Screen() if stream.codec_context.name == "mov_text" else None
+        self._last = -_LONGEST
         self._count = 0
         self._damaged = 0
 
     def take(self, packet: "av.Packet[Any]") -> Iterator["av.Packet[Any]"]:
-        """The line of a packet, if there is one."""
+        """The line of a packet, if there is one, or what is known to be shown before it."""
         try:
             lines = self._source.decode2(packet)
             text = self._text(lines) if lines is not None else b""
-            made = self._encode(text) if text else None
         except (FFmpegError, ValueError):
             self._damaged += 1
             return
-        if made is not None and packet.pts is not None:
-            made.pts = made.dts = round((packet.pts * packet.time_base + self._shift) / _TICK)
-            shown = round((packet.duration or 0) * packet.time_base / _TICK)
-            made.duration = min(shown, _LONGEST) or _USUAL
-            made.time_base, made.stream = _TICK, self._stream
-            yield made
+        if not text or packet.pts is None:
+            return
+        start = round((packet.pts * packet.time_base + self._shift) / _TICK)
+        length = round((packet.duration or 0) * packet.time_base / _TICK)
+        end = start + (min(length, _LONGEST) or _USUAL)
+        if self._screen is None:
+            yield from self._made([(start, end, text)])
+        else:
+            yield from self._made(self._screen.add(start, end, text))
 
     def finish(self) -> Iterator["av.Packet[Any]"]:
-        """Nothing is held back."""
-        yield from ()
+        """What was held back."""
+        if self._screen is not None:
+            yield from self._made(self._screen.clear())
 
     def warnings(self) -> Iterator[str]:
         """What did not come out as it is in the source."""
         if self._damaged:
-            yield f"{self._damaged} lines cannot be read; left out"
+            yield f"{self._damaged} line{'s' * (self._damaged > 1)} cannot be read; left out"
 
     def _text(self, lines: SubtitleSet) -> bytes:
         """Several lines of one time as one; in the notation of ASS, which all decoders give."""
@@ -100,7 +139,20 @@ class Lines:
         text = rb"\N".join(texts)
         return _escaped(text) if self._stream.codec_context.name == "webvtt" else text
 
-    def _encode(self, text: bytes) -> "av.Packet[Any] | None":
+    def _made(self, shown: Iterable[Shown]) -> Iterator["av.Packet[Any]"]:
+        for start, end, text in shown:
+            try:
+                made = self._encode(text)
+            except (FFmpegError, ValueError):
+                self._damaged += 1
+                continue
+            self._last = max(self._last, start)
+            made.pts = made.dts = self._last
+            made.duration = max(1, end - self._last)
+            made.time_base, made.stream = _TICK, self._stream
+            yield made
+
+    def _encode(self, text: bytes) -> "av.Packet[Any]":
         if len(text) > _MOST_TEXT:
             raise ValueError("too long for a line")
         dialogue = b"%d,0,Default,,0,0,0,,%s" % (self._count, text)

@@ -1,5 +1,6 @@
 """What becomes of the streams beside the picture: the plan, and what can be chosen of it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from vidgan.errors import InputError, SettingsError
 from vidgan.media.containers import CONTAINERS
 from vidgan.media.streams import (
     ALL_STREAMS,
+    KINDS,
     Choice,
     Copy,
     Leave,
@@ -71,6 +73,27 @@ def test_each_stream_has_a_plan_for_each_container(
         for ending in (".mp4", ".mov", ".mkv", ".webm")
     ]
     assert plans == [*row]
+
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "media.md"
+
+
+def documented() -> Iterator[tuple[tuple[str, str], tuple[str, ...]]]:
+    """Of the table of codecs: each stream, and what becomes of it in the four kinds of output."""
+    for line in DOCUMENT.read_text().splitlines():
+        first, *plans = (cell.strip() for cell in line.strip("|").split("|"))
+        kind, *codecs = first.split(" `")
+        if kind in KINDS and codecs:
+            yield from (((kind, codec.strip("`")), (*plans,)) for codec in codecs)
+
+
+def test_the_document_says_the_same() -> None:
+    lines = dict(documented())
+    assert len(lines) > 40
+    for other, row in lines.items():
+        test_each_stream_has_a_plan_for_each_container(other, row)
+    untold = {other for other, _ in ROWS if "unknown" not in other} - set(lines)
+    assert not untold
 
 
 @pytest.mark.parametrize(

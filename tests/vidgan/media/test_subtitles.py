@@ -1,14 +1,20 @@
 """Subtitles of one text format in another: the same words at the same times."""
 
 from collections.abc import Callable
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
 from av.subtitles.subtitle import AssSubtitle
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.vidgan.films.tracks import Line, with_packets, with_subtitles
+from vidgan.media.subtitles import Screen, Shown
+
+seeded = settings(derandomize=True, deadline=None, max_examples=100)
 
 MakeFilm = Callable[..., Path]
 EncodeFilm = Callable[..., Any]
@@ -110,6 +116,50 @@ def test_no_styles_are_shown_as_text(
     ]
 
 
+OVERLAPPING: list[Line] = [
+    (100, 1500, "long"),
+    (600, 300, "short"),
+    (600, 700, "other"),
+    (1900, 300, "last"),
+]
+
+
+def test_lines_that_overlap_are_all_shown(
+    make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    """mp4 has one text at a time; without regard for that, later ones would come too late."""
+    film = make_film("film.mkv", frames=5, rate=2, audio=False)
+    source = with_subtitles(film, tmp_path / "film.mkv", "ass", OVERLAPPING)
+    for target in (".mp4", ".webm"):
+        encode_film(source, target).join(tmp_path / ("out" + target))
+    assert [line[:3] for line in shown(tmp_path / "out.webm")] == OVERLAPPING
+    assert [line[:3] for line in shown(tmp_path / "out.mp4")] == [
+        (100, 500, "long"),
+        (600, 300, "long\nshort\nother"),
+        (900, 400, "long\nother"),
+        (1300, 300, "long"),
+        (1900, 300, "last"),
+    ]
+
+
+@seeded
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 200)), max_size=30))
+def test_a_screen_shows_what_lasts_at_each_moment(spans: list[tuple[int, int]]) -> None:
+    starts = [*accumulate(gap for gap, _ in spans)]
+    lines = [(s, s + length) for s, (_, length) in zip(starts, spans, strict=True)]
+    screen = Screen()
+    texts: list[Shown] = []
+    for number, (start, end) in enumerate(lines):
+        texts += screen.add(start, end, b"%d" % number)
+    texts += screen.clear()
+    assert all(a[1] <= b[0] for a, b in pairwise(texts))
+    assert all(start < end for start, end, _ in texts)
+    on = {ms: text.split(rb"\N") for start, end, text in texts for ms in range(start, end)}
+    for ms in range(max((end for _, end in lines), default=0)):
+        wanted = [b"%d" % n for n, (start, end) in enumerate(lines) if start <= ms < end]
+        assert wanted[-8:] == on.get(ms, []) or len(wanted) > 8
+
+
 def test_lines_that_cannot_be_read_are_counted(
     make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
 ) -> None:
@@ -118,7 +168,7 @@ def test_lines_that_cannot_be_read_are_counted(
     source = with_subtitles(film, tmp_path / "film.mkv", "srt", [LINES[0], long, LINES[3]])
     report = encode_film(source, ".mp4").join(tmp_path / "out.mp4")
     assert [words for _, _, words, _ in shown(tmp_path / "out.mp4")] == [WORDS[0], WORDS[3]]
-    assert report.warnings[-1].endswith("stream 1: 1 lines cannot be read; left out")
+    assert report.warnings[-1].endswith("stream 1: 1 line cannot be read; left out")
 
 
 def _segment(kind: int, body: bytes) -> bytes:
