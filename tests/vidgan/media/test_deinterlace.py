@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from vidgan.media.chunks import ChunkReader
 from vidgan.media.color import to_rgb
 from vidgan.media.decode import decode_chunk
 from vidgan.media.overlap import overlapping
+from vidgan.media.part import Part, part_chunks
 from vidgan.media.probe import probe
 from vidgan.media.types import Chunk, Deinterlace, Film, Treatment
 from vidgan.options import Options
@@ -113,6 +115,21 @@ def test_chunks_give_what_one_pass_does(tmp_path: Path, kind: str) -> None:
         assert list(pictures) == sorted(whole)
         for pts, picture in pictures.items():
             assert np.array_equal(picture, whole[pts]), (frames_per_chunk, pts)
+
+
+def test_a_part_of_a_film_has_the_same_pictures(tmp_path: Path) -> None:
+    """What comes before the part, and between its frames, is looked at as in the whole film."""
+    film = woven_film(tmp_path, "mpeg2, open GOPs")
+    whole = bwdif(film, which="interlaced")
+    part = Part(start=Fraction(9, 10), end=Fraction(13, 10), every=3)
+    chunks = overlapping(ChunkReader(film, frames_per_chunk=7), film.video)
+    given = {
+        frame.pts: frame.rgb
+        for chunk in part_chunks(film, chunks, part)
+        for frame in decode_chunk(chunk, film.video)
+    }
+    assert list(given) == [pts for pts in sorted(whole) if 900 <= pts < 1300][::3]
+    assert all(np.array_equal(given[pts], whole[pts]) for pts in given)
 
 
 @pytest.mark.parametrize("top_first", [True, False])
