@@ -123,10 +123,6 @@ def _leaves_data(found: Found) -> bool:
     return any(other.kind == "data" and other.codec != TIMECODE for other in found.film.others)
 
 
-def _starts_late(found: Found) -> bool:
-    return (found.glance.start or 0) > 0 and not found.film.container.startswith("mpeg")
-
-
 def _is_old(found: Found) -> bool:
     old = {"h263", "flv", "wmv1", "wmv2", "wmv3", "vc1", "msmpeg4", "theora", "cinepak"}
     return found.film.video.codec in old
@@ -195,7 +191,12 @@ _TIME = (
         "each at its time",
         lambda found: not found.glance.is_steady,
     ),
-    Row("late", "pictures that start after 0", "the same start", _starts_late),
+    Row(
+        "late",
+        "pictures that start after 0",
+        "the same start",
+        lambda found: (found.glance.start or 0) > 0,
+    ),
     Row(
         "early",
         "times below 0",
@@ -362,7 +363,11 @@ REFUSALS = (
     Refusal("no-picture", "sound alone", "has no video stream (it holds audio only)"),
     Refusal("no-codec", "codecs that are not listed", "video is not supported; convert it with"),
     Refusal("damaged", "a film without one sound packet", "no picture of the video stream can be"),
-    Refusal("pixel-format", "pictures of more than 12 bits in YUV", "are not supported; convert"),
+    Refusal(
+        "pixel-format",
+        "pictures of 9, or of more than 12 bits in YUV",
+        "are not supported; convert",
+    ),
     Refusal("matrix", "matrices such as YCgCo", "of H.273 is not supported"),
     Refusal("askew", "turned by other angles", "only 0, 90, 180 and 270 are supported"),
     Refusal("hdr-untold", "PQ, HLG without --tonemap", "say --tonemap to get it in SDR"),

@@ -9,6 +9,7 @@ import av
 
 from vidgan.errors import SettingsError
 from vidgan.media.opening import open_film
+from vidgan.media.sources import source_of
 from vidgan.media.types import Chunk, Film
 
 _CLOCK = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,9}(?:\.\d{1,9})?)")
@@ -87,7 +88,12 @@ class Span:
 
 
 def origin_of(film: Film) -> Fraction:
-    """The time of the start of a film's file, in seconds: of its first packet of any kind."""
+    """The time of the start of a film's file, in seconds: of its first packet of any kind.
+
+    A clock that runs freely has been made one that starts there at zero (`Clock`).
+    """
+    if source_of(film.container).may_have_seams:
+        return Fraction(0)
     with open_film(film.path) as container:
         return Fraction(container.start_time or 0, av.time_base)
 

@@ -1,16 +1,22 @@
 """Part of a film: exactly the frames that were asked for, for any chunks (Hypothesis)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import accumulate
+from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.vidgan.films.broken import moved
 from vidgan.errors import SettingsError
-from vidgan.media.part import WHOLE, Part, parse_time
+from vidgan.media.chunks import ChunkReader
+from vidgan.media.decode import decode_chunk
+from vidgan.media.part import WHOLE, Part, parse_time, part_chunks
+from vidgan.media.probe import probe
 from vidgan.media.types import Chunk
 
 TICK = Fraction(1, 1000)
@@ -94,3 +100,21 @@ def test_parts_that_cannot_be_are_refused() -> None:
         Part(start=Fraction(5), end=Fraction(5))
     with pytest.raises(SettingsError, match="--every 0"):
         Part(every=0)
+
+
+@pytest.mark.parametrize("hour", [0, 3])
+def test_a_part_is_counted_from_the_start_whatever_the_clock_shows(
+    make_film: Callable[..., Path], tmp_path: Path, read_number: Callable[[Any], int], hour: int
+) -> None:
+    """The clock of a transport stream starts anywhere."""
+    source = make_film("a.ts", frames=50, rate=25)
+    film = probe(moved(source, tmp_path / "later.ts", 3600 * hour))
+    part = Part(start=Fraction(1), end=Fraction(3, 2))
+    chunks = part_chunks(film, ChunkReader(film, frames_per_chunk=12), part)
+    shown = [f for chunk in chunks for f in decode_chunk(chunk, film.video)]
+    times = [frame.pts * film.video.time_base for frame in shown]
+    first = min(times)
+    assert 1 <= first < 1 + Fraction(1, 25)
+    assert max(times) < Fraction(3, 2)
+    assert [read_number(frame.rgb) for frame in shown] == list(range(25, 25 + len(shown)))
+    assert 12 <= len(shown) <= 13
