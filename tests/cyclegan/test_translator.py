@@ -211,6 +211,16 @@ def test_cuda_stays_within_two_levels_of_the_cpu(precision: str, size: int) -> N
     assert np.abs(exact - reduced).mean() < 2
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("size", [0, 32])
+def test_16_bits_on_cuda_stay_near_those_of_the_cpu(size: int) -> None:
+    network = generator(FastConfig(blocks=6, filters=16))
+    batch = frames(11, 64, 96).astype(np.uint16) * np.uint16(257)
+    exact = Translator(network, device="cpu", precision="fp32", size=size)(batch).astype(int)
+    on_cuda = Translator(network, device="cuda", precision="fp16", size=size)(batch)
+    assert np.abs(exact - on_cuda).mean() < 2 * 257
+
+
 def test_auto_is_decided_by_the_hardware() -> None:
     expected = torch.bfloat16 if cpu_bf16_pays() else torch.float32
     assert resolve_dtype("auto", torch.device("cpu")) == expected

@@ -218,6 +218,8 @@ def to_wide(rgb: Samples) -> Samples:
 
 
 HDR = {"PQ": 16, "HLG": 18}
+DISPLAY = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)"
+"""Of DCI-P3, as x265 wants it."""
 
 
 def hdr_film(path: Path, transfer: str) -> Path:
@@ -253,6 +255,24 @@ def test_hdr_is_refused_with_the_remedy_and_becomes_sdr_by_it(
         assert 0.85 * 255 <= bars[5, 0] <= 0.95 * 255, "white of 203 nits"
 
 
+@pytest.mark.parametrize(
+    ("said", "peak"),
+    [
+        ("", 0),
+        (":max-cll=1600,400", 1600),
+        (f":master-display={DISPLAY}L(40000000,50)", 4000),
+        (f":max-cll=0,0:master-display={DISPLAY}L(6000000,50)", 600),
+        (f":max-cll=1200,0:master-display={DISPLAY}L(40000000,50)", 1200),
+    ],
+)
+def test_how_bright_a_film_gets_is_read(tmp_path: Path, said: str, peak: int) -> None:
+    color = Color(matrix=9, primaries=9, transfer=HDR["PQ"], full_range=False)
+    frame = make_frame(patches(), "yuv420p10le", color)
+    options = {"preset": "ultrafast", "x265-params": "log-level=error" + said}
+    write_frames(tmp_path / "in.mkv", [frame], codec="libx265", options=options)
+    assert probe(tmp_path / "in.mkv").video.peak == peak
+
+
 def test_dolby_vision_that_alone_knows_its_colours_is_refused(tmp_path: Path) -> None:
     source = tmp_path / "five.mp4"
     frame = make_frame(patches(), "yuv420p10le", color_of("2020", full=True))
@@ -278,15 +298,25 @@ def test_pictures_that_are_srgb_by_definition_get_bt2020_in_it(
     assert np.abs(levels.astype(int) - PATCHES["light skin"]).max() <= 2
 
 
-@pytest.mark.parametrize(("codec", "ending"), [("ffv1", ".mkv"), ("prores_ks", ".mov")])
-def test_codecs_of_editors_keep_patches_and_depth(
-    identity_file: Path, tmp_path: Path, codec: str, ending: str
+@pytest.mark.parametrize("full", RANGES.values(), ids=RANGES.keys())
+@pytest.mark.parametrize("pixel_format", ["yuv420p10le", "yuv444p12le", "yuv422p10le"])
+def test_without_loss_10_bits_come_back_to_half_a_level_of_8(
+    identity_file: Path, tmp_path: Path, pixel_format: str, full: bool
 ) -> None:
+    written = make_frame(patches(), pixel_format, color_of("709", full=full))
+    write_frames(tmp_path / "in.mkv", [written])
+    convert(tmp_path / "in.mkv", tmp_path / "out.mkv", identity_file, codec="ffv1")
+    made = first_frame(tmp_path / "out.mkv")
+    assert (bits_of(made.format.name), tags_of(made)) == (10, (1, 1, 1, 2 if full else 1))
+    error, name = worst(read_frame(made), read_frame(written))
+    assert error <= 0.5, name
+
+
+def test_prores_keeps_patches_and_depth(identity_file: Path, tmp_path: Path) -> None:
     written = make_frame(patches(), "yuv422p10le", color_of("709", full=False))
     write_frames(tmp_path / "in.mkv", [written])
-    output = tmp_path / f"out{ending}"
-    convert(tmp_path / "in.mkv", output, identity_file, codec=codec)
-    made = first_frame(output)
+    convert(tmp_path / "in.mkv", tmp_path / "out.mov", identity_file, codec="prores_ks")
+    made = first_frame(tmp_path / "out.mov")
     assert (bits_of(made.format.name), tags_of(made)) == (10, (1, 1, 1, 1))
     error, name = worst(read_frame(made), read_frame(written))
     assert error <= 2, name

@@ -45,6 +45,10 @@ _CHROMA_UP = Interpolation.BILINEAR | _EXACT
 _CHROMA_DOWN = Interpolation.BICUBIC | _EXACT
 _ARRAYS = {"gbrp10le", "gbrp12le", "gbrp14le", "gbrp16le"}
 """Deep RGB that PyAV gives as arrays; swscale would not reach white with them."""
+_MISTAKEN = {
+    f"{a}{b}p{bits}le" for a in ("yuv", "yuva") for b in (420, 422, 444) for bits in (10, 12)
+}
+"""Of full range, swscale takes 1020 for white where that is 1023, and 4080 for 4095."""
 
 
 class _Reformatters(threading.local):
@@ -127,8 +131,9 @@ def to_array(frame: av.VideoFrame) -> NDArray[np.uint16]:
 
 def to_deep_planes(frame: av.VideoFrame, color: Color) -> av.VideoFrame:
     """The same as a frame of FFmpeg, in planes of green, blue and red (gbrp16le)."""
+    is_mistaken = color.full_range and frame.format.name in _MISTAKEN
     return _reformatters.to_deep.reformat(
-        frame,
+        _with_white_as_swscale_has_it(frame) if is_mistaken else frame,
         format="gbrp16le",
         src_colorspace=_matrix(frame.format.name, color),
         src_color_range=_range(color),
@@ -136,6 +141,22 @@ def to_deep_planes(frame: av.VideoFrame, color: Color) -> av.VideoFrame:
         interpolation=_CHROMA_UP,
         threads=1,
     )
+
+
+def _with_white_as_swscale_has_it(frame: av.VideoFrame) -> av.VideoFrame:
+    """Deep YUV of full range in 16 bits, where white is at 255 times 256 (not 257)."""
+    kind = frame.format.name.replace("yuva", "yuv", 1)
+    bits = bits_of(kind)
+    made = av.VideoFrame(frame.width, frame.height, f"{kind.partition('p')[0]}p16le")
+    levels = np.arange(1 << bits) * (255 * 256 / ((1 << bits) - 1))
+    around = levels - levels[1 << (bits - 1)] + 32768
+    tables = [table.round().astype(np.uint16) for table in (levels, around, around)]
+    for table, old, new in zip(tables, frame.planes, made.planes, strict=False):
+        samples = np.frombuffer(memoryview(old), "<u2").reshape(old.height, -1)[:, : old.width]
+        lines = np.zeros((new.height, new.line_size // 2), np.uint16)
+        lines[:, : new.width] = table[samples]
+        new.update(lines.tobytes())
+    return made
 
 
 def _from_grey(frame: av.VideoFrame, color: Color) -> NDArray[np.uint16]:

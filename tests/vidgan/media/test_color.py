@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vidgan.media.color import from_rgb, guess_unspecified, to_rgb
+from vidgan.media.color import (
+    from_rgb,
+    guess_unspecified,
+    to_8_bits,
+    to_deep_rgb,
+    to_rgb,
+)
 from vidgan.media.types import Color
 
 PATCHES = {
@@ -156,6 +162,30 @@ def test_threads_do_not_disturb_each_other() -> None:
     }
 
 
+def test_16_bits_become_the_nearest_8() -> None:
+    levels = np.arange(65536, dtype=np.uint16)
+    assert np.array_equal(to_8_bits(levels), np.rint(levels / 257).astype(np.uint8))
+    eight = levels[:256].astype(np.uint8)
+    assert np.array_equal(to_8_bits(eight), eight)
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p10le", "yuv422p10le", "yuv444p12le"])
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize("matrix", [1, 6, 9])
+def test_deep_pictures_come_back_finer_than_levels_of_8_bits(
+    matrix: int, full_range: bool, pixel_format: str
+) -> None:
+    y, x = np.mgrid[0:64, 0:96] / 96
+    smooth = np.stack([0.2 + 0.5 * x, 0.3 + 0.4 * y, 0.6 - 0.2 * x * y], axis=2)
+    rgb = (smooth * 65535).round().astype(np.uint16)
+    color = color_of(matrix, full_range=full_range)
+    frame = from_rgb(rgb, pts=7, time_base=Fraction(1, 24), color=color, pixel_format=pixel_format)
+    error = np.abs(to_deep_rgb(frame, color)[4:-4, 4:-4] / 257 - rgb[4:-4, 4:-4] / 257)
+    assert error.mean() < 0.2
+    assert error.max() < 1
+    assert np.array_equal(to_rgb(frame, color), to_8_bits(to_deep_rgb(frame, color)))
+
+
 @pytest.mark.parametrize(
     ("size", "given", "filled"),
     [
@@ -167,6 +197,9 @@ def test_threads_do_not_disturb_each_other() -> None:
         ((1920, 1080), (6, 2, 13), (6, 6, 13)),
         ((640, 480), (4, 2, 2), (4, 6, 6)),
         ((640, 480), (2, 1, 1), (6, 1, 1)),
+        ((640, 480), (2, 9, 2), (9, 9, 14)),
+        ((1920, 1080), (9, 2, 2), (9, 9, 14)),
+        ((640, 480), (0, 2, 2), (0, 1, 13)),
     ],
 )
 def test_unspecified_colour_is_guessed_as_players_do(
