@@ -8,6 +8,7 @@ from vidgan.errors import InputError
 from vidgan.places import Place
 
 _NUMBER = re.compile(r"%(?:0?(\d{1,2}))?d")
+_PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
 _FEW = 5
 _MOST = 1000
 _TELEVISION = Fraction(1001, 1000)
@@ -16,9 +17,9 @@ _NEAR = Fraction(1, 1000)
 
 def is_pattern(place: Place) -> bool:
     """Whether a name stands for numbered pictures; a file of that very name is a file."""
-    return (
-        isinstance(place, Path) and len(_NUMBER.findall(place.name)) == 1 and not _is_there(place)
-    )
+    if not isinstance(place, Path) or place.suffix.lower() not in _PICTURES:
+        return False
+    return len(_NUMBER.findall(place.name)) == 1 and not _is_there(place)
 
 
 def first_number(pattern: Path) -> int:

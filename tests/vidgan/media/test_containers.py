@@ -22,6 +22,7 @@ from vidgan.media.decode import decode_chunk
 from vidgan.media.opening import open_film
 from vidgan.media.probe import probe
 from vidgan.media.types import Film
+from vidgan.numbered import facts, is_pattern
 
 MakeFilm = Callable[..., Path]
 ReadNumber = Callable[[Any], int]
@@ -177,6 +178,28 @@ def test_numbered_pictures_that_are_not_all_there(tmp_path: Path) -> None:
         probe(path)
     with pytest.raises(InputError, match=r"g%02d.png: no picture fits this pattern"):
         probe(tmp_path / "g%02d.png")
+
+
+def test_numbered_pictures_are_known_again(tmp_path: Path) -> None:
+    """By a note of a finished output, which is no longer true once a picture is another."""
+    path = write_numbered(tmp_path, "f%02d.png", range(3, 9))
+    write_numbered(tmp_path, "other%02d.png", range(3))
+    known = facts(path)
+    assert known == facts(path)
+    assert known[0] == 6
+    os.utime(tmp_path / "f05.png", (1, 2**31))
+    assert known != facts(path)
+    (tmp_path / "f08.png").unlink()
+    assert facts(path)[0] == 5
+
+
+def test_a_name_with_a_percent_sign_is_a_name(make_film: MakeFilm, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"100%done\.mp4: no such file"):
+        probe(tmp_path / "100%done.mp4")
+    (tmp_path / "100%done.mp4").write_bytes(make_film("a.mp4", frames=12).read_bytes())
+    assert probe(tmp_path / "100%done.mp4").container.startswith("mov")
+    (tmp_path / "7%d.png").touch()
+    assert not is_pattern(tmp_path / "7%d.png")
 
 
 def test_a_rate_is_for_numbered_pictures_alone(make_film: MakeFilm) -> None:
