@@ -300,9 +300,7 @@ def part_options(command: F) -> F:
     return cast("F", _part_options(run))
 
 
-def _refuse_bitrate(
-    context: click.Context, parameter: click.Parameter, given: str | None
-) -> None:
+def _refuse_bitrate(context: click.Context, parameter: click.Parameter, given: str | None) -> None:
     """Asked for by habit: better a reason than "no such option"."""
     if given is not None:
         raise click.BadParameter(
