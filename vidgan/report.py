@@ -117,7 +117,7 @@ def _line(file: FileReport) -> str:
     if file.is_image:
         return f"{name}: a photograph"
     reused = f", {file.chunks_reused} of {file.chunks} parts reused" if file.chunks_reused else ""
-    sound = {0: "no sound", 1: "sound copied"}.get(
-        file.audio_streams, f"{file.audio_streams} sound tracks copied"
+    sound = {0: "no sound", 1: "sound kept"}.get(
+        file.audio_streams, f"{file.audio_streams} sound tracks kept"
     )
     return f"{name}: {_frames(file.frames)}, {sound}{reused}"

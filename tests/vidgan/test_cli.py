@@ -182,7 +182,7 @@ def test_one_broken_input_of_several_does_not_stop_the_others(
     assert said.out == ""
     (failure,) = [line for line in said.lines if line.startswith("vidgan: ")]
     assert str(broken) in failure
-    assert f"{film.with_name('clip.tiny.mp4')}: 24 frames, sound copied" in said.lines
+    assert f"{film.with_name('clip.tiny.mp4')}: 24 frames, sound kept" in said.lines
     assert f"{tmp_path / 'photo.tiny.png'}: a photograph" in said.lines
     assert re.fullmatch(
         r"25 frames in \d+\.\d s \(\d+\.\d frames/s\) on 1 cpu worker", said.lines[-1]

@@ -74,7 +74,7 @@ def test_the_same_command_reports_it_as_done(folder: Path, generator_file: Path)
     assert not report.failures
     (file,) = report.files
     assert (file.frames, file.chunks, file.chunks_reused, file.audio_streams) == (48, 4, 4, 1)
-    assert report.lines() == [f"{folder / 'out.mp4'}: 48 frames, sound copied, 4 of 4 parts reused"]
+    assert report.lines() == [f"{folder / 'out.mp4'}: 48 frames, sound kept, 4 of 4 parts reused"]
     assert (folder / "out.mp4").read_bytes() == written
     assert {path.name for path in folder.iterdir()} == {"in.mp4", "out.mp4"}
 
