@@ -263,3 +263,23 @@ def without(source: Path, path: Path, kinds: set[str], *, begin: int, end: int) 
             packet.stream = streams[packet.stream.index]
             new.mux(packet)
     return path
+
+
+@pytest.mark.parametrize("bframes", [0, 2])
+def test_empty_slots_of_an_avi_stay_gaps(
+    make_film: MakeFilm, read_number: ReadNumber, bframes: int
+) -> None:
+    """A picture that lasts longer is followed by slots of no bytes."""
+    times = [0, 1, 2, 3, 7, 8, 9, 10, 11, 12, 13, 20, 21, 22]
+    film = probe(
+        make_film(
+            "gaps.avi", pts=times, time_base=Fraction(1, 24), bframes=bframes, gop=5, audio=False
+        )
+    )
+    found, numbers, said = shown(film, read_number)
+    assert numbers == list(range(len(times)))
+    assert said == []
+    if not bframes:
+        assert found == times
+    assert found[0] == 0
+    assert found[-1] - found[0] in range(22 - 2 * bframes, 23)
