@@ -100,11 +100,16 @@ def _look(film: Film, container: InputContainer, stream: AvVideoStream) -> _Look
 def _frames_at(
     share: Fraction, film: Film, container: InputContainer, stream: AvVideoStream
 ) -> Iterator[VideoFrame]:
-    """Some pictures in a row; fewer, or none, where damage or the kind of file is in the way."""
-    length = film.duration or Fraction(0)
+    """Some pictures in a row; fewer, or none, where damage or the kind of file is in the way.
+
+    In a film that does not say how long it is, such as bare H.264, those that come next: FFmpeg
+    would look for a place in it by reading on to the end.
+    """
     start = stream.start_time or 0
     try:
-        container.seek(start + int(share * length / film.video.time_base), stream=stream)
+        if film.duration is not None:
+            place = start + int(share * film.duration / film.video.time_base)
+            container.seek(place, stream=stream)
         yield from islice(container.decode(stream), _FRAMES if _may_be_fields(film) else 1)
     except (av.FFmpegError, OSError, ValueError):
         return

@@ -229,8 +229,10 @@ def _captions(kit: Kit) -> Sample:
     message = b"\x00\x00\x01\x06\x04" + bytes([len(words)]) + words + b"\x80"
     plain = bare(kit.film("a.ts", rate=25, bframes=0), kit.folder / "plain.h264")
     path = kit.folder / "captions.h264"
-    picture = b"\x00\x00\x01\x65"
-    path.write_bytes(plain.read_bytes().replace(picture, message + picture))
+    data = plain.read_bytes()
+    for picture in (b"\x00\x00\x01\x65", b"\x00\x00\x01\x41"):
+        data = data.replace(picture, message + picture)
+    path.write_bytes(data)
     path = retimed(path, kit.folder / "captions.mkv", [40 * i for i in range(FRAMES)])
     times = [Fraction(i, 25) for i in range(FRAMES)]
     return Sample(path=path, times=times, says="went with the old pictures: closed captions")

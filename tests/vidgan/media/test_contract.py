@@ -159,6 +159,12 @@ def test_a_plain_film_touches_no_row_that_it_should_not(make_film: MakeFilm) -> 
     ]
 
 
+def test_films_in_which_nothing_can_be_sought_are_looked_at_as_well(kit: Kit) -> None:
+    FILMS["side-data"](kit)
+    [said] = probe(kit.folder / "captions.h264").warnings
+    assert said.endswith("went with the old pictures: closed captions")
+
+
 def cells(heading: str, count: int) -> list[tuple[str, ...]]:
     """Of the tables of docs/media.md below a heading, lines without the names of their columns."""
     text = DOCUMENT.read_text().partition(f"\n# {heading}\n")[2].partition("\n# ")[0]
