@@ -43,8 +43,9 @@ def describe(film: Film, *, full: bool = False) -> Found:
 
 def film_to_json(found: Found) -> dict[str, object]:
     """Plain values by name; those of the output are of the one beside the input."""
-    film, count, target = found.film, found.glance.count, _target(found)
+    film, count = found.film, found.glance.count
     video = film.video
+    output_codec, output_pixels = _encoded(found)
     return {
         "input": str(film.path),
         "container": film.container,
@@ -82,8 +83,8 @@ def film_to_json(found: Found) -> dict[str, object]:
         "chapters": film.chapters,
         "output_ending": found.output.suffix,
         "output_times": _times_kept(found),
-        "output_codec": target.settings.codec,
-        "output_pixel_format": output_pixel_format(target.shown, target.settings),
+        "output_codec": output_codec,
+        "output_pixel_format": output_pixels,
         "rows": [row.id for row in rows_of(found)],
         "warnings": _warnings(found),
     }
@@ -114,6 +115,14 @@ def photograph_to_lines(path: Place) -> list[str]:
 def _target(found: Found) -> Target:
     settings = encoder_settings(found.output, bits=found.film.video.bits)
     return Target(film=found.film, settings=settings, output=found.output, treatment=UNTREATED)
+
+
+def _encoded(found: Found) -> tuple[str, str]:
+    """Codec and pixel format of the output; the parts of a gif are in another until it is made."""
+    target = _target(found)
+    if target.kind.format == "gif":
+        return "gif", "pal8"
+    return target.settings.codec, output_pixel_format(target.shown, target.settings)
 
 
 def _plans(found: Found) -> list[tuple[OtherStream, Plan]]:

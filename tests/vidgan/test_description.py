@@ -42,6 +42,8 @@ def test_what_an_output_beside_it_would_be(
     assert (facts["output_ending"], facts["output_times"]) == (ending, times)
     assert facts["output_codec"] is not None
     assert f"output times: {times}" in film_to_lines(describe(film))
+    is_gif = ending == ".gif"
+    assert (facts["output_pixel_format"] == "pal8") == (facts["output_codec"] == "gif") == is_gif
 
 
 def test_what_was_read_is_counted(make_film: MakeFilm, tmp_path: Path) -> None:
