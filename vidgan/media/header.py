@@ -18,7 +18,7 @@ from vidgan.media.encoders import configure, said_of_format
 from vidgan.media.fitted import fitted, said_of_fit
 from vidgan.media.part import WHOLE, Part, Span
 from vidgan.media.shown import shown
-from vidgan.media.streams import ALL_STREAMS, TIMECODE, Copy, Plan, Streams, plan_streams
+from vidgan.media.streams import ALL_STREAMS, TIMECODE, Copy, Plan, Streams, instead, plan_streams
 from vidgan.media.tags import film_tags, stream_tags
 from vidgan.media.tracks import Tracks
 from vidgan.media.types import EncoderSettings, Film, Treatment, VideoStream
@@ -37,6 +37,8 @@ class Target:
     treatment: Treatment
     part: Part = WHOLE
     streams: Streams = ALL_STREAMS
+    copies_sound: bool = True
+    """False where it is so damaged that the muxer refuses it: made anew it is silence there."""
 
     @property
     def shown(self) -> VideoStream:
@@ -57,6 +59,22 @@ class Target:
     def kind(self) -> Container:
         """The container that the name of the output asks for."""
         return container_for(self.output)
+
+    @property
+    def plans(self) -> dict[int, Plan]:
+        """What becomes of the other streams, by their index.
+
+        Raises:
+            InputError: a stream was chosen that is not there.
+        """
+        others = self.film.others
+        plans = plan_streams(self.film.path, others, self.kind, self.streams)
+        if not self.copies_sound:
+            reason = "does not take its damaged packets"
+            for other in others:
+                if other.kind == "audio" and isinstance(plans[other.index], Copy):
+                    plans[other.index] = instead(other, self.kind, reason)
+        return plans
 
     @property
     def ending(self) -> str:
@@ -124,7 +142,7 @@ def write_head(
         SettingsError: the encoder refuses the pictures.
     """
     film = target.film
-    plans = plan_streams(film.path, film.others, target.kind, target.streams)
+    plans = target.plans
     others = {other.index: other for other in film.others}
     carried = Carried(streams={}, tallies={})
     tracks = Tracks(

@@ -5,7 +5,7 @@ import heapq
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from vidgan.media.opening import open_film
 from vidgan.media.part import WHOLE, Part, Span
 from vidgan.media.preflight import check_film_place
 from vidgan.media.sequence import clear_folder, said_of_times, write_sequence
-from vidgan.media.streams import ALL_STREAMS, Streams, plan_streams, say
+from vidgan.media.streams import ALL_STREAMS, Streams, say
 from vidgan.media.timeline import (
     Timeline,
     check_complete,
@@ -76,7 +76,8 @@ def join(
 
     Args:
         film: the source.
-        chunks: gives the chunks in order, one at a time; called twice (times, then packets).
+        chunks: gives the chunks in order, one at a time; called twice (times, then packets),
+            once more where copied sound proves too damaged.
         settings: what the chunks were encoded with.
         output: the file to make; its ending chooses the container.
         expected: the presentation times of all frames of the part, in ticks, increasing.
@@ -106,7 +107,7 @@ def join(
             part=part,
         )
         if target.kind.is_film:
-            report = _write(target, chunks(), timeline, file, go_on)
+            report = _write_film(target, chunks, timeline, file, go_on)
         else:
             report = _write_pictures(target, chunks, timeline, file, go_on)
         confirm = partial(check_film_place, film.path, output, overwrite=overwrite)
@@ -117,6 +118,22 @@ def join(
             clear_folder(output)
         give_name(file, whole, confirm=confirm, go_on=go_on)
     return report
+
+
+def _write_film(
+    target: Target,
+    chunks: Callable[[], Iterable[EncodedChunk]],
+    timeline: Timeline,
+    part: Path,
+    go_on: Callable[[], object],
+) -> JoinReport:
+    """Once more, with all sound made anew, if a muxer finds it too damaged to be copied."""
+    try:
+        return _write(target, chunks(), timeline, part, go_on)
+    except (av.InvalidDataError, av.ArgumentError):
+        if all(other.kind != "audio" for other in target.film.others):
+            raise
+    return _write(replace(target, copies_sound=False), chunks(), timeline, part, go_on)
 
 
 def _write(
@@ -193,7 +210,7 @@ def _write_pictures(
 def _said_of_left(target: Target) -> Iterator[str]:
     """What beside the pictures does not come along."""
     others = target.film.others
-    plans = plan_streams(target.film.path, others, target.kind, target.streams)
+    plans = target.plans
     said = (say(other, plans[other.index], target.ending) for other in others)
     return (line for line in said if line is not None)
 

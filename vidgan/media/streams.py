@@ -224,10 +224,10 @@ TIMECODE = "timecode"
 """The codec of a data stream that says the time of day; it goes along as a tag of the picture."""
 
 
-def instead(other: OtherStream, container: Container) -> Plan:
+def instead(other: OtherStream, container: Container, reason: str | None = None) -> Plan:
     """What becomes of a stream of sound or text that cannot be copied."""
     holds = _HOLDS[container.format]
-    reason = f"holds no {other.codec}"
+    reason = reason or f"holds no {other.codec}"
     if other.kind == "audio" and other.codec != "unknown":
         is_whole = other.codec in _LOSSLESS or other.codec.startswith("pcm_")
         return Transcode(holds.lossless if is_whole else holds.lossy, reason)
