@@ -1,5 +1,6 @@
 """What is particular to each kind of output: its codecs, its limits, and what is said of them."""
 
+import shutil
 import struct
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -20,6 +21,7 @@ from vidgan.media.header import Target
 from vidgan.media.preflight import check_output
 from vidgan.media.probe import probe
 from vidgan.media.types import UNTREATED, Color, EncoderSettings
+from vidgan.places import Remote
 
 MakeFilm = Callable[..., Path]
 EncodeFilm = Callable[..., Any]
@@ -253,6 +255,30 @@ def test_a_sequence_that_fails_leaves_nothing(
             go_on=stop,
         )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_try_left_is_no_part_of_a_sequence(
+    make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    left = tmp_path / "out.vidgan.part"
+    left.mkdir()
+    (left / "9.png").write_bytes(b"half a picture")
+    encoded = encode_film(make_film("film.mp4", frames=6, audio=False), "/%d.png")
+    encoded.join(tmp_path / "out" / "%d.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {f"{number}.png" for number in range(1, 7)}
+
+
+def test_pictures_of_a_film_stay_off_servers_and_out_of_its_own_folder(
+    make_film: MakeFilm, tmp_path: Path
+) -> None:
+    film = probe(Path(shutil.copy(make_film("film.mp4", frames=6), tmp_path / "film.mp4")))
+    settings = EncoderSettings(codec="png")
+    with pytest.raises(OutputError, match=r"holds the input; name a new folder"):
+        check_output(film, tmp_path / "%d.png", settings)
+    with pytest.raises(OutputError, match="are written on this machine alone"):
+        check_output(film, Remote("s3://films/out/%d.png"), settings)
 
 
 def test_gif_keeps_times_to_a_hundredth(
