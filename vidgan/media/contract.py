@@ -284,6 +284,12 @@ _PICTURE = (
         _warned("its pictures change their size"),
     ),
     Row(
+        "shapes",
+        "pixels that change their shape",
+        "all of the first one's shape, which is said",
+        _warned("its pixels change their shape"),
+    ),
+    Row(
         "side-data",
         "captions, timecodes and other data beside pictures",
         "left out, which is said",
@@ -379,4 +385,7 @@ REFUSALS = (
     Refusal("format-changes", "coding that changes in mp4, mkv", "changes its coding parameters"),
     Refusal("not-written", "an output .avi, .ts and others", "cannot write"),
     Refusal("codec-not-held", "a --codec that it does not hold", "file does not hold it"),
+    Refusal("too-small", "pictures too small for a codec", "it cannot encode"),
+    Refusal("one-picture", "a picture as output", "a film becomes pictures with numbers"),
+    Refusal("map-missing", "a --map of what is not there", "of this kind, counted from 0"),
 )

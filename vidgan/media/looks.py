@@ -89,8 +89,8 @@ def _look(film: Film, container: InputContainer, stream: AvVideoStream) -> _Look
             sizes[frame.width, frame.height] = None
             side_data |= dict.fromkeys(_dropped(frame))
             flagged = flagged or bool(frame.interlaced_frame)
-        if frames and (shape := stream.codec_context.sample_aspect_ratio):
-            shapes[shape] = None
+        if frames:  # players take pixels of which nothing is said for square
+            shapes[stream.codec_context.sample_aspect_ratio or Fraction(1)] = None
         transparent = transparent or any(map(_is_transparent, frames[:1]))
         if len(frames) > 1 and not flagged and len({(f.width, f.height) for f in frames}) == 1:
             votes += _judged(frames)

@@ -70,6 +70,7 @@ class Sample:
     ending: str | None = None
     """Of the output; None for that of the default name."""
     codec: str | None = None
+    maps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,14 +214,18 @@ def _alpha(kit: Kit) -> Sample:
     return Sample(path=path, treatment=Treatment(background=(0, 0, 255)), says=said)
 
 
-def _sizes(kit: Kit) -> Sample:
-    small, large = kit.film("a.ts", rate=25), kit.film("b.ts", rate=25, size=(128, 96))
-    path = kit.folder / "sizes.ts"
-    path.write_bytes(small.read_bytes() + moved(large, kit.folder / "c.ts", 1).read_bytes())
-    times = [second + Fraction(i, 25) for second in (0, 1) for i in range(FRAMES)]
-    numbers = [*range(FRAMES), *range(FRAMES)]
-    said = "its pictures change their size (96x64, 128x96); all fit the first"
-    return Sample(path=path, times=times, numbers=numbers, says=said)
+def _joined(says: str, **options: Any) -> Make:
+    """A transport stream whose second half has these options."""
+
+    def make(kit: Kit) -> Sample:
+        first, second = kit.film("a.ts", rate=25), kit.film("b.ts", rate=25, **options)
+        path = kit.folder / "joined.ts"
+        path.write_bytes(first.read_bytes() + moved(second, kit.folder / "c.ts", 1).read_bytes())
+        times = [second + Fraction(i, 25) for second in (0, 1) for i in range(FRAMES)]
+        numbers = [*range(FRAMES), *range(FRAMES)]
+        return Sample(path=path, times=times, numbers=numbers, says=says)
+
+    return make
 
 
 def _captions(kit: Kit) -> Sample:
@@ -354,7 +359,10 @@ FILMS: dict[str, Make] = {
     "rgb": _plain("rgb.avi", codec="rawvideo", pixel_format="bgr24"),
     "alpha": _alpha,
     "interlaced": _plain("fields.mp4", interlaced=True),
-    "sizes": _sizes,
+    "sizes": _joined("(96x64, 128x96); all fit the first", size=(128, 96)),
+    "shapes": _joined(
+        "change their shape (1:1, 4:3); all are shown", sample_aspect_ratio=Fraction(4, 3)
+    ),
     "side-data": _captions,
     "bt601": _plain("a.mp4", color=Color(matrix=5, primaries=5, transfer=6, full_range=False)),
     "bt709": _plain("a.mp4", color=BT709),
@@ -451,5 +459,8 @@ REFUSED: dict[str, Make] = {
     "format-changes": _described_twice,
     "not-written": lambda kit: Sample(path=kit.film("a.mp4"), ending=".avi"),
     "codec-not-held": lambda kit: Sample(path=kit.film("a.mp4"), ending=".webm", codec="libx264"),
+    "too-small": lambda kit: Sample(path=kit.film("a.mp4", size=(2, 2)), codec="libsvtav1"),
+    "one-picture": lambda kit: Sample(path=kit.film("a.mp4"), ending=".png"),
+    "map-missing": lambda kit: Sample(path=kit.film("a.mp4"), maps=("audio:1",)),
 }
 """By the id of the refusal."""

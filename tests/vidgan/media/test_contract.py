@@ -18,6 +18,7 @@ from vidgan.media.encoder_table import ENCODERS
 from vidgan.media.glance import glance
 from vidgan.media.probe import probe
 from vidgan.media.samples import is_rgb
+from vidgan.media.streams import Streams
 from vidgan.media.types import Color, VideoStream
 from vidgan.options import Options
 
@@ -63,6 +64,7 @@ def options_for(sample: Sample, identity_file: Path) -> Options:
         rate=sample.rate,
         part=sample.part,
         codec=sample.codec,
+        streams=Streams.parse(sample.maps),
     )
 
 
