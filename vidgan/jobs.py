@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from os.path import exists  # of names too long, which Path.exists raises, others say it better
 
-from vidgan.errors import SettingsError, VidganError
+from vidgan.errors import VidganError
 from vidgan.film_job import FilmJob, film_work
 from vidgan.held_folders import make_results_folder
 from vidgan.image_job import ImageJob
@@ -30,17 +30,11 @@ def open_jobs(
     purpose: bytes,
     on_read: Callable[[int], object],
 ) -> Generator[Job | FileReport | VidganError, None, None]:
-    """What `open_job` makes of each piece, in order; photographs at URLs are asked for ahead.
-
-    Raises:
-        SettingsError: nothing can be converted with these options.
-    """
+    """What `open_job` makes of each piece, in order; photographs at URLs are asked for ahead."""
 
     def opened(number: int) -> Job | FileReport | VidganError:
         try:
             return open_job(number, pieces[number], options, purpose, on_read)
-        except SettingsError:
-            raise
         except VidganError as error:
             return error
 

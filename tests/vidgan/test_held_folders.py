@@ -80,3 +80,17 @@ def test_a_name_cannot_write_on_the_screen(
     assert "\u202e" not in said.err
     assert r"out/b \x1b[31m\u202e.png: a photograph" in said.lines
     assert (photos / "out" / "b\n\x1b[31m\u202e.png").is_file()
+
+
+def test_an_option_that_suits_one_kind_of_file_fails_the_other_alone(
+    photos: Path, generator_file: Path, vidgan_command: Command
+) -> None:
+    """Of a gif there is no --crf; where nothing takes an option it is wrong usage."""
+    pictures = [Image.new("RGB", (16, 24), (90 * n, 0, 0)) for n in range(2)]
+    pictures[0].save("moving.gif", save_all=True, append_images=pictures[1:], duration=100)
+    weights = ("--weights", str(generator_file), "--crf", "30")
+    said = vidgan_command("convert", "photos", "moving.gif", "-o", "out", *weights)
+    assert said.status == 1
+    assert (photos / "out" / "a.png").is_file()
+    assert sum("moving.gif: --crf 30" in line for line in said.lines) == 1
+    assert vidgan_command("convert", "moving.gif", *weights).status == 2

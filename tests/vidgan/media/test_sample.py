@@ -25,7 +25,11 @@ def shares(count: int) -> list[float]:
 def as_converted(film: Film) -> dict[int, Pixels]:
     """All pictures as a conversion decodes them."""
     chunks = ChunkReader(film, frames_per_chunk=1000)
-    return {f.pts: f.rgb for chunk in chunks for f in decode_chunk(chunk, film.video)}
+    return {
+        frame.pts: frame.rgb.astype(np.uint8)
+        for chunk in chunks
+        for frame in decode_chunk(chunk, film.video)
+    }
 
 
 def numbers(film: Film, count: int, read_number: ReadNumber) -> tuple[list[int], bool]:
