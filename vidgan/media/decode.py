@@ -61,10 +61,12 @@ def decode_chunk(
 def _trusted(
     frames: Iterable[tuple[int, VideoFrame]], video: VideoStream
 ) -> Iterator[tuple[int, VideoFrame]]:
-    """Without those of a size that comes once: damage makes headers up; twice the same is real."""
+    """Without those of a size that comes once: damage makes headers up; twice the same is real.
+
+    So is, as far as can be seen from here, the last one: the next chunk may go on in its size.
+    """
     known = {stored_size(video)}
     held: tuple[int, VideoFrame] | None = None
-    given = False
     for pts, frame in frames:
         size = frame.width, frame.height
         if size not in known and (held is None or size != (held[1].width, held[1].height)):
@@ -73,9 +75,9 @@ def _trusted(
         if size not in known and held is not None:
             known.add(size)
             yield held
-        held, given = None, True
+        held = None
         yield pts, frame
-    if held is not None and not given:  # nothing stands against it
+    if held is not None:  # nothing stands against it
         yield held
 
 

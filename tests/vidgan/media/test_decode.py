@@ -176,6 +176,21 @@ def test_pictures_of_another_size_are_made_to_fit(
         assert np.abs(fitted[:, 16:80] - halved).mean() < 6
 
 
+def test_a_size_that_changes_on_the_last_picture_of_a_chunk_loses_none(make_film: MakeFilm) -> None:
+    plain: dict[str, Any] = {"codec": "mjpeg", "pixel_format": "yuvj420p", "audio": False}
+    small = probe(make_film("small.mkv", frames=8, **plain))
+    large = probe(make_film("large.mkv", frames=1, size=(128, 128), **plain))
+    [first] = ChunkReader(small, frames_per_chunk=1000)
+    [later] = ChunkReader(large, frames_per_chunk=1000)
+    end = first.owned[-1] + 42
+    moved = replace(later.packets[0], pts=end, dts=None)
+    both = Chunk(index=0, packets=(*first.packets, moved), owned=(*first.owned, end))
+    assert tuple(frame.pts for frame in decode_chunk(both, small.video)) == both.owned
+    lone = replace(moved, pts=first.packets[3].pts)
+    middle = replace(first, packets=(*first.packets[:3], lone, *first.packets[4:]))
+    assert len([*decode_chunk(middle, small.video)]) == 7, "made up by damage"
+
+
 def test_a_format_that_changes_in_the_middle_is_read_as_what_it_is(
     make_film: MakeFilm, draw_picture: Callable[[int, tuple[int, int]], Pixels]
 ) -> None:
