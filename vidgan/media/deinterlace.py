@@ -13,6 +13,8 @@ from av.video.frame import VideoFrame
 
 from vidgan.media.types import Deinterlace, Fields, VideoStream
 
+_NARROWEST, _LOWEST = 3, 4
+"""Pixels of a plane: bwdif takes no smaller ones."""
 _PARITY = {"top first": "tff", "bottom first": "bff"}
 
 
@@ -28,6 +30,7 @@ def deinterlaced(
 
     With "auto" those that say that they are interlaced, or all where the film as a whole is; also
     where it begins in the middle of a film that had none before. With "on" all, with "off" none.
+    Those too small for the filter are left as they are.
     """
     if wish == "off":
         yield from frames
@@ -37,6 +40,12 @@ def deinterlaced(
     before: VideoFrame | None = None
     weaver: _Weaver | None = None
     for frame in frames:
+        if _is_tiny(frame):
+            if weaver is not None:
+                yield from weaver.push(None)
+            weaver = before = None
+            yield frame
+            continue
         if weaver is None and only_flagged and not frame.interlaced_frame:
             yield frame
             before = frame
@@ -51,6 +60,12 @@ def deinterlaced(
         yield from weaver.push(frame)
     if weaver is not None:
         yield from weaver.push(None)
+
+
+def _is_tiny(frame: VideoFrame) -> bool:
+    width = min(frame.width, frame.format.chroma_width(frame.width))
+    height = min(frame.height, frame.format.chroma_height(frame.height))
+    return width < _NARROWEST or height < _LOWEST
 
 
 def _kind(frame: VideoFrame) -> tuple[int, int, str]:

@@ -214,3 +214,31 @@ def test_fields_that_begin_later_are_made_whole(tmp_path: Path) -> None:
     assert tuple(given) == owned
     for number, pts in enumerate(owned):
         assert comb(given[pts]) < comb(woven(number % FRAMES)) / 2
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "sizes"),
+    [
+        ("yuv444p", [(2, 2), (3, 3), (16, 2), (2, 16), (4, 4)]),
+        ("yuv420p", [(6, 6), (8, 8)]),  # of the colours half as many
+    ],
+)
+def test_pictures_too_small_for_fields_are_left_as_they_are(
+    tmp_path: Path, pixel_format: str, sizes: list[tuple[int, int]]
+) -> None:
+    for width, height in sizes:
+        path = tmp_path / f"{width}x{height}.mkv"
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("ffv1", rate=25)
+            stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
+            for number in range(5):
+                grey = np.full((height, width, 3), 40 * number, np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(grey)))
+            container.mux(stream.encode(None))
+        film = probe(path)
+        [chunk] = overlapping(ChunkReader(film, frames_per_chunk=1000), film.video)
+        given = [*decode_chunk(chunk, film.video, Treatment(deinterlace="on"))]
+        assert [frame.pts for frame in given] == list(chunk.owned)
+        assert [round(frame.rgb.mean()) for frame in given] == pytest.approx(
+            [0, 40, 80, 120, 160], abs=2
+        )
