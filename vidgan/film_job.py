@@ -234,6 +234,6 @@ def chosen_encoder(piece: Piece, options: Options, *, bits: int = 8) -> EncoderS
 
 def film_work(piece: Piece, options: Options, purpose: bytes) -> Work:
     """What a note says is finished; raises as `chosen_encoder` does."""
-    chosen = chosen_encoder(piece, options), options.treatment, options.streams, options.part
-    settings = repr(chosen).encode() + purpose
+    asked = options.treatment, options.streams, options.part, options.rate
+    settings = repr((chosen_encoder(piece, options), *asked)).encode() + purpose
     return Work(source=piece.source, output=whole_of(piece.output), settings=settings)

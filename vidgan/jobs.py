@@ -7,12 +7,13 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from os.path import exists  # of names too long, which Path.exists raises, others say it better
 
-from vidgan.errors import VidganError
+from vidgan.errors import OutputError, VidganError
 from vidgan.film_job import FilmJob, film_work
 from vidgan.held_folders import make_results_folder
 from vidgan.image_job import ImageJob
 from vidgan.inputs import Piece
 from vidgan.ledger import NOTE, ledger_of
+from vidgan.media.containers import whole_of
 from vidgan.options import Options
 from vidgan.places import Place, Remote, size_of
 from vidgan.report import FileReport
@@ -115,7 +116,10 @@ def _open(
 def _finished_before(piece: Piece, options: Options, purpose: bytes) -> FileReport | None:
     if piece.is_image or not options.resume:
         return None
-    note = ledger_of(piece.output) / NOTE
+    try:
+        note = ledger_of(whole_of(piece.output)) / NOTE
+    except OutputError:  # the job says it, once the input is known to be good
+        return None
     if not (note.is_file() if isinstance(note, Remote) else exists(note)):
         return None
     return film_work(piece, options, purpose).take_finished()

@@ -2,6 +2,7 @@
 
 import re
 from fractions import Fraction
+from itertools import chain, islice, pairwise
 from pathlib import Path
 
 from vidgan.errors import InputError
@@ -34,10 +35,12 @@ def first_number(pattern: Path) -> int:
     numbers = _numbers(pattern)
     if not numbers:
         raise InputError(f"{pattern}: no picture fits this pattern; check the name")
-    missing = sorted(set(range(numbers[0], numbers[-1])) - set(numbers))
+    missing = numbers[-1] - numbers[0] + 1 - len(numbers)
     if missing:
-        named = ", ".join(_picture(pattern, number) for number in missing[:_FEW])
-        more = f" and {len(missing) - _FEW} more" if len(missing) > _FEW else ""
+        gaps = (range(a + 1, b) for a, b in pairwise(numbers))
+        few = islice(chain.from_iterable(gaps), _FEW)
+        named = ", ".join(_picture(pattern, number) for number in few)
+        more = f" and {missing - _FEW} more" if missing > _FEW else ""
         raise InputError(f"{pattern}: {named}{more} missing; add them or number the rest anew")
     return numbers[0]
 

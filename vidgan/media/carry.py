@@ -13,7 +13,7 @@ from av.stream import Discard, Stream
 from av.subtitles.stream import SubtitleStream
 
 from vidgan.media.clock import Clock
-from vidgan.media.opening import open_film
+from vidgan.media.opening import demux, open_film
 from vidgan.media.part import Span
 from vidgan.media.sound import Sound
 from vidgan.media.subtitles import Lines
@@ -213,7 +213,7 @@ def _demux(
     failures = 0
     while failures < _PATIENCE:
         try:
-            for packet in source.demux(streams):
+            for packet in demux(source, streams):
                 failures = 0
                 yield packet
             return
@@ -233,7 +233,11 @@ def last_frame_duration(film: Film, last_pts: int) -> int | None:
         with open_film(film.path) as source:
             stream = source.streams[film.video.index]
             source.seek(last_pts, stream=stream)
-            found = [p.duration for p in source.demux(stream) if p.pts == last_pts]
+            for packet in demux(source, [stream]):
+                if packet.pts == last_pts:
+                    return packet.duration or None
+                if packet.dts is not None and packet.dts > last_pts:
+                    break
     except FFmpegError:
         return None
-    return found[0] or None if found else None
+    return None

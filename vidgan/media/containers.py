@@ -117,8 +117,17 @@ def container_for(output: Place) -> Container:
 
 
 def whole_of(output: Place) -> Place:
-    """What gets its name when it is whole: the file, or the folder of a sequence."""
-    return output.parent if container_for(output).is_sequence else output
+    """What gets its name when it is whole: the file, or the folder of a sequence.
+
+    Raises:
+        OutputError: as `container_for`, or the folder has no name that it could be given.
+    """
+    if not container_for(output).is_sequence:
+        return output
+    folder = output.absolute().parent if isinstance(output, Path) else output.parent
+    if not folder.name:
+        raise OutputError(f"{output}: name a new folder for the pictures, as in FOLDER/%04d.png")
+    return folder
 
 
 def picture_name(pattern: Path, number: int) -> str:
@@ -128,6 +137,7 @@ def picture_name(pattern: Path, number: int) -> str:
 
 
 def fits_pattern(pattern: Path, name: str) -> bool:
-    """Whether a name is that of a picture of the sequence."""
+    """Whether a name is one that `picture_name` would make: what fits may be replaced."""
     before, _, after = _PATTERN.split(pattern.name)
-    return re.fullmatch(re.escape(before) + r"\d+" + re.escape(after), name) is not None
+    found = re.fullmatch(re.escape(before) + r"([0-9]{1,18})" + re.escape(after), name)
+    return found is not None and picture_name(pattern, int(found[1])) == name

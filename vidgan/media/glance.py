@@ -13,7 +13,7 @@ from av.packet import Packet
 
 from vidgan.media.clock import Clock
 from vidgan.media.count import Count, count_film
-from vidgan.media.opening import open_film
+from vidgan.media.opening import demux, open_film
 from vidgan.media.sources import source_of
 from vidgan.media.types import Film
 
@@ -122,7 +122,7 @@ def _look(film: Film, moment: float, least: int) -> _Look:
 def _packets(container: InputContainer) -> Iterator["Packet[Any]"]:
     """Until the end, or the first error: `count_film` has words for that."""
     try:
-        yield from container.demux()
+        yield from demux(container)
     except av.FFmpegError:
         return
 

@@ -4,7 +4,7 @@ import errno
 import heapq
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -22,9 +22,9 @@ from vidgan.media.containers import Container, whole_of
 from vidgan.media.gif import TICK, plan_ticks, said_of_gif, write_gif
 from vidgan.media.header import Head, Target, muxer_options, start_times, write_head
 from vidgan.media.opening import open_film
-from vidgan.media.part import WHOLE, Part, Span
+from vidgan.media.part import WHOLE, Part, Span, origin_of
 from vidgan.media.preflight import check_film_place
-from vidgan.media.sequence import clear_folder, said_of_times, write_sequence
+from vidgan.media.sequence import out_of_the_way, said_of_times, write_sequence
 from vidgan.media.streams import ALL_STREAMS, Streams, say
 from vidgan.media.timeline import (
     Timeline,
@@ -114,9 +114,9 @@ def join(
         confirm()  # it may have come up meanwhile
         on_whole(file, report)
         go_on()
-        if target.kind.is_sequence and isinstance(output, Path):
-            clear_folder(output)
-        give_name(file, whole, confirm=confirm, go_on=go_on)
+        is_folder = target.kind.is_sequence and isinstance(whole, Path)
+        with out_of_the_way(whole) if is_folder else nullcontext():  # type: ignore[arg-type]
+            give_name(file, whole, confirm=confirm, go_on=go_on)
     return report
 
 
@@ -146,8 +146,7 @@ def _write(
     film, video, times = target.film, target.film.video, timeline.times
     first, span = times[0] * video.time_base, None
     shift = max(Fraction(0), -first)
-    stated = last_frame_duration(film, times[-1]) if target.part.every == 1 else None
-    last = stated or usual_duration(times, video.average_rate, video.time_base)
+    last = _last_duration(target, times)
     if not target.part.is_whole:
         span, shift = Span(first, (times[-1] + last) * video.time_base), -first
     with open_film(film.path) as source:
@@ -174,6 +173,17 @@ def _write(
     )
 
 
+def _last_duration(target: Target, times: Sequence[int]) -> int:
+    """How long the last frame is shown, in ticks; not beyond the end of the part."""
+    film, video, part = target.film, target.film.video, target.part
+    stated = last_frame_duration(film, times[-1]) if part.every == 1 else None
+    last = stated or usual_duration(times, video.average_rate, video.time_base)
+    if part.end is None:
+        return last
+    end = int((origin_of(film) + part.end) / video.time_base)
+    return max(1, min(last, end - times[-1]))
+
+
 def _write_pictures(
     target: Target,
     chunks: Callable[[], Iterable[EncodedChunk]],
@@ -182,10 +192,8 @@ def _write_pictures(
     go_on: Callable[[], object],
 ) -> JoinReport:
     """A GIF, or a folder of pictures: what holds neither sound nor anything else."""
-    film, video, times = target.film, target.film.video, timeline.times
-    last = last_frame_duration(film, times[-1]) or usual_duration(
-        times, video.average_rate, video.time_base
-    )
+    video, times = target.film.video, timeline.times
+    last = _last_duration(target, times)
     if target.kind.is_sequence:
         assert isinstance(target.output, Path)
         write_sequence(chunks(), target.output, part, go_on)

@@ -1,12 +1,14 @@
 """Opening a film for reading, so that whatever stands in the way is one clear line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
 
 from vidgan.errors import InputError
 from vidgan.media.animation import as_matroska
@@ -31,6 +33,23 @@ def open_film(place: Place) -> Iterator[InputContainer]:
     """
     with _open(place) as container:
         yield container
+
+
+def demux(container: InputContainer, streams: Sequence[Stream] = ()) -> "Iterator[Packet[Any]]":
+    """The packets of these streams, or of all, in the order of the file.
+
+    In a broadcast, or a damaged file, streams come up that were not there when it was opened. PyAV
+    raises IndexError at their packets, which concern nobody here: reading goes on behind each.
+
+    Raises:
+        av.FFmpegError: the file cannot be read any further.
+    """
+    while True:
+        try:
+            yield from container.demux(*streams)
+        except IndexError:
+            continue
+        return
 
 
 def _open(place: Place) -> AbstractContextManager[InputContainer]:

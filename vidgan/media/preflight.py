@@ -90,7 +90,7 @@ def check_film_place(source: Place, output: Place, *, overwrite: bool) -> None:
             f"{output}: numbered pictures are written on this machine alone; name a folder of it"
         )
     folder = output.absolute().parent
-    if isinstance(source, Path) and source.absolute().parent == folder:
+    if isinstance(source, Path) and source.resolve().parent == folder.resolve():
         raise OutputError(f"{folder} holds the input; name a new folder for the pictures with -o")
     check_folder(output, overwrite=overwrite)
     _check_above(folder)

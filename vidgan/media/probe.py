@@ -20,7 +20,7 @@ from av.video.stream import VideoStream as AvVideoStream
 from vidgan.errors import InputError
 from vidgan.media.background import decoder_with_alpha
 from vidgan.media.looks import look_around
-from vidgan.media.opening import open_film
+from vidgan.media.opening import demux, open_film
 from vidgan.media.packets import is_packed_bitstream, not_packed
 from vidgan.media.sources import DECODERS
 from vidgan.media.stated import read_color
@@ -198,7 +198,7 @@ def _first_frame(
     first = b""
     tried = 0
     try:
-        for packet in container.demux(stream):
+        for packet in demux(container, [stream]):
             first = first or bytes(packet)
             tried += 1
             frames = _decode(packet)

@@ -20,7 +20,7 @@ from vidgan.media.background import read_alpha
 from vidgan.media.chunks import CHUNK_FRAMES, ChunkReader
 from vidgan.media.decode import decode_chunk
 from vidgan.media.deinterlace import is_deinterlaced
-from vidgan.media.opening import open_film
+from vidgan.media.opening import demux, open_film
 from vidgan.media.overlap import overlapping
 from vidgan.media.random_access import may_start_at
 from vidgan.media.seen import seen_in_8_bits
@@ -183,7 +183,7 @@ def _keyframe_at(container: InputContainer, film: Film, ticks: int) -> Packet | 
     stream = container.streams[film.video.index]
     try:
         container.seek(ticks, stream=stream)
-        for packet in container.demux(stream):
+        for packet in demux(container, [stream]):
             if packet.size and packet.is_keyframe and packet.pts is not None:
                 return _plain(packet, packet.pts)
     except av.FFmpegError:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -56,7 +57,11 @@ def check_folder(pattern: Path, *, overwrite: bool) -> None:
         OutputError: it holds something already; with `overwrite`, something else than pictures of
             this pattern.
     """
-    folder = pattern.parent
+    folder = pattern.absolute().parent
+    if folder.is_symlink() or folder.is_mount():
+        raise OutputError(
+            f"{folder} is a link or a disk of its own; name a folder in it for the pictures"
+        )
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; name a folder for the pictures")
     present = [file.name for file in folder.iterdir()] if folder.is_dir() else []
@@ -72,13 +77,23 @@ def check_folder(pattern: Path, *, overwrite: bool) -> None:
         )
 
 
-def clear_folder(pattern: Path) -> None:
-    """Take away pictures of an earlier sequence, which are to be replaced; the folder stays.
+@contextmanager
+def out_of_the_way(folder: Path) -> Iterator[None]:
+    """Put an earlier sequence aside while the new one gets its name; it goes when that has it.
 
     Raises:
-        OSError: they cannot be removed.
+        OSError: it cannot be moved.
     """
-    if pattern.parent.is_dir():
-        for file in pattern.parent.iterdir():
-            if fits_pattern(pattern, file.name):
-                file.unlink()
+    aside = folder.with_name(f"{folder.name}.vidgan.before")
+    if not folder.exists():
+        yield
+        return
+    shutil.rmtree(aside, ignore_errors=True)
+    folder.rename(aside)
+    try:
+        yield
+    except BaseException:
+        if not folder.exists():
+            aside.rename(folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)

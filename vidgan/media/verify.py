@@ -51,7 +51,7 @@ def _read(
 ) -> tuple[list[int], dict[int, Tally], Fraction]:
     """The times of the pictures in ticks, counts of the audio streams, seconds per tick."""
     shown: list[int] = []
-    with av.open(str(path)) as container:
+    with av.open(f"file:{path}") as container:  # a colon in a name is no protocol
         video = container.streams[video_index]
         audio = {s.index: Tally(codec=s.codec_context.name) for s in container.streams.audio}
         assert isinstance(video, VideoStream)

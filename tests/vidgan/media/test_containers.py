@@ -3,6 +3,7 @@
 The rows are those of docs/media.md.
 """
 
+import io
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from tests.vidgan.films.stills import write_numbered, write_webp
@@ -19,7 +21,7 @@ from vidgan.errors import InputError
 from vidgan.media.chunks import ChunkReader
 from vidgan.media.count import count_film
 from vidgan.media.decode import decode_chunk
-from vidgan.media.opening import open_film
+from vidgan.media.opening import demux, open_film
 from vidgan.media.probe import probe
 from vidgan.media.types import Film
 from vidgan.numbered import facts, is_pattern
@@ -236,3 +238,36 @@ def test_chunks_of_raw_pictures_are_small(
         n * 96 * 64 * 3 // 2 for n in range(1, 13)
     }
     assert count_film(film).chunks == len(chunks) == 3
+
+
+def test_numbers_far_apart_are_refused_at_once(tmp_path: Path) -> None:
+    """As where one file is called by the time that it was made."""
+    for name in ("1.png", "1700000000000.png"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(InputError, match=r"2\.png, 3\.png, .* and 1699999999993 more missing"):
+        probe(tmp_path / "%d.png")
+
+
+class Pipe:
+    """A file that cannot be looked at from its end."""
+
+    def __init__(self, data: bytes) -> None:
+        self._file = io.BytesIO(data)
+
+    def read(self, size: int) -> bytes:
+        return self._file.read(size)
+
+
+def test_a_stream_that_comes_up_later_stops_nothing(make_film: MakeFilm) -> None:
+    """As in a broadcast; PyAV does not know it."""
+    silent = make_film("silent.ts", frames=24, audio=False, codec="mpeg2video")
+    heard = make_film("heard.ts", frames=24, audio="mp2", codec="mpeg2video")
+    both = 60 * silent.read_bytes() + heard.read_bytes()
+    short_sighted = {"probesize": "5000", "analyzeduration": "1"}
+    with av.open(Pipe(both), "r", options=short_sighted) as container:
+        assert len(container.streams) == 1
+        with pytest.raises(IndexError):
+            list(container.demux())
+    with av.open(Pipe(both), "r", options=short_sighted) as container:
+        pictures = [p for p in demux(container) if p.size and p.stream_index == 0]
+        assert len(pictures) == 61 * 24

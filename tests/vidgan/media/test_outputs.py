@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vidgan.errors import OutputError, SettingsError
+from vidgan.media.containers import whole_of
 from vidgan.media.encode import ChunkEncoder
 from vidgan.media.encoder_table import ENCODERS
 from vidgan.media.encoders import encoder_settings
 from vidgan.media.header import Target
 from vidgan.media.preflight import check_output
 from vidgan.media.probe import probe
+from vidgan.media.sequence import out_of_the_way
 from vidgan.media.types import UNTREATED, Color, EncoderSettings
 from vidgan.places import Remote
 
@@ -279,6 +281,60 @@ def test_pictures_of_a_film_stay_off_servers_and_out_of_its_own_folder(
         check_output(film, tmp_path / "%d.png", settings)
     with pytest.raises(OutputError, match="are written on this machine alone"):
         check_output(film, Remote("s3://films/out/%d.png"), settings)
+
+
+def test_a_sequence_never_takes_the_place_of_its_source(
+    make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    encode_film(make_film("film.mp4", frames=3, audio=False), "/%d.png").join(
+        tmp_path / "pics" / "%02d.png"
+    )
+    before = {path.name: path.read_bytes() for path in (tmp_path / "pics").iterdir()}
+    film, settings = probe(tmp_path / "pics" / "%02d.png"), EncoderSettings(codec="png")
+    (tmp_path / "link").symlink_to("pics")
+    (tmp_path / "x").mkdir()
+    for folder, words in (
+        (tmp_path / "link", "holds the input"),
+        (tmp_path / "x" / ".." / "pics", "holds the input"),
+    ):
+        with pytest.raises(OutputError, match=words):
+            check_output(film, folder / "%02d.png", settings, overwrite=True)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "to-other").symlink_to("other")
+    with pytest.raises(OutputError, match="is a link or a disk of its own"):
+        check_output(film, tmp_path / "to-other" / "%02d.png", settings)
+    with pytest.raises(OutputError, match="name a new folder for the pictures"):
+        whole_of(Path("/%02d.png"))
+    assert before == {path.name: path.read_bytes() for path in (tmp_path / "pics").iterdir()}
+
+
+def test_pictures_of_other_names_are_not_replaced(
+    make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    encoded = encode_film(make_film("film.mp4", frames=3, audio=False), "/%d.png")
+    encoded.join(tmp_path / "out2" / "%04d.png")
+    (tmp_path / "out2" / "7.png").write_bytes(b"mine")
+    with pytest.raises(OutputError, match=r"holds 7\.png already"):
+        encoded.join(tmp_path / "out2" / "%04d.png", overwrite=True)
+    assert (tmp_path / "out2" / "7.png").read_bytes() == b"mine"
+
+
+def test_a_sequence_that_cannot_get_its_name_leaves_the_one_before(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "1.png").write_bytes(b"before")
+    with pytest.raises(OSError, match="no name"), out_of_the_way(folder):
+        raise OSError("no name")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (folder / "1.png").read_bytes() == b"before"
+
+
+def test_a_colon_in_a_name_is_no_protocol(
+    make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    encode_film(make_film("film.mp4", frames=12), ".mp4").join(Path("x:y.mp4"))
+    assert [path.name for path in tmp_path.iterdir()] == ["x:y.mp4"]
 
 
 def test_gif_keeps_times_to_a_hundredth(
