@@ -4,6 +4,7 @@ What a listener hears at a time of the source is heard at the same time of the o
 15 ms over any length: the place of every piece of sound comes from its own time, not from a count.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, cast
@@ -24,6 +25,8 @@ _SLACK = Fraction(15, 1000)
 """Seconds by which times may disagree with the samples counted: containers round them."""
 _MOST_SILENCE = 3600
 """Seconds of gaps that are filled; after that, times just jump: a damaged one may say a year."""
+_WITNESSES = 8
+"""Pieces after one that seems late: one of them before it means that its time is damaged."""
 _USUAL_RATE = 48_000
 _BITS_PER_CHANNEL = {"aac": 96_000, "libopus": 64_000}
 _LAYOUTS = {
@@ -113,7 +116,12 @@ class Sound:
         """When the fifo's first sample is heard, in samples; None before there is any sound."""
         self._filled = 0
         """Samples of silence in gaps."""
+        self._waiting: deque[AudioFrame] = deque()
+        """A piece that seems late, and those after it."""
         self._damaged = 0
+        self._mistimed = 0
+        self._dropped = 0
+        """Samples whose place was taken."""
 
     def take(self, packet: "av.Packet[Any]") -> Iterator["av.Packet[Any]"]:
         """What is ready once this packet is there, too."""
@@ -124,7 +132,7 @@ class Sound:
         """All the rest."""
         for frame in self._decode(None):
             yield from self._convert(frame)
-        yield from self._place_all(self._resample(None))
+        yield from self._place_all(self._resample(None), are_last=True)
         yield from self._drain(partial=True)
         yield from self._encode(None)
 
@@ -132,6 +140,11 @@ class Sound:
         """What did not come out as it is in the source."""
         if self._damaged:
             yield f"{self._damaged} of its packets cannot be decoded; silence in their place"
+        if self._mistimed:
+            yield f"{self._mistimed} of its times cannot be right; that sound follows the last"
+        if self._dropped:
+            seconds = self._dropped / self._rate
+            yield f"{seconds:.2f} s of it is left out: its times say that other sound is heard then"
 
     def _decode(self, packet: "av.Packet[Any] | None") -> list[AudioFrame]:
         try:
@@ -155,23 +168,49 @@ class Sound:
             self._damaged += 1
             return []
 
-    def _place_all(self, pieces: list[AudioFrame]) -> Iterator["av.Packet[Any]"]:
-        """Put pieces where their times say: after silence, or without what is there already."""
-        for piece in pieces:
+    def _place_all(
+        self, pieces: list[AudioFrame], *, are_last: bool = False
+    ) -> Iterator["av.Packet[Any]"]:
+        """Put them where their times say, those that seem late when it is seen what follows."""
+        self._waiting += pieces
+        while self._waiting:
+            piece, *others = self._waiting
             start = self._start_of(piece)
-            first, last = self._clip(start, start + piece.samples)
-            if first >= last:
-                continue
-            if self._begin is None:
-                self._begin = first
-            late = self._lateness(first)
-            if late > 0:
-                yield from self._bridge(late)
-            elif late < 0:
-                first -= late
-            if first < last:
-                self._write(_slice(piece, first - start, last - start))
-            yield from self._drain()
+            is_late = self._begin is None or self._lateness(start) > 0
+            mistimed = is_late and any(self._fits_before(start, other) for other in others)
+            if is_late and not mistimed and len(others) < _WITNESSES and not are_last:
+                return
+            self._waiting.popleft()
+            self._mistimed += mistimed
+            if not mistimed:
+                yield from self._place(piece, start)
+            elif self._begin is not None:
+                yield from self._place(piece, self._begin + self._fifo.samples)
+            else:
+                self._dropped += piece.samples
+
+    def _fits_before(self, start: int, other: AudioFrame) -> bool:
+        """Whether another piece comes between what is there already and this start."""
+        if other.pts is None or (earlier := self._start_of(other)) >= start:
+            return False
+        return self._begin is None or self._lateness(earlier) >= 0
+
+    def _place(self, piece: AudioFrame, start: int) -> Iterator["av.Packet[Any]"]:
+        """After silence, or without what is there already."""
+        first, last = self._clip(start, start + piece.samples)
+        if first >= last:
+            return
+        if self._begin is None:
+            self._begin = first
+        late = self._lateness(first)
+        if late > 0:
+            yield from self._bridge(late)
+        elif late < 0:
+            self._dropped += min(-late, last - first)
+            first -= late
+        if first < last:
+            self._write(_slice(piece, first - start, last - start))
+        yield from self._drain()
 
     def _start_of(self, piece: AudioFrame) -> int:
         """When it is heard, in samples; without a time of its own, after the one before."""

@@ -218,6 +218,39 @@ def test_times_a_year_ahead_neither_fill_the_disk_nor_stop_the_film(
     assert beeps[2] == pytest.approx(year / 1000 + 3.5, abs=FRAME)
 
 
+def retimed(source: Path, path: Path, change: Callable[[int], int]) -> Path:
+    """The film once more, the times of its packets of sound changed, by their numbers, in place."""
+    data = bytearray(source.read_bytes())
+    with av.open(str(source)) as film:
+        packets = [bytes(packet) for packet in film.demux(audio=0) if packet.size]
+    for number, packet in enumerate(packets):
+        at = data.find(packet) - 3  # before it a block has its time in its cluster, and its flags
+        time = int.from_bytes(data[at : at + 2], signed=True) + change(number)
+        data[at : at + 2] = time.to_bytes(2, signed=True)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("damaged", [range(1), range(20, 21), range(20, 23)], ids=str)
+def test_damaged_times_silence_nothing_after_them(
+    damaged: range, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    plain = write_beeps(tmp_path / "film.mkv", Beeps(codec="flac"))
+    source = retimed(plain, tmp_path / "late.mkv", lambda number: 16_384 * (number in damaged))
+    report = encode_film(source, ".mov").join(tmp_path / "out.mov")
+    check_in_step(tmp_path / "out.mov")
+    said = f"{len(damaged)} of its times cannot be right"
+    assert any(said in warning for warning in report.warnings)
+
+
+def test_sound_whose_place_is_taken_is_counted(encode_film: EncodeFilm, tmp_path: Path) -> None:
+    plain = write_beeps(tmp_path / "film.mkv", Beeps(codec="flac"))
+    source = retimed(plain, tmp_path / "back.mkv", lambda number: -1000 * (number >= 20))
+    report = encode_film(source, ".mov").join(tmp_path / "out.mov")
+    [said] = [said for said in report.warnings if "is left out" in said]
+    assert float(said.split(": ")[1].split()[0]) == pytest.approx(1, abs=0.1)
+
+
 def test_sound_that_changes_its_form_goes_on(encode_film: EncodeFilm, tmp_path: Path) -> None:
     """As broadcasts change from stereo to 5.1: two films of AC-3, one after the other."""
     parts = [
