@@ -3,7 +3,7 @@
 Three steps, each a generator: packets are gathered into GOPs, and times that lie are mended; GOPs
 become segments, whose borders are keyframes at which presentation time, too, can be cut; segments
 are packed into chunks, or split where one is longer than the budget. Held in memory, compressed,
-are the chunk in hand and a GOP or two; a film of a single keyframe is one GOP, and held whole.
+are the chunk in hand and two GOPs or three; a film of a single keyframe is one GOP, and held whole.
 Borders depend on the input alone.
 """
 
@@ -19,7 +19,7 @@ from av.packet import Packet as AvPacket
 from vidgan.errors import InputError
 from vidgan.media.clock import Clock
 from vidgan.media.holes import Holes
-from vidgan.media.opening import open_film
+from vidgan.media.opening import demux, open_film
 from vidgan.media.packets import Coming, Incoming
 from vidgan.media.random_access import may_start_at
 from vidgan.media.retiming import Retiming
@@ -134,7 +134,7 @@ class ChunkReader:
         start: int | None = None
         highest = size = 0
         fallback: Packet | None = None
-        for run in self._runs(container):
+        for run in self._retiming.steadied(self._runs(container)):
             gop = self._retiming.of(run, start, packets)
             leading = _leading(gop)
             if packets and leading is not None and highest < gop[0].pts:
@@ -174,7 +174,7 @@ class ChunkReader:
         clock = Clock(self.film, container)
         incoming = Incoming(self.film.video, container, data=self._keeps_data)
         try:
-            for packet in container.demux():
+            for packet in demux(container):
                 clock.move(packet)
                 self._end = max(self._end, _end_of(packet))
                 self.position = max(self.position, packet.pos or 0)

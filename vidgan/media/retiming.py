@@ -1,8 +1,9 @@
 """The times of a film's pictures, mended where they cannot be right."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 from vidgan.media.clock import mended
 from vidgan.media.order import DisplayOrder
@@ -11,6 +12,11 @@ from vidgan.media.sources import SHOWN_AS_DECODED, source_of
 from vidgan.media.types import Film, Packet
 
 _USUAL_RATE = Fraction(25)
+_FAR = 5
+"""Seconds that only a damaged time lies behind the next GOP's; less, and more than its pictures,
+does little harm, and may be a keyframe that is no border."""
+_DEPTH = 16  # pictures that a codec may show later than it decodes them
+_ISOLATED = 16  # times of a run that are looked for one by one; more are as if none were stated
 
 
 class Retiming:
@@ -34,6 +40,58 @@ class Retiming:
         rate = film.video.average_rate or _USUAL_RATE
         self._step = 1 / (rate * film.video.time_base)
         self._mended = self._unstated = self._seen = 0
+
+    def steadied(self, runs: Iterable[list[Coming]]) -> Iterator[list[Coming]]:
+        """The same runs, each held back until the next one has confirmed its times.
+
+        A keyframe that leaps behind what follows it would be the border that all later pictures
+        lie before, and any other picture would keep later keyframes from being borders: these get
+        a time between their neighbours, and the others keep theirs.
+        """
+        held: list[Coming] = []
+        before: int | None = None
+        for run in runs:
+            if held:
+                held = self._steady(held, run, before)
+                before = max(_stated(held), default=before)
+                yield held
+            held = run
+        if held:
+            yield held
+
+    def _steady(
+        self, run: list[Coming], following: Sequence[Coming], before: int | None
+    ) -> list[Coming]:
+        """The run, without times that leap; `before` is the latest one of the run before."""
+        then = sorted(_stated(following))
+        leaps = [] if self._has_slots or not then else self._leaps(run, then, before)
+        times = [coming.stated for coming in run]
+        for place in leaps:
+            times[place] = None
+        for place in leaps[:_ISOLATED]:
+            times[place] = time = _between(times, place, before, then[0], round(self._step))
+            packet = replace(run[place].packet, pts=time, dts=None)
+            run[place] = replace(run[place], packet=packet, stated=time)
+        for place in leaps[_ISOLATED:]:
+            run[place] = replace(run[place], stated=None)
+        self._mended += len(leaps[:_ISOLATED])
+        return run
+
+    def _leaps(self, run: Sequence[Coming], then: Sequence[int], before: int | None) -> list[int]:
+        """The places of pictures that lie behind the next run, whose times are `then`.
+
+        None do where most of the run does: there the clock went back.
+        """
+        middle = then[(len(then) - 1) // 2]  # one of these may be damaged as well
+        others = _stated(run[1:]) or ([] if before is None else [before])
+        if others and 2 * sum(time < middle for time in others) <= len(others):
+            return []
+        far = middle + max(_FAR / self._film.video.time_base, _DEPTH * self._step)
+        return [
+            place
+            for place, coming in enumerate(run)
+            if coming.stated is not None and coming.stated > (far if place else middle)
+        ]
 
     def of(self, run: Sequence[Coming], start: int | None, open_: Sequence[Packet]) -> list[Packet]:
         """The packets of a run, each with its time, in decode order.
@@ -96,6 +154,29 @@ class Retiming:
                 f"one that repeats or goes back; {'it was' if one else 'they were'} put between "
                 f"{'its' if one else 'their'} neighbours"
             )
+
+
+def _stated(run: Sequence[Coming]) -> list[int]:
+    return [coming.stated for coming in run if coming.stated is not None]
+
+
+def _between(
+    times: Sequence[int | None], place: int, before: int | None, after: int, step: int
+) -> int:
+    """A time for the picture at a place of a run that lies between two others.
+
+    Where its pictures are shown as they are decoded, it is between those next to it; else where
+    most room is.
+    """
+    earlier = [time for time in times[:place] if time is not None]
+    later = [time for time in times[place:] if time is not None]
+    known = [*earlier, *later]
+    low = min([*known, after]) - 2 * step if before is None else before
+    left, right = (earlier or [low])[-1], (later or [after])[0]
+    if known != sorted(known):
+        gaps = pairwise(sorted([low, *known, after]))
+        left, right = max(gaps, key=lambda gap: gap[1] - gap[0])
+    return left + max(1, (right - left) // 2)
 
 
 def _order_by_time(pictures: Sequence[Coming]) -> list[int]:

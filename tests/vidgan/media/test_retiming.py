@@ -79,6 +79,33 @@ def test_a_picture_behind_later_ones_is_not_dropped(
     assert "goes back" in said[0]
 
 
+@pytest.mark.parametrize("bframes", [0, 2])
+@pytest.mark.parametrize(("place", "leap"), [(0, 8192), (20, 8192), (20, 650), (25, 10**7)])
+def test_one_time_that_leaps_ahead_moves_no_other_picture(
+    make_film: MakeFilm,
+    tmp_path: Path,
+    read_number: ReadNumber,
+    *,
+    place: int,
+    leap: int,
+    bframes: int,
+) -> None:
+    """Of a keyframe, as of one damaged block in Matroska; and of a picture within a GOP."""
+    source = make_film("a.mp4", frames=60, gop=10, bframes=bframes, rate=25, audio=False)
+    with av.open(str(source)) as container:
+        packets = [p for p in container.demux(video=0) if p.pts is not None]
+        times = [round((p.pts or 0) * p.time_base * 1000) for p in packets]
+        assert packets[20].is_keyframe
+    wrong = times.copy()
+    wrong[place] += leap
+    film = probe(retimed(source, tmp_path / "leap.mkv", wrong))
+    found, numbers, said = shown(film, read_number)
+    assert (found, numbers) == (sorted(times), list(range(60)))
+    assert [line.split(" had no time")[0] for line in said] == ["1 picture"]
+    longest = max(len(chunk.packets) for chunk in ChunkReader(film, frames_per_chunk=12))
+    assert longest <= 21  # one GOP and what the next one needs: all later borders are found
+
+
 @pytest.mark.parametrize("ending", ["h264", "hevc"])
 @pytest.mark.parametrize("open_gop", [False, True])
 def test_without_any_times_the_codec_knows_the_order(
