@@ -1,8 +1,10 @@
 """Subtitles of one text format into those of another: the words, line breaks, italics and times."""
 
 import re
+from bisect import insort
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from operator import itemgetter
 from typing import Any, cast
 
 import av
@@ -16,6 +18,11 @@ _TICK = Fraction(1, 1000)
 _USUAL = 3000
 """Milliseconds for which a line is shown of which the source does not say it."""
 _LONGEST = 2**31 - 1
+_HELD = 1
+"""Lines that wait for others that begin before them, as damaged times may be too late.
+
+Not in containers without an index, where a player finds a line only if it lies beside its pictures.
+"""
 _MOST_LINES = 8
 """At one time: a screen has no room for more."""
 _MOST_TEXT = 65_000
@@ -97,7 +104,11 @@ class Lines:
         self._stream = stream
         self._shift = shift
         self._screen = Screen() if stream.codec_context.name == "mov_text" else None
+        self._held: list[Shown] = []
         self._last = -_LONGEST
+        self._begun = -_LONGEST
+        """The latest start of a line that is given."""
+        self._late = 0
         self._count = 0
         self._damaged = 0
 
@@ -114,13 +125,14 @@ class Lines:
         start = round((packet.pts * packet.time_base + self._shift) / _TICK)
         length = round((packet.duration or 0) * packet.time_base / _TICK)
         end = start + (min(length, _LONGEST) or _USUAL)
-        if self._screen is None:
-            yield from self._made([(start, end, text)])
-        else:
-            yield from self._made(self._screen.add(start, end, text))
+        insort(self._held, (start, end, text), key=itemgetter(0))
+        if len(self._held) > (0 if self._screen is None else _HELD):
+            yield from self._give(self._held.pop(0))
 
     def finish(self) -> Iterator["av.Packet[Any]"]:
         """What was held back."""
+        for line in self._held:
+            yield from self._give(line)
         if self._screen is not None:
             yield from self._made(self._screen.clear())
 
@@ -128,6 +140,15 @@ class Lines:
         """What did not come out as it is in the source."""
         if self._damaged:
             yield f"{self._damaged} line{'s' * (self._damaged > 1)} cannot be read; left out"
+        if self._late == 1:
+            yield "1 line begins before others; it is shown too late"
+        elif self._late:
+            yield f"{self._late} lines begin before others; they are shown too late"
+
+    def _give(self, line: Shown) -> Iterator["av.Packet[Any]"]:
+        self._late += line[0] < self._begun
+        self._begun = max(self._begun, line[0])
+        yield from self._made([line] if self._screen is None else self._screen.add(*line))
 
     def _text(self, lines: SubtitleSet) -> bytes:
         """Several lines of one time as one; in the notation of ASS, which all decoders give."""

@@ -178,6 +178,42 @@ def test_lines_that_cannot_be_read_are_counted(
     assert report.warnings[-1].endswith("stream 1: 1 line cannot be read; left out")
 
 
+def test_a_damaged_time_moves_no_other_line(
+    make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    film = make_film("film.mkv", frames=5, rate=2, audio=False)
+    lines: list[Line] = [(200 * n, 150, f"line {n}") for n in range(10)]
+    source = with_subtitles(film, tmp_path / "film.mkv", "srt", lines)
+    retimed(source, b"line 3", 16_384)
+    report = encode_film(source, ".mp4").join(tmp_path / "out.mp4")
+    moved = [*lines[:3], *lines[4:], (16_984, 150, "line 3")]
+    assert [line[:3] for line in shown(tmp_path / "out.mp4")] == moved
+    assert not [said for said in report.warnings if "too late" in said]
+    report = encode_film(source, ".webm").join(tmp_path / "out.webm")
+    assert report.warnings[-1].endswith("6 lines begin before others; they are shown too late")
+
+
+@pytest.mark.parametrize("target", [".mp4", ".webm"])
+def test_lines_that_begin_before_others_are_counted(
+    target: str, make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    film = make_film("film.mkv", frames=5, rate=2, audio=False)
+    lines: list[Line] = [(1000 + 200 * n, 150, f"line {n}") for n in range(6)]
+    source = with_subtitles(film, tmp_path / "film.mkv", "srt", lines)
+    retimed(source, b"line 5", -1500)
+    report = encode_film(source, target).join(tmp_path / ("out" + target))
+    assert report.warnings[-1].endswith("1 line begins before others; it is shown too late")
+
+
+def retimed(path: Path, text: bytes, by: int) -> None:
+    """Another time for a line: before it, a block has that in its cluster, and its flags."""
+    data = bytearray(path.read_bytes())
+    at = data.rindex(b"<font", 0, data.index(text)) - 3
+    time = int.from_bytes(data[at : at + 2], signed=True) + by
+    data[at : at + 2] = time.to_bytes(2, signed=True)
+    path.write_bytes(data)
+
+
 def _segment(kind: int, body: bytes) -> bytes:
     return bytes([kind]) + len(body).to_bytes(2, "big") + body
 
