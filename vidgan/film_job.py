@@ -156,6 +156,8 @@ class FilmJob:
 
     def _report(self, joined: JoinReport) -> FileReport:
         missing = self._reader.missing_frames
+        if not self._options.part.is_whole:
+            missing = self._reader.missing_between(self._expected[0], self._expected[-1])
         warnings = dict.fromkeys((*self.film.warnings, *self._reader.warnings, *joined.warnings))
         return FileReport(
             source=self.piece.source,

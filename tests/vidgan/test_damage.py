@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+
+from tests.vidgan.here import convert_here
+from vidgan.media.part import WHOLE, Part
+from vidgan.options import Options
 
 MakeFilm = Callable[..., Path]
 
@@ -161,3 +166,27 @@ def test_all_that_can_be_done_is_done_and_all_failures_are_named(
     assert len(report["failures"]) == 2
     made = {path.name for path in converted.folder.iterdir()}
     assert made == {*DAMAGED, "vidgan-report.json"}
+
+
+def test_of_a_part_of_a_film_its_own_losses_are_counted(
+    make_film: MakeFilm, identity_file: Path, tmp_path: Path
+) -> None:
+    whole = make_film("ten_seconds.mkv", frames=240, audio=False)
+    with av.open(whole) as container:
+        places = [packet.pos or 0 for packet in container.demux(video=0) if packet.size]
+    data = bytearray(whole.read_bytes())
+    data[places[100] - 10 : places[130] - 10] = bytes(places[130] - places[100])
+    source = tmp_path / "holed.mkv"
+    source.write_bytes(data)
+
+    def lost(name: str, part: Part) -> tuple[int, bool]:
+        options = Options(weights=identity_file, part=part, crf=40, chunk_frames=24)
+        report = convert_here(source, tmp_path / f"{name}.mkv", options)
+        return report.frames_lost, any("cannot be read" in line for line in report.warnings)
+
+    (all_of_it, said) = lost("whole", WHOLE)
+    assert said
+    assert all_of_it >= 20
+    assert lost("across", Part(end=Fraction(8))) == (all_of_it, True)
+    assert lost("after", Part(start=Fraction(7)))[0] == 0
+    assert lost("before", Part(end=Fraction(3)))[0] == 0

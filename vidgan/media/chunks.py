@@ -84,21 +84,32 @@ class ChunkReader:
         self._retiming = Retiming(film, data=data)
 
     def __iter__(self) -> Iterator[Chunk]:
-        index = 0
-        waiting: list[_Segment] = []
         with open_film(self.film.path) as container:
-            for segment in self._segments(container):
-                self.frames += len(segment.owned)
-                self._holes.look(segment.owned)
-                if waiting and self._is_too_much([*waiting, segment]):
-                    yield from self._pack(waiting, index)
-                    index += self._parts(waiting)
-                    waiting = []
-                waiting.append(segment)
-            if waiting:
-                yield from self._pack(waiting, index)
+            try:
+                yield from self._chunks(container)
+            except GeneratorExit:  # nobody wants the rest: what was seen of the film is said
+                self.warnings += [*self._retiming.warnings, *self._holes.warnings]
+                raise
             self.warnings += self._retiming.warnings
             self._look_for_losses()
+
+    def missing_between(self, first: int, last: int) -> int:
+        """Of the frames that a jump in time betrays, those between two times, in ticks."""
+        return self._holes.missing_between(first, last)
+
+    def _chunks(self, container: InputContainer) -> Iterator[Chunk]:
+        index = 0
+        waiting: list[_Segment] = []
+        for segment in self._segments(container):
+            self.frames += len(segment.owned)
+            self._holes.look(segment.owned)
+            if waiting and self._is_too_much([*waiting, segment]):
+                yield from self._pack(waiting, index)
+                index += self._parts(waiting)
+                waiting = []
+            waiting.append(segment)
+        if waiting:
+            yield from self._pack(waiting, index)
 
     def _is_too_much(self, segments: list[_Segment]) -> bool:
         size = sum(segment.size for segment in segments)

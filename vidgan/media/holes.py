@@ -61,6 +61,11 @@ class Holes:
                     self._gaps.append((a, b))
         self._latest = times[-1]
 
+    def missing_between(self, first: int, last: int) -> int:
+        """Of the frames that are missing, those in gaps that begin and end between two times."""
+        inside = ((a, b) for a, b in self._gaps if first <= a and b <= last)
+        return sum(round((b - a) * self._rate) - 1 for a, b in inside)
+
     @property
     def warnings(self) -> list[str]:
         """One line, or none."""
