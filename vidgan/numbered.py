@@ -20,7 +20,7 @@ def is_pattern(place: Place) -> bool:
     """Whether a name stands for numbered pictures; a file of that very name is a file."""
     if not isinstance(place, Path) or place.suffix.lower() not in _PICTURES:
         return False
-    return len(_NUMBER.findall(place.name)) == 1 and not _is_there(place)
+    return has_number(place.name) and not _is_there(place)
 
 
 def first_number(pattern: Path) -> int:
@@ -39,10 +39,29 @@ def first_number(pattern: Path) -> int:
     if missing:
         gaps = (range(a + 1, b) for a, b in pairwise(numbers))
         few = islice(chain.from_iterable(gaps), _FEW)
-        named = ", ".join(_picture(pattern, number) for number in few)
+        named = ", ".join(picture_name(pattern, number) for number in few)
         more = f" and {missing - _FEW} more" if missing > _FEW else ""
         raise InputError(f"{pattern}: {named}{more} missing; add them or number the rest anew")
     return numbers[0]
+
+
+def has_number(name: str) -> bool:
+    """Whether a name is a pattern with one number in it."""
+    return len(_NUMBER.findall(name)) == 1
+
+
+def picture_name(pattern: Path, number: int) -> str:
+    """`frame_%04d.png`, 7 -> `frame_0007.png`."""
+    return _NUMBER.sub(lambda found: f"{number:0{int(found[1] or 0)}d}", pattern.name)
+
+
+def number_in(pattern: Path, name: str) -> int | None:
+    """The number in a name that `picture_name` would make; None where it makes no such name."""
+    before, _, after = _NUMBER.split(pattern.name)
+    digits = name[len(before) : len(name) - len(after)]
+    if not digits.isdecimal():
+        return None
+    return int(digits) if picture_name(pattern, int(digits)) == name else None
 
 
 def parse_rate(text: str) -> Fraction:
@@ -74,29 +93,17 @@ def unnumbered(pattern: Place) -> str:
     return stem or folder or "film"
 
 
-def _picture(pattern: Path, number: int) -> str:
-    return _NUMBER.sub(lambda found: f"{number:0{int(found[1] or 0)}d}", pattern.name)
-
-
 def _numbers(pattern: Path) -> list[int]:
-    return sorted(_number_of(pattern, file) or 0 for file in _files(pattern))
+    return sorted(number_in(pattern, file.name) or 0 for file in _files(pattern))
 
 
 def _files(pattern: Path) -> list[Path]:
     try:
-        return [file for file in pattern.parent.iterdir() if _number_of(pattern, file) is not None]
+        return [
+            file for file in pattern.parent.iterdir() if number_in(pattern, file.name) is not None
+        ]
     except OSError as error:
         raise InputError(f"{pattern} cannot be read ({error.strerror}); check the name") from error
-
-
-def _number_of(pattern: Path, file: Path) -> int | None:
-    """The number in the name of a file that fits."""
-    before, width, after = _NUMBER.split(pattern.name)
-    name = file.name
-    digits = name[len(before) : len(name) - len(after)]
-    if not digits.isdecimal() or name != f"{before}{digits}{after}":
-        return None
-    return int(digits) if digits == f"{int(digits):0{int(width or 0)}d}" else None
 
 
 def _is_there(path: Path) -> bool:

@@ -1,16 +1,15 @@
 """The files that can be written: what each container is called, and which video it holds."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from vidgan.errors import OutputError
+from vidgan.numbered import has_number
 from vidgan.places import Place
 
 _SOFTWARE = ("libx264", "libx265", "libsvtav1", "libvpx-vp9")
 _NVIDIA = ("h264_nvenc", "hevc_nvenc", "av1_nvenc")
 _MPEG = ("libx264", "libx265", "h264_nvenc", "hevc_nvenc")
-_PATTERN = re.compile(r"%(?:0?(\d{1,2}))?d")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +100,7 @@ def container_for(output: Place) -> Container:
     ending = output.suffix.lower()
     container = CONTAINERS.get(ending)
     if container is None and ending in SEQUENCES:
-        if len(_PATTERN.findall(output.name)) == 1:
+        if has_number(output.name):
             return SEQUENCES[ending]
         raise OutputError(
             f"{output}: a film becomes pictures with numbers; name them {output.stem}_%04d{ending} "
@@ -128,16 +127,3 @@ def whole_of(output: Place) -> Place:
     if not folder.name:
         raise OutputError(f"{output}: name a new folder for the pictures, as in FOLDER/%04d.png")
     return folder
-
-
-def picture_name(pattern: Path, number: int) -> str:
-    """`frame_%04d.png`, 7 -> `frame_0007.png`."""
-
-    return _PATTERN.sub(lambda found: f"{number:0{int(found[1] or 0)}d}", pattern.name)
-
-
-def fits_pattern(pattern: Path, name: str) -> bool:
-    """Whether a name is one that `picture_name` would make: what fits may be replaced."""
-    before, _, after = _PATTERN.split(pattern.name)
-    found = re.fullmatch(re.escape(before) + r"([0-9]{1,18})" + re.escape(after), name)
-    return found is not None and picture_name(pattern, int(found[1])) == name

@@ -8,9 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from vidgan.errors import OutputError
-from vidgan.media.containers import fits_pattern, picture_name
 from vidgan.media.types import EncodedChunk, VideoStream
 from vidgan.naming import sync
+from vidgan.numbered import number_in, picture_name
 
 
 def write_sequence(
@@ -65,7 +65,7 @@ def check_folder(pattern: Path, *, overwrite: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; name a folder for the pictures")
     present = [file.name for file in folder.iterdir()] if folder.is_dir() else []
-    foreign = [name for name in present if not fits_pattern(pattern, name)]
+    foreign = [name for name in present if number_in(pattern, name) is None]
     if foreign:
         raise OutputError(
             f"{folder} holds {foreign[0]} already; pictures get a folder of their own: name a new "
