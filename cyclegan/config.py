@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Literal
 
 Norm = Literal["instance", "batch"]
+DiscriminatorNorm = Literal["instance", "batch", "spectral"]
 GanMode = Literal["lsgan", "vanilla", "hinge"]
 
 
@@ -114,11 +115,31 @@ GENERATORS: dict[str, TrainableConfig] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscriminatorConfig:
-    """The 70x70 PatchGAN (Isola et al. 2017, §6.1.2); `filters` is 64 in the paper."""
+    """The PatchGAN (Isola et al. 2017, §6.1.2), on one scale or more.
+
+    `filters` is 64 in the paper. `layers` normalised convolutions, all but the last of stride 2,
+    follow the first: 3 judge 70x70 patches, 2 judge 34x34, 4 judge 142x142. Of `scales` the
+    first sees the picture, each further one half the side of the one before (Wang et al. 2018,
+    §3.2). The norm "spectral" bounds the weights instead of what comes out (Miyato et al. 2018).
+    """
 
     filters: int = 64
-    norm: Norm = "instance"
+    norm: DiscriminatorNorm = "instance"
     channels: int = 3
+    layers: int = 3
+    scales: int = 1
+
+    def __post_init__(self) -> None:
+        require(self.filters >= 1, f"filters must be 1 or more, not {self.filters}")
+        require(1 <= self.layers <= 5, f"layers must be from 1 to 5, not {self.layers}")
+        require(1 <= self.scales <= 4, f"scales must be from 1 to 4, not {self.scales}")
+
+    @property
+    def least_side(self) -> int:
+        """Pixels; of less, the coarsest one makes a single pixel before its last convolution,
+        which has no variance to normalise by.
+        """
+        return int(3 * 2 ** (self.layers + self.scales - 1))
 
 
 def generator_to_json(config: GeneratorConfig) -> str:

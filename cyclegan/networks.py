@@ -1,7 +1,7 @@
-"""Generators and discriminators: float tensors (N, C, H, W) in [-1, 1] in, the same out.
+"""Generators: float tensors (N, C, H, W) in [-1, 1] in, the same out.
 
-The residual generator, the U-Net and the PatchGAN have the layer order of the public CycleGAN
-code, so that its checkpoints load by name; `FastGenerator` is our own.
+The residual generator and the U-Net have the layer order of the public CycleGAN code, so that
+its checkpoints load by name; `FastGenerator` is our own.
 
 Shapes in comments: N batch, C channels, H height, W width, F filters.
 """
@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cyclegan.config import (
-    DiscriminatorConfig,
     FastConfig,
     GeneratorConfig,
     IdentityConfig,
@@ -236,28 +235,6 @@ def _conv_norm(inputs: int, outputs: int, kernel: int, *, stride: int = 1) -> nn
         inputs, outputs, kernel, stride=stride, padding=kernel // 2, padding_mode="reflect"
     )
     return nn.Sequential(conv, InstanceNorm(), nn.ReLU())
-
-
-class PatchDiscriminator(nn.Module):
-    """Judges overlapping 70x70 patches: one unbounded score (a logit) for each."""
-
-    def __init__(self, config: DiscriminatorConfig) -> None:
-        super().__init__()
-        f, norm, bias = config.filters, config.norm, config.norm == "instance"
-        layers: list[nn.Module] = [
-            nn.Conv2d(config.channels, f, 4, stride=2, padding=1),
-            nn.LeakyReLU(0.2),
-        ]
-        for inputs, outputs, stride in ((f, 2 * f, 2), (2 * f, 4 * f, 2), (4 * f, 8 * f, 1)):
-            conv = nn.Conv2d(inputs, outputs, 4, stride=stride, padding=1, bias=bias)
-            layers += [conv, norm_layer(norm, outputs), nn.LeakyReLU(0.2)]
-        layers += [nn.Conv2d(8 * f, 1, 4, padding=1)]
-        self.model = nn.Sequential(*layers)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) in [-1, 1] -> scores (N, 1, H/8 - 2, W/8 - 2)."""
-        out: Tensor = self.model(x)
-        return out
 
 
 Generator = ResnetGenerator | UnetGenerator | FastGenerator | IdentityGenerator

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from cyclegan.discriminators import new_discriminator
 from cyclegan.ema import Ema
-from cyclegan.networks import PatchDiscriminator, build_generator, init_weights
+from cyclegan.networks import build_generator, init_weights
 from cyclegan.pool import ImagePool
 from cyclegan.precision import loss_scaler, resolve_dtype
 from cyclegan.seeds import mixed
@@ -199,19 +200,24 @@ def new_state(config: TrainConfig, device: torch.device, *, rank: int = 0) -> Tr
 
     They are the same in each worker; `rank` decides its pools and its random numbers.
     """
+    seeds = [config.seed * 4 + place for place in range(4)]
     networks = Networks(
-        g_ab=build_generator(config.generator),
-        g_ba=build_generator(config.generator),
-        d_a=PatchDiscriminator(config.discriminator),
-        d_b=PatchDiscriminator(config.discriminator),
+        g_ab=_new_generator(config, seed=seeds[0]),
+        g_ba=_new_generator(config, seed=seeds[1]),
+        d_a=new_discriminator(config.discriminator, seed=seeds[2]),
+        d_b=new_discriminator(config.discriminator, seed=seeds[3]),
     )
     layout = torch.channels_last if config.channels_last else torch.contiguous_format
-    for place, spec in enumerate(fields(networks)):
-        network = getattr(networks, spec.name)
-        init_weights(network, seed=config.seed * 4 + place)
-        network.to(device, memory_format=layout)
+    for spec in fields(networks):
+        getattr(networks, spec.name).to(device, memory_format=layout)
     torch.manual_seed(mixed(config.seed, "steps", rank))
     return TrainState(networks=networks, learner=_learner(config, networks, device, rank))
+
+
+def _new_generator(config: TrainConfig, *, seed: int) -> nn.Module:
+    network = build_generator(config.generator)
+    init_weights(network, seed=seed)
+    return network
 
 
 def _learner(config: TrainConfig, networks: Networks, device: torch.device, rank: int) -> Learner:

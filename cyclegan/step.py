@@ -16,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 
 from cyclegan import losses
 from cyclegan.ema import Ema
+from cyclegan.losses import Scores
 from cyclegan.pool import ImagePool
 from cyclegan.train_config import LossWeights
 
@@ -40,7 +41,9 @@ class Networks:
         yield from self.d_b.parameters()
 
     def buffers(self) -> Iterator[Tensor]:
-        """The running statistics of all four: batch norm's, else none."""
+        """What forward passes change in all four: batch norm's statistics, spectral norm's vectors;
+        else there are none.
+        """
         for network in (self.g_ab, self.g_ba, self.d_a, self.d_b):
             yield from network.buffers()
 
@@ -89,10 +92,10 @@ class StepImages:
 class StepScores:
     """What the discriminators said, as raw scores; of fakes that came out of the pools."""
 
-    real_a: Tensor
-    real_b: Tensor
-    fake_a: Tensor
-    fake_b: Tensor
+    real_a: Scores
+    real_b: Scores
+    fake_a: Scores
+    fake_b: Scores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +226,7 @@ def update(optimizer: Optimizer, scaler: GradScaler) -> bool:
 
 @torch.no_grad()
 def _put_back(statistics: Sequence[tuple[Tensor, Tensor]]) -> None:
-    """Forget what a forward pass of no use has made of running statistics."""
+    """Forget what a forward pass of no use has made of the networks' buffers."""
     for now, before in statistics:
         now.copy_(before)
 

@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from cyclegan.config import FastConfig, GeneratorConfig, ResnetConfig, require
+from cyclegan.discriminators import new_discriminator
 from cyclegan.distill import (
     Lesson,
     StudentResult,
@@ -23,7 +24,7 @@ from cyclegan.distill import (
 )
 from cyclegan.ema import Ema
 from cyclegan.learning import Take
-from cyclegan.networks import Generator, PatchDiscriminator, build_generator, init_weights
+from cyclegan.networks import Generator, build_generator, init_weights
 from cyclegan.precision import loss_scaler, resolve_dtype
 from cyclegan.reference import meta_network
 from cyclegan.seeds import mixed
@@ -116,8 +117,7 @@ class StudentLearning:
         ema = Ema(student, decay=config.ema_decay)
         tapped = tapped_student(student, self._teacher())
         init_weights(tapped.projections, seed=config.seed * 4 + 1)
-        discriminator = PatchDiscriminator(config.discriminator)
-        init_weights(discriminator, seed=config.seed * 4 + 2)
+        discriminator = new_discriminator(config.discriminator, seed=config.seed * 4 + 2)
         self._place(tapped, device)
         self._place(discriminator, device)
         torch.manual_seed(mixed(config.seed, "steps", rank))

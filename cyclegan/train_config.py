@@ -18,9 +18,6 @@ from cyclegan.precision import Precision
 
 GuardMode = Literal["off", "warn", "act"]
 
-SMALLEST_CROP = 24
-"""Pixels; of less, a discriminator makes a single pixel, which has no variance to normalise by."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossWeights:
@@ -64,7 +61,10 @@ class Plan:
         require(0 <= self.flat_share <= 1, f"flat_share must be in 0..1, not {self.flat_share}")
         crop, multiple = self.preprocess.crop, self.generator.multiple
         require(crop % multiple == 0, f"crop ({crop}) must be a multiple of {multiple}")
-        require(crop >= SMALLEST_CROP, f"crop ({crop}) must be {SMALLEST_CROP} pixels or more")
+        least = self.discriminator.least_side
+        require(
+            crop >= least, f"crop ({crop}) must be {least} pixels or more for the discriminator"
+        )
         require(0 <= self.seed < 2**31, f"seed must be from 0 to 2147483647, not {self.seed}")
 
     @property

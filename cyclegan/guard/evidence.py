@@ -1,5 +1,6 @@
 """Measures what the guard judges by: a few numbers of the pictures and scores of one step."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from cyclegan.config import GanMode
 from cyclegan.guard.spectrum import spectrum
 from cyclegan.guard.values import LEVEL, Direction, Look, Rivals, Surface, Trial
+from cyclegan.losses import Scores
 from cyclegan.step import StepImages, StepLosses, StepScores
 from cyclegan.train_config import LossWeights
 
@@ -145,7 +147,7 @@ def _rivals_ba(seen: Seen) -> Rivals:
 def _rivals(
     asked: tuple[Tensor, Tensor, Tensor],
     discriminator: Tensor,
-    scores: tuple[Tensor, Tensor],
+    scores: tuple[Scores, Scores],
     weights: LossWeights,
 ) -> Rivals:
     adversarial, cycle, identity = map(float, asked)
@@ -155,10 +157,16 @@ def _rivals(
     return Rivals(
         adversarial=adversarial,
         discriminator=float(discriminator),
-        real_right=float((real > middle).float().mean()),
-        fake_right=float((fake < middle).float().mean()),
+        real_right=share_of_patches(real, lambda scores: scores > middle),
+        fake_right=share_of_patches(fake, lambda scores: scores < middle),
         share=abs(adversarial) / max(abs(adversarial) + rest, 1e-12),
     )
+
+
+def share_of_patches(scores: Scores, are_right: Callable[[Tensor], Tensor]) -> float:
+    """Of those judged; where there are several scales, each counts as much."""
+    scales = scores if isinstance(scores, tuple) else (scores,)
+    return sum(float(are_right(each).float().mean()) for each in scales) / len(scales)
 
 
 def middle_score(mode: GanMode) -> float:

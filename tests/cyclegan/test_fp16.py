@@ -83,6 +83,7 @@ def test_what_overflows_is_skipped_and_counted_until_both_scales_fit(tiny: Train
     state.require_finite()
     scores = heard[-1].result.scores
     assert scores is not None
+    assert isinstance(scores.real_a, torch.Tensor)
     assert scores.real_a.dtype == torch.float16
     assert next(state.networks.generators()).dtype == torch.float32
 

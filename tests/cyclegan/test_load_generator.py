@@ -22,7 +22,8 @@ from cyclegan.config import (
     UnetConfig,
     generator_to_json,
 )
-from cyclegan.networks import PatchDiscriminator, build_generator
+from cyclegan.discriminators import PatchDiscriminator
+from cyclegan.networks import build_generator
 from cyclegan.reference import infer_config
 from cyclegan.state import new_state
 from cyclegan.train_config import TrainConfig

@@ -42,6 +42,20 @@ def test_discriminator_loss(mode: GanMode, expected: float) -> None:
 
 
 @pytest.mark.parametrize("mode", ["lsgan", "vanilla", "hinge"])
+def test_each_scale_counts_as_much_however_many_patches_it_judges(mode: GanMode) -> None:
+    fine, coarse = SCORES, FAKE
+    apart = generator_loss(fine, mode=mode), generator_loss(coarse, mode=mode)
+    both = generator_loss((fine, coarse), mode=mode)
+    assert both.item() == pytest.approx((apart[0] + apart[1]).item() / 2)
+    apart = (
+        discriminator_loss(fine, 2 * fine, mode=mode),
+        discriminator_loss(REAL, coarse, mode=mode),
+    )
+    both = discriminator_loss((fine, REAL), (2 * fine, coarse), mode=mode)
+    assert both.item() == pytest.approx((apart[0] + apart[1]).item() / 2)
+
+
+@pytest.mark.parametrize("mode", ["lsgan", "vanilla", "hinge"])
 def test_scores_far_out_stay_finite(mode: GanMode) -> None:
     far = torch.tensor([-1e4, 1e4])
     assert generator_loss(far, mode=mode).isfinite()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from cyclegan.config import DiscriminatorConfig, ResnetConfig, UnetConfig
-from cyclegan.networks import PatchDiscriminator
+from cyclegan.discriminators import PatchDiscriminator
 from cyclegan.reference import meta_network
 from cyclegan.weights import load_generator, read_generator
 

@@ -25,9 +25,10 @@ from cyclegan.checkpoint import (
     save_generator,
     write_atomically,
 )
-from cyclegan.config import FastConfig, ResnetConfig
+from cyclegan.config import DiscriminatorConfig, FastConfig, ResnetConfig
 from cyclegan.data import DataError, UnpairedImages, list_images
 from cyclegan.networks import build_generator
+from cyclegan.precision import Precision
 from cyclegan.run import Listeners, RunOptions, Stopped, run_training
 from cyclegan.run_folder import RunFolder
 from cyclegan.state import TrainingError
@@ -102,6 +103,25 @@ def test_twenty_steps_and_twenty_more_are_forty(
 def test_dropout_goes_on_the_same_too(tmp_path: Path, domains: Domains, tiny: TrainConfig) -> None:
     generator = ResnetConfig(blocks=1, filters=4, norm="batch", dropout=True)
     config = replace(tiny, images=8, generator=generator)
+
+    def stop(progress: Progress) -> None:
+        if progress.step == 2:
+            raise TimeoutError
+
+    run(config, domains, tmp_path / "whole")
+    with pytest.raises(TimeoutError):
+        run(config, domains, tmp_path / "parts", report=stop)
+    run(config, domains, tmp_path / "parts", resume=True)
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_other_discriminators_go_on_the_same_too(
+    tmp_path: Path, domains: Domains, tiny: TrainConfig, precision: Precision
+) -> None:
+    """Spectral norm remembers vectors, which every forward pass moves."""
+    discriminator = DiscriminatorConfig(filters=4, norm="spectral", layers=2, scales=2)
+    config = replace(tiny, images=8, discriminator=discriminator, precision=precision)
 
     def stop(progress: Progress) -> None:
         if progress.step == 2:

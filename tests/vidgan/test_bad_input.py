@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from cyclegan.config import DiscriminatorConfig
-from cyclegan.networks import PatchDiscriminator
+from cyclegan.discriminators import PatchDiscriminator
 from tests.vidgan.films.described_twice import with_second_description
 
 MakeFilm = Callable[..., Path]

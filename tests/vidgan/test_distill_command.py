@@ -16,7 +16,7 @@ from PIL import Image
 
 from cyclegan.checkpoint import load_checkpoint, save_generator
 from cyclegan.config import DiscriminatorConfig, FastConfig
-from cyclegan.networks import PatchDiscriminator
+from cyclegan.discriminators import PatchDiscriminator
 from cyclegan.run_folder import RunFolder
 from cyclegan.weights import read_generator
 from vidgan.models import import_model

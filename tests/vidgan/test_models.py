@@ -16,7 +16,8 @@ from PIL import Image
 from cyclegan import Translator, load_generator
 from cyclegan.checkpoint import save_generator
 from cyclegan.config import DiscriminatorConfig, ResnetConfig
-from cyclegan.networks import PatchDiscriminator, build_generator, init_weights
+from cyclegan.discriminators import PatchDiscriminator
+from cyclegan.networks import build_generator, init_weights
 from vidgan.models import PACKAGE_MODELS, Card, find_model, list_models, run_size
 
 Command = Callable[..., Any]

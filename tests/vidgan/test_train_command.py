@@ -89,7 +89,13 @@ DEFAULTS: dict[str, Any] = {
     "channels_last": True,
     "checkpointing": False,
     "compile": False,
-    "discriminator": {"channels": 3, "filters": 64, "norm": "instance"},
+    "discriminator": {
+        "channels": 3,
+        "filters": 64,
+        "layers": 3,
+        "norm": "instance",
+        "scales": 1,
+    },
     "ema_decay": 0.999,
     "flat_share": 0.5,
     "generator": {"blocks": 6, "channels": 3, "filters": 16, "input_share": 0.5, "kind": "fast"},
@@ -120,7 +126,19 @@ CHANGED: dict[str, tuple[list[str], dict[str, Any]]] = {
     ),
     "discriminator_filters": (
         ["--discriminator-filters", "32"],
-        {"discriminator": {"channels": 3, "filters": 32, "norm": "instance"}},
+        {"discriminator": {**DEFAULTS["discriminator"], "filters": 32}},
+    ),
+    "discriminator_norm": (
+        ["--discriminator-norm", "spectral"],
+        {"discriminator": {**DEFAULTS["discriminator"], "norm": "spectral"}},
+    ),
+    "discriminator_layers": (
+        ["--discriminator-layers", "2"],
+        {"discriminator": {**DEFAULTS["discriminator"], "layers": 2}},
+    ),
+    "discriminator_scales": (
+        ["--discriminator-scales", "2"],
+        {"discriminator": {**DEFAULTS["discriminator"], "scales": 2}},
     ),
     "lr_g": (["--lr-g", "1e-3"], {"lr_g": 1e-3}),
     "lr_d": (["--lr-d", "1e-4"], {"lr_d": 1e-4}),

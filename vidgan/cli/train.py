@@ -78,6 +78,27 @@ network_options = family(
         show_default=True,
         help="Width of the discriminators.",
     ),
+    click.option(
+        "--discriminator-norm",
+        type=click.Choice(["instance", "spectral"]),
+        default="instance",
+        show_default=True,
+        help="What discriminators normalise: their pictures' features, or their own weights.",
+    ),
+    click.option(
+        "--discriminator-layers",
+        type=click.IntRange(1, 5),
+        default=3,
+        show_default=True,
+        help="Depth of the discriminators: 2, 3, 4 judge patches of 34, 70, 142 pixels.",
+    ),
+    click.option(
+        "--discriminator-scales",
+        type=click.IntRange(1, 4),
+        default=1,
+        show_default=True,
+        help="Discriminators of each domain, each on pictures of half the side.",
+    ),
 )
 """What is trained."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cyclegan.checkpoint import write_atomically
-from cyclegan.config import GENERATORS, DiscriminatorConfig, GanMode, require
+from cyclegan.config import GENERATORS, DiscriminatorConfig, DiscriminatorNorm, GanMode, require
 from cyclegan.data import Preprocess
 from cyclegan.train_config import LossWeights, TrainConfig
 from vidgan.errors import ModelError, SettingsError
@@ -79,6 +79,9 @@ def train_config(
     workers: int,
     generator: str,
     discriminator_filters: int,
+    discriminator_norm: DiscriminatorNorm,
+    discriminator_layers: int,
+    discriminator_scales: int,
     crop: int,
     load: int | None,
     flip: bool,
@@ -108,6 +111,11 @@ def train_config(
         preprocess=Preprocess(load=load or round(crop * LOAD_TO_CROP), crop=crop, flip=flip),
         loss=LossWeights(gan_mode=gan_mode, cycle=lambda_cycle, identity=lambda_identity),
         generator=replace(network, filters=generator_filters) if generator_filters else network,
-        discriminator=DiscriminatorConfig(filters=discriminator_filters),
+        discriminator=DiscriminatorConfig(
+            filters=discriminator_filters,
+            norm=discriminator_norm,
+            layers=discriminator_layers,
+            scales=discriminator_scales,
+        ),
         **plain,
     )
