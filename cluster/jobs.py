@@ -21,7 +21,7 @@ import aiohttp
 from ray.exceptions import AuthenticationError
 from ray.job_submission import JobStatus, JobSubmissionClient
 
-from cluster.errors import ClusterError, token_wanted
+from cluster.errors import ClusterError, NoServiceError, token_wanted
 
 DEFAULT_SERVICE = "http://127.0.0.1:8265"
 FOUND_WITHIN = (4.0, 9.0)
@@ -142,16 +142,16 @@ class JobService:
         """What a job has written and writes, piece by piece, until it has ended.
 
         A connection that breaks is made again, and goes on where it was; so it does where the
-        service is gone for less than a minute.
+        service is gone for less than a minute, from the first look on. A job that the service does
+        not know is not waited for.
         """
-        passed = 0
-        self.look(name)  # one that is not there is not waited for
+        passed, found = 0, False
         well = time.monotonic()
         while True:
             connected = math.inf
             try:
                 self.look(name)  # it has a limit in time, which connecting below has not
-                connected = time.monotonic()
+                found, connected = True, time.monotonic()
                 for text in self._rest(name, passed):
                     passed += len(text)
                     yield text
@@ -159,7 +159,9 @@ class JobService:
                 if self.look(name).ended:
                     return
                 well = time.monotonic()
-            except ClusterError:
+            except ClusterError as error:
+                if not found and not isinstance(error, NoServiceError):
+                    raise
                 now = time.monotonic()
                 if now - connected > LASTING:  # a proxy may hang up on whoever is silent
                     well = now
@@ -195,7 +197,7 @@ class JobService:
         except AuthenticationError as error:
             raise token_wanted(self.address) from error
         except (OSError, aiohttp.ClientError, KeyError) as error:
-            raise ClusterError(
+            raise NoServiceError(
                 f"no Ray job service answers at {self.address} ({type(error).__name__}); "
                 "give the address of the cluster's dashboard, such as http://HOST:8265"
             ) from error

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -11,14 +12,22 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
 GENEROUS = 90.0
 """Seconds, for what mostly takes ten."""
-PORTS = ("port", "dashboard-port", "dashboard-agent-listen-port", "ray-client-server-port")
+STARTS_WITHIN = 2 * GENEROUS
+PORTS = (
+    *("port", "dashboard-port", "ray-client-server-port", "runtime-env-agent-port"),
+    *("dashboard-agent-grpc-port", "dashboard-agent-listen-port", "metrics-export-port"),
+)
+"""All that have numbers, as the parts of Ray wait for each other to say theirs: the server of Ray's
+client for 30 s from its start, which on a busy machine is too early for the others."""
+LOGS = ("*.err", "gcs_server.out", "raylet.out", "*agent.log", "dashboard.log", "*JobHead.log")
+LAST_LINES = 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +42,23 @@ class Head:
     environment: dict[str, str]
     """For programs that are to know the dashboard's address and the token."""
 
+    def last_words(self) -> str:
+        """The last lines of Ray's logs; at the end `ray start`, which says whose end ended all."""
+        logs = [log for name in LOGS for log in self.home.glob(f"ray/session_latest/logs/{name}")]
+        said = {log.name: _end(log, LAST_LINES) for log in logs}
+        said["ray start"] = _end(self.home / "log", 3 * LAST_LINES)
+        return "\n".join(f"--- {name} ---\n{end}" for name, end in said.items() if end)
+
 
 @contextlib.contextmanager
 def head() -> Iterator[Head]:
-    """Start it, wait for its job service, and leave nothing running.
+    """Start it, wait until all of it is up, and leave nothing running.
 
     Started by its full path, as a service would: no virtual environment is on its PATH. `ray stop`
     would take every other Ray of this user along, so its own process is ended.
+
+    The dashboard answers long before all has started, and `ray start --block` ends all of Ray as
+    soon as one of its processes ends: one that finds its port taken, or has waited in vain.
     """
     folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # sockets want a short path
     token_file, token = folder / "token", secrets.token_hex(32)
@@ -54,6 +73,9 @@ def head() -> Iterator[Head]:
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # listens on loopback alone, as it does there
         "RAY_worker_niceness": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
+        # A busy machine may be slow to start what else ends all: agents, and the dashboard's parts.
+        "RAY_agent_register_timeout_ms": f"{1000 * GENEROUS:.0f}",
+        "RAY_DASHBOARD_SUBPROCESS_MODULE_WAIT_READY_TIMEOUT": f"{GENEROUS}",
     }
     environment.pop("VIRTUAL_ENV", None)
     ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
@@ -75,8 +97,7 @@ def head() -> Iterator[Head]:
             start_new_session=True,
         )
     try:
-        _wait_until_up(process, f"{dashboard}/api/version", token, folder / "log")
-        yield Head(
+        running = Head(
             dashboard=dashboard,
             token=token,
             home=folder,
@@ -87,6 +108,8 @@ def head() -> Iterator[Head]:
                 "RAY_AUTH_TOKEN_PATH": str(token_file),
             },
         )
+        _wait_until_up(process, running, ports)
+        yield running
     finally:
         process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -95,20 +118,46 @@ def head() -> Iterator[Head]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _end(log: Path, number: int) -> str:
+    lines = log.read_text(errors="replace").splitlines()
+    telling = [line for line in lines if not line.startswith("[state-dump]")]  # hundreds
+    return "\n".join(telling[-number:])
+
+
 def _free_ports(number: int) -> list[int]:
+    """Below those that the system hands out, of which others may get one before Ray binds it.
+
+    And above 19999, up to which workers of a Ray that was started by hand listen.
+    """
+    handed_out = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    lowest = int(handed_out.read_text().split()[0]) if handed_out.exists() else 32_768
+    candidates = range(20_000 if lowest > 30_000 else lowest // 2, lowest)
     with contextlib.ExitStack() as held:
-        servers = [
-            held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)
-        ]
-        return [server.getsockname()[1] for server in servers]
+        ports: list[int] = []
+        for port in random.sample(candidates, len(candidates)):
+            if len(ports) == number:
+                break
+            with contextlib.suppress(OSError):
+                held.enter_context(socket.create_server(("127.0.0.1", port)))
+                ports.append(port)
+        return ports
 
 
-def _wait_until_up(process: "subprocess.Popen[bytes]", url: str, token: str, log: Path) -> None:
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
-    deadline = time.monotonic() + GENEROUS
+def _wait_until_up(
+    process: "subprocess.Popen[bytes]", head: Head, ports: Mapping[str, int]
+) -> None:
+    """Until each port is listened on, the job service answers, and the node is in its cluster."""
+    agent = f"http://127.0.0.1:{ports['dashboard-agent-listen-port']}"
+    shown = {"Authorization": f"Bearer {head.token}"}
+    deadline = time.monotonic() + STARTS_WITHIN
     while True:
-        with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=5):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as answers:
+            for port in ports.values():
+                answers.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+            for url in (f"{head.dashboard}/api/version", f"{agent}/api/local_raylet_healthz"):
+                request = urllib.request.Request(url, headers=shown)
+                answers.enter_context(urllib.request.urlopen(request, timeout=5))
             return
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
+        assert process.poll() is None, head.last_words()
+        assert time.monotonic() < deadline, head.last_words()
         time.sleep(0.2)

@@ -24,6 +24,8 @@ class Shaky:
     deaf_looks: int = 0
     """So many questions how it stands fail from now on."""
     deaf_looks_after_stop: int = 2
+    cut_looks: int = 0
+    """So many questions from now on have their connection cut."""
     url: str = ""
 
     @property
@@ -35,6 +37,10 @@ class Shaky:
         return web.json_response({"version": "4", "ray_version": "2.60.0", "ray_commit": ""})
 
     async def look(self, request: web.Request) -> web.Response:
+        if self.cut_looks:
+            self.cut_looks -= 1
+            assert request.transport is not None
+            request.transport.abort()
         if self.deaf_looks:
             self.deaf_looks -= 1
             raise web.HTTPServiceUnavailable

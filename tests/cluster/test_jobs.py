@@ -55,6 +55,15 @@ def test_following_goes_on_however_often_connections_break() -> None:
 
 
 @pytest.mark.usefixtures("hasty")
+def test_a_service_that_is_gone_for_a_moment_before_the_first_look_is_waited_for() -> None:
+    with shaky("hangs up") as service:
+        following = JobService(service.url).follow("job")
+        service.cut_looks = 3
+        assert "".join(following) == "".join(service.lines)
+        assert service.cut_looks == 0
+
+
+@pytest.mark.usefixtures("hasty")
 def test_following_ends_where_the_service_is_gone_for_good(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -65,7 +74,7 @@ def test_following_ends_where_the_service_is_gone_for_good(
         assert next(following) == "line 0\n"
         with pytest.raises(ClusterError, match="no Ray job service answers"):
             next(following)
-        with pytest.raises(ClusterError):
+        with pytest.raises(ClusterError, match="404"):
             next(JobService(service.url).follow("nobody"))
 
 

@@ -146,9 +146,16 @@ def local(folders: Callable[[str], Path]) -> Iterator[Callable[[], bytes]]:
 
 
 @pytest.fixture(scope="module")
-def vidgan() -> Iterator[Vidgan]:
-    with head() as running, contextlib.ExitStack() as held:
+def running() -> Iterator[Head]:
+    with head() as running:
+        yield running
+
+
+@pytest.fixture
+def vidgan(running: Head) -> Iterator[Vidgan]:
+    with contextlib.ExitStack() as held:
         yield Vidgan(running, held)
+    print(running.last_words())  # shown where the test has failed
 
 
 STOP = """
