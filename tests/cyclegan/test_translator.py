@@ -186,7 +186,7 @@ def test_bf16_stays_within_two_levels_of_fp32() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 40])
-@pytest.mark.parametrize("name", ["summer2winter", "winter2summer"])
+@pytest.mark.parametrize("name", ["summer2winter", "winter2summer", "day2night", "night2day"])
 def test_bf16_stays_within_two_levels_with_the_models_that_ship(name: str, size: int) -> None:
     weights = Path(__file__).parents[2] / "vidgan" / "weights" / f"{name}.safetensors"
     network = load_generator(weights)

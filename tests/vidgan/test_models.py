@@ -284,6 +284,6 @@ def test_the_bundled_models_are_small() -> None:
     assert {path.stem for path in files} == {path.stem for path in PACKAGE_MODELS.glob("*.json")}
 
 
-def test_the_package_brings_its_two_models() -> None:
+def test_the_package_brings_its_four_models() -> None:
     bundled = {model.card.name for model in list_models() if model.bundled}
-    assert bundled >= {"summer2winter", "winter2summer"}
+    assert bundled >= {"summer2winter", "winter2summer", "day2night", "night2day"}
