@@ -2,7 +2,7 @@
 
 from av.stream import Disposition
 
-from vidgan.media.languages import for_mp4, for_quicktime
+from vidgan.media.languages import for_mp4, for_others, for_quicktime
 
 _STALE = {"ENCODER", "DURATION", "BPS", "ROTATE", "VENDOR_ID", "NUMBER_OF_FRAMES"} | {
     *("NUMBER_OF_BYTES", "MAJOR_BRAND", "MINOR_VERSION", "COMPATIBLE_BRANDS")
@@ -15,6 +15,8 @@ _KEEPS_MARKS = {
     "webm": Disposition.default | Disposition.forced,
 }
 """The marks that these can say; the others say all."""
+_NOT_KNOWN = "und"
+"""ISO 639-2, of a language that nobody has determined."""
 
 
 def kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
@@ -41,10 +43,23 @@ def stream_tags(metadata: dict[str, str], format: str) -> dict[str, str]:
     tags = kept_metadata(metadata)
     if "name" in tags and "title" not in tags:  # as mp4 has it when it is read
         tags["title"] = tags["name"]
-    language = tags.get("language")
-    if language is not None and format in {"mp4", "mov"}:
-        tags["language"] = for_mp4(language) if format == "mp4" else for_quicktime(language)
+    if "language" in tags:
+        language = _language(tags.pop("language"), format)
+        if language is not None:
+            tags["language"] = language
     return tags
+
+
+def lost_language(metadata: dict[str, str], format: str) -> str | None:
+    """The language of a stream, where a container has no name for it; None where it has."""
+    language = metadata.get("language", _NOT_KNOWN)
+    return language if language != _NOT_KNOWN and _language(language, format) is None else None
+
+
+def _language(name: str, format: str) -> str | None:
+    if format == "mp4":
+        return for_mp4(name)
+    return for_quicktime(name) if format == "mov" else for_others(name)
 
 
 def lost_marks(disposition: int, format: str) -> list[str]:

@@ -20,7 +20,7 @@ from vidgan.media.part import Span
 from vidgan.media.sound import Sound, add_sound
 from vidgan.media.streams import Copy, Leave, Plan, Transcode, instead, say
 from vidgan.media.subtitles import Lines, add_subtitles
-from vidgan.media.tags import lost_marks, stream_tags
+from vidgan.media.tags import lost_language, lost_marks, stream_tags
 from vidgan.media.types import OtherStream
 from vidgan.places import Place
 
@@ -111,6 +111,11 @@ class Tracks:
             self.carried.warnings.append(
                 f"stream {template.index}: {self.ending} does not say that it is "
                 f"{' and '.join(lost)}"
+            )
+        language = lost_language(template.metadata, self.kind.format)
+        if language is not None:
+            self.carried.warnings.append(
+                f"stream {template.index}: {self.ending} has no name for its language, {language}"
             )
 
 

@@ -18,6 +18,7 @@ from tests.vidgan.films.tracks import (
     subtitle_packets,
 )
 from vidgan.media.join import JoinReport, join
+from vidgan.media.languages import for_mp4, for_quicktime
 from vidgan.media.preflight import check_output
 from vidgan.media.streams import Streams
 
@@ -117,26 +118,54 @@ def test_marks_that_a_container_cannot_say_are_named(
     assert report.warnings == tuple(f"stream {said}" for said in lost)
 
 
+SAID = ["en-GB", "de", "pt", "zho", "swe", "fre", "cze", "rum", "per", "hr", "x-klingon", "epo"]
+
+
 @pytest.mark.parametrize(
     ("target", "languages"),
     [
-        (".mp4", ["eng", "deu", "por", "zho", "swe", "und"]),
-        (".mov", ["eng", "ger", "por", "chi", "sve", "und"]),
-        (".mkv", ["en-GB", "de", "pt", "zho", "swe", "x-klingon"]),
+        (".mp4", "eng deu por zho swe fra ces ron fas hrv und epo"),
+        (".mov", "eng ger por chi sve fra ces ron per hr und epo"),
+        (".mkv", " ".join(SAID)),
     ],
 )
 def test_languages_are_said_as_the_container_wants_them(
     target: str,
-    languages: list[str],
+    languages: str,
     make_film: MakeFilm,
     encode_film: EncodeFilm,
     tmp_path: Path,
 ) -> None:
-    said = ["en-GB", "de", "pt", "zho", "swe", "x-klingon"]
-    tracks = [Track(kind="audio", language=language) for language in said]
+    """Matroska writes the bibliographic names (fre), or two letters; QuickTime has its own."""
+    tracks = [Track(kind="audio", language=language) for language in SAID]
     source = with_tracks(small(make_film), tmp_path / "film.mkv", tracks)
-    encode_film(source, target).join(tmp_path / ("out" + target))
-    assert [track.language for track in tracks_of(tmp_path / ("out" + target))] == languages
+    report = encode_film(source, target).join(tmp_path / ("out" + target))
+    said = [track.language.strip() for track in tracks_of(tmp_path / ("out" + target))]
+    assert said == languages.split()
+    lost = f"stream 11: {target} has no name for its language, x-klingon"
+    assert report.warnings == ((lost,) if "und" in said else ())
+
+
+@pytest.mark.parametrize("target", [".mp4", ".mkv"])
+def test_names_that_quicktime_alone_has_do_not_spread(
+    target: str, make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    names = ["sve", "hr ", "iri"]  # Swedish, Croatian, Irish
+    tracks = [Track(kind="audio", language=name) for name in names]
+    source = with_tracks(small(make_film, ".mov"), tmp_path / "film.mov", tracks)
+    assert [track.language for track in tracks_of(source)] == names
+    report = encode_film(source, target).join(tmp_path / ("out" + target))
+    said = [track.language for track in tracks_of(tmp_path / ("out" + target))]
+    assert (said, report.warnings) == (["swe", "hrv" if target == ".mp4" else "hr", "gle"], ())
+
+
+@pytest.mark.parametrize(
+    ("spoken", "known"), [("gla", False), ("nb", True), ("arm", True), ("wel", True), ("sr", True)]
+)
+def test_what_quicktime_calls_a_language_is_understood_again(spoken: str, known: bool) -> None:
+    name = for_quicktime(spoken)
+    assert (name is not None) is known
+    assert name is None or for_mp4(name) == for_mp4({"nb": "nor"}.get(spoken, spoken))
 
 
 def covers(path: Path) -> list[tuple[str, bytes]]:
