@@ -98,11 +98,14 @@ def _planes(picture: Pixels) -> list[Pixels]:
     ]
 
 
-def write_paff(path: Path, pictures: Sequence[Pixels], *, gop: int = 4) -> Path:
+def write_paff(
+    path: Path, pictures: Sequence[Pixels], *, gop: int = 4, apart: bool = False
+) -> Path:
     """A film of 25 pictures a second, each coded as a field above and one below.
 
     `pictures` are uint8 (H, W, 3), of multiples of 32 lines and 16 columns. A transport stream says
-    one time for both fields, as those of camcorders do; .h264 says none.
+    one time for both fields, as those of camcorders do; .h264 says none. With `apart` each field
+    has a packet and a time of its own, as in copies that FFmpeg makes.
     """
     height, width = pictures[0].shape[:2]
     coded = []
@@ -111,17 +114,21 @@ def write_paff(path: Path, pictures: Sequence[Pixels], *, gop: int = 4) -> Path:
         top = _field([plane[0::2] for plane in planes], place, bottom=False)
         bottom = _field([plane[1::2] for plane in planes], place, bottom=True)
         head = _DELIMITER + (_parameter_sets(width, height) if place == 0 else b"")
-        coded.append(head + top + _DELIMITER + bottom)
+        coded += [head + top, _DELIMITER + bottom]
     if path.suffix == ".h264":
         path.write_bytes(b"".join(coded))
         return path
+    step = 1800
+    if not apart:
+        coded = [a + b for a, b in zip(coded[::2], coded[1::2], strict=True)]
+        step = 3600
     bare = write_paff(path.with_suffix(".h264"), pictures, gop=gop)
     with av.open(str(bare)) as source, av.open(str(path), "w") as made:
         stream = made.add_stream_from_template(source.streams.video[0], opaque=True)
         for number, data in enumerate(coded):
             packet: Any = av.Packet(data)
-            packet.pts = packet.dts = number * 3600
-            packet.duration, packet.time_base = 3600, TICK
-            packet.is_keyframe, packet.stream = number % gop == 0, stream
+            packet.pts = packet.dts = number * step
+            packet.duration, packet.time_base = step, TICK
+            packet.is_keyframe, packet.stream = number * step % (gop * 3600) == 0, stream
             made.mux_one(packet)
     return path

@@ -52,6 +52,23 @@ def test_two_fields_are_one_picture(tmp_path: Path, name: str, read_number: Read
     assert bool(reader.warnings) == times_are_missing
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
+def test_copies_say_a_time_of_each_field(
+    tmp_path: Path, name: str, read_number: ReadNumber
+) -> None:
+    """And the index of an mp4 lists both: none is missed."""
+    pictures = [draw(number, SIZE) for number in range(FRAMES)]
+    path = write_paff(tmp_path / name, pictures, apart=True)
+    assert packets_of(path) == 2 * FRAMES
+    film = probe(path)
+    reader = ChunkReader(film, frames_per_chunk=4)
+    frames = [frame for chunk in reader for frame in decode_chunk(chunk, film.video)]
+    assert [read_number(frame.rgb) for frame in frames] == list(range(FRAMES))
+    steps = {b.pts - a.pts for a, b in pairwise(frames)}
+    assert {step * film.video.time_base for step in steps} == {Fraction(1, 25)}
+    assert (reader.missing_frames, reader.warnings) == (0, [])
+
+
 def test_such_a_film_is_converted_without_a_loss(
     tmp_path: Path, identity_file: Path, read_number: ReadNumber
 ) -> None:
