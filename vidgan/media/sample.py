@@ -115,8 +115,7 @@ def _sparse(film: Film, *, found: int, wanted: int) -> Iterator[str]:
 
 
 def _frames_guessed(film: Film) -> int:
-    rate = film.video.average_rate or Fraction(25)
-    return film.frames_declared or int((film.duration or 0) * rate)
+    return film.frames_declared or int((film.duration or 0) * film.video.rate)
 
 
 def _all_times(film: Film) -> tuple[list[int], list[str]]:
