@@ -1,6 +1,6 @@
 """What it costs to compress a film in chunks, and whether their borders can be seen.
 
-    python bench/borders.py [FILM ...] [--codec libx264] [--chunk-frames 128] [--frames 250]
+    python bench/borders.py [FILM ...] [--codec libx264] [--chunk-frames N] [--frames 250]
 
 Each film is cut as `vidgan convert` cuts it, and its own pictures are encoded: once chunk by chunk,
 and once as one stream of the encoder's own, at the same CRF and keyframe interval. Printed: by how
@@ -22,7 +22,7 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
 from setting import machine, print_machine, print_table
-from vidgan.media.chunks import CHUNK_FRAMES, read_chunks
+from vidgan.media.chunks import read_chunks
 from vidgan.media.color import from_rgb, to_rgb
 from vidgan.media.encode import ChunkEncoder
 from vidgan.media.encoders import configure, encoder_settings, output_pixel_format
@@ -72,7 +72,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Chunks or one stream; see the module's text.")
     parser.add_argument("films", nargs="*", type=Path, default=[MEADOW])
     parser.add_argument("--codec", action="append", choices=CODECS, help="[default: all]")
-    parser.add_argument("--chunk-frames", type=int, default=CHUNK_FRAMES)
+    parser.add_argument("--chunk-frames", type=int, help="[default: as convert]")
     parser.add_argument("--frames", type=int, default=250, help="of each film, at most")
     parser.add_argument("--json", type=Path, help="write the numbers here")
     return parser.parse_args()
@@ -88,7 +88,9 @@ def _rows(borders: Borders) -> Iterator[tuple[str, ...]]:
         yield "at borders", f"{borders.own_at_borders:.2f} dB"
 
 
-def measure(path: Path, codec: str, *, frames: int = 250, chunk_frames: int) -> Borders:
+def measure(
+    path: Path, codec: str, *, frames: int = 250, chunk_frames: int | None = None
+) -> Borders:
     """Encode the film twice and compare; pictures wider than 640 are made smaller."""
     film = probe(path)
     shown = list(islice(_read(film), frames))
@@ -126,7 +128,9 @@ def _read(film: Film) -> Iterator[RgbFrame]:
             yield RgbFrame(pts=frame.pts, rgb=to_rgb(small, film.video.color))
 
 
-def _parts(film: Film, shown: Sequence[RgbFrame], chunk_frames: int) -> Iterator[list[RgbFrame]]:
+def _parts(
+    film: Film, shown: Sequence[RgbFrame], chunk_frames: int | None
+) -> Iterator[list[RgbFrame]]:
     for chunk in read_chunks(film, frames_per_chunk=chunk_frames):
         owned = set(chunk.owned)
         part = [frame for frame in shown if frame.pts in owned]

@@ -8,7 +8,7 @@ from pathlib import Path
 from cluster.actor import Event, WorkerStarted
 from cluster.session import session
 from vidgan.conversion import convert_all
-from vidgan.media.chunks import CHUNK_FRAMES, read_chunks
+from vidgan.media.chunks import read_chunks
 from vidgan.media.decode import decode_chunk
 from vidgan.media.encode import ChunkEncoder
 from vidgan.media.encoders import encoder_settings
@@ -95,7 +95,7 @@ def stage_costs(source: Path, output: Path) -> dict[str, float]:
     """Milliseconds of one core that each frame costs besides the generator, stage by stage."""
     film = probe(source)
     began = time.perf_counter()
-    chunks = list(read_chunks(film, frames_per_chunk=CHUNK_FRAMES))
+    chunks = list(read_chunks(film))
     read = time.perf_counter()
     pictures = [list(decode_chunk(chunk, film.video)) for chunk in chunks]
     decoded = time.perf_counter()

@@ -22,7 +22,6 @@ from vidgan.errors import OutputError, SettingsError, VidganError, WorkerError
 from vidgan.held_folders import held_folder
 from vidgan.inputs import Failure, Piece, plan
 from vidgan.jobs import Job, bytes_of, open_jobs
-from vidgan.media.chunks import CHUNK_FRAMES
 from vidgan.media.part import Part
 from vidgan.media.streams import Streams
 from vidgan.media.types import Compare, Deinterlace, Treatment
@@ -52,7 +51,7 @@ def convert(
     preset: str | None = None,
     compare: Compare | None = None,
     deinterlace: Deinterlace = "auto",
-    background: tuple[int, int, int] | None = None,
+    background: tuple[int, int, int] = (0, 0, 0),
     tonemap: bool = False,
     audio: bool = True,
     maps: Sequence[str] = (),
@@ -60,7 +59,7 @@ def convert(
     start: Fraction | float | None = None,
     end: Fraction | float | None = None,
     every: int = 1,
-    chunk_frames: int = CHUNK_FRAMES,
+    chunk_frames: int | None = None,
     address: str | None = None,
     cpus_per_worker: float | None = None,
     gpus_per_worker: float | None = None,

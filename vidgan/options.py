@@ -8,7 +8,6 @@ from typing import get_args
 
 from cyclegan.precision import Precision
 from vidgan.errors import SettingsError
-from vidgan.media.chunks import CHUNK_FRAMES
 from vidgan.media.part import WHOLE, Part
 from vidgan.media.streams import ALL_STREAMS, Streams
 from vidgan.media.types import UNTREATED, Treatment
@@ -44,7 +43,8 @@ class Options:
     rate: Fraction | None = None
     """Of numbered pictures, a second."""
     part: Part = WHOLE
-    chunk_frames: int = CHUNK_FRAMES
+    chunk_frames: int | None = None
+    """Frames of a chunk at most; None: see `vidgan.media.chunks.usual_chunk_frames`."""
     address: str | None = None
     cpus_per_worker: float | None = None
     gpus_per_worker: float | None = None

@@ -43,10 +43,8 @@ from vidgan.places import Place
 @click.option(
     "--chunk-frames",
     type=COUNT,
-    default=128,
-    show_default=True,
     metavar="N",
-    help="Frames in one piece of work.",
+    help="Frames in one piece of work.  [default: 128 to 250, by the film's length and keyframes]",
 )
 @click.option(
     "--preview",

@@ -165,11 +165,9 @@ cluster_options = family(
 
 
 def _parse_color(
-    context: click.Context, parameter: click.Parameter, given: str | None
-) -> tuple[int, int, int] | None:
+    context: click.Context, parameter: click.Parameter, given: str
+) -> tuple[int, int, int]:
     """A name of CSS, or #rrggbb, as Pillow reads them."""
-    if given is None:
-        return None
     from PIL.ImageColor import getrgb  # noqa: PLC0415 - not for each command
 
     try:
@@ -194,10 +192,11 @@ _picture_options = family(
     ),
     click.option(
         "--background",
+        default="black",
+        show_default=True,
         metavar="COLOR",
         callback=_parse_color,
-        help="What shows through transparent pictures: a name, or #rrggbb. Without it they stay "
-        "transparent where the output can hold that, and elsewhere lie over black.",
+        help="What shows through transparent pictures: a name, or #rrggbb.",
     ),
     click.option("--tonemap", is_flag=True, help="Make SDR of HDR, which is refused without it."),
 )

@@ -27,9 +27,17 @@ from vidgan.media.sources import source_of
 from vidgan.media.types import Chunk, Film, Packet
 
 _ENCODE_ANEW = "ffmpeg -i IN -fps_mode vfr -c:v libx264 -crf 12 -c:a copy OUT.mkv"
-CHUNK_FRAMES = 128
-"""The usual budget of a chunk. Each begins with a keyframe, which a continuous encode would not
-have: at 64 frames that makes a film of long GOPs up to 7 % larger, at 128 up to 3 %."""
+USUAL_GOP = 250
+"""Frames from one keyframe to the next at which encoders put one even where nothing asks for it.
+
+Chunks as long cost no keyframe that one encode of the whole film would not have. At 128 frames, and
+of GOPs as long, they make a film 2 % larger where all moves, and 14 % where nothing does.
+"""
+SHORT_CHUNK = 128
+"""The same for GOPs that are shorter anyway, in films so short that there would be few chunks."""
+CHUNKS_OF_LONG_FILMS = 32
+"""As many there are at least where they are longer than that: enough for so many workers, or to
+share them evenly among a few."""
 MAX_PARTS = 8
 """Into how many chunks a GOP that is longer than the budget is cut at most. Each of its n parts is
 decoded from the GOP's start, which makes (n + 1) / 2 times the work of a plain pass: at most 4.5
@@ -58,18 +66,22 @@ class ChunkReader:
 
     A chunk has at most `frames_per_chunk` frames, but those of a single longer GOP: it is cut into
     the number of parts that comes nearest to that, `MAX_PARTS` at most, and every part brings the
-    packets from the GOP's start.
+    packets from the GOP's start. By default GOPs are gathered up to `usual_chunk_frames`, and cut
+    into parts of about `USUAL_GOP`.
 
     Times that are missing, repeat or go back are mended, which `warnings` says. Iterating raises
     `InputError` where coding parameters change. Without `data` all is checked and counted alike,
     but the chunks' packets are empty (`count_film`).
     """
 
-    def __init__(self, film: Film, *, frames_per_chunk: int, data: bool = True) -> None:
-        if frames_per_chunk < 1:
+    def __init__(
+        self, film: Film, *, frames_per_chunk: int | None = None, data: bool = True
+    ) -> None:
+        if frames_per_chunk is not None and frames_per_chunk < 1:
             raise ValueError(f"frames_per_chunk must be at least 1, not {frames_per_chunk}")
         self.film = film
-        self.frames_per_chunk = frames_per_chunk
+        self._most_gathered = frames_per_chunk or usual_chunk_frames(film)
+        self._frames_per_part = frames_per_chunk or USUAL_GOP
         self.position = 0
         """Bytes of the file read so far."""
         self.frames = 0
@@ -82,17 +94,15 @@ class ChunkReader:
         self._end = Fraction(0)
         self._holes = Holes(film)
         self._retiming = Retiming(film, data=data)
-        self._clock: Clock | None = None
-        self._incoming: Incoming | None = None
 
     def __iter__(self) -> Iterator[Chunk]:
         with open_film(self.film.path) as container:
             try:
                 yield from self._chunks(container)
             except GeneratorExit:  # nobody wants the rest: what was seen of the film is said
-                self.warnings += [*self._said(), *self._holes.warnings]
+                self.warnings += [*self._retiming.warnings, *self._holes.warnings]
                 raise
-            self.warnings += self._said()
+            self.warnings += self._retiming.warnings
             self._look_for_losses()
 
     def missing_between(self, first: int, last: int) -> int:
@@ -115,14 +125,14 @@ class ChunkReader:
 
     def _is_too_much(self, segments: list[_Segment]) -> bool:
         size = sum(segment.size for segment in segments)
-        return _total(segments) > self.frames_per_chunk or size > MAX_CHUNK_BYTES
+        return _total(segments) > self._most_gathered or size > MAX_CHUNK_BYTES
 
     def _parts(self, segments: list[_Segment]) -> int:
         """How many chunks: more than one of a single long segment alone.
 
         One a little longer stays whole: two short parts would cost a keyframe and a preroll.
         """
-        near = (_total(segments) + self.frames_per_chunk // 2) // self.frames_per_chunk
+        near = (_total(segments) + self._frames_per_part // 2) // self._frames_per_part
         return min(max(near, 1), MAX_PARTS)
 
     def _pack(self, segments: list[_Segment], index: int) -> Iterator[Chunk]:
@@ -184,8 +194,8 @@ class ChunkReader:
 
     def _packets(self, container: InputContainer) -> Iterator[Coming]:
         """The video's packets as plain values, until the end or the first error of the demuxer."""
-        clock = self._clock = Clock(self.film, container)
-        incoming = self._incoming = Incoming(self.film.video, container, data=self._keeps_data)
+        clock = Clock(self.film, container)
+        incoming = Incoming(self.film.video, container, data=self._keeps_data)
         try:
             for packet in demux(container):
                 clock.move(packet)
@@ -200,13 +210,7 @@ class ChunkReader:
                 f"{self.film.path}: reading stopped at {float(self._end):.3f} s "
                 f"({error.strerror}); what comes after is missing"
             )
-        yield from incoming.rest()
-
-    def _said(self) -> Iterator[str]:
-        """What was made of the film's times, as far as it was read."""
-        if self._clock is not None:
-            yield from self._clock.warnings
-        yield from self._retiming.warnings
+        self.warnings += clock.warnings
 
     @property
     def _keeps_data(self) -> bool:
@@ -229,8 +233,7 @@ class ChunkReader:
         return f"{float(ticks * self.film.video.time_base):.3f}"
 
     def _look_for_losses(self) -> None:
-        fields = self._incoming.paired if self._incoming is not None else 0
-        declared = max(0, self.film.frames_promised - fields)  # the index lists packets
+        declared = self.film.frames_promised
         missing = max(0, declared - self.frames)
         self.missing_frames = max(missing, self._holes.missing)
         self.warnings += self._holes.warnings
@@ -247,7 +250,15 @@ class ChunkReader:
             )
 
 
-def read_chunks(film: Film, *, frames_per_chunk: int) -> Iterator[Chunk]:
+def usual_chunk_frames(film: Film) -> int:
+    """How many frames of several GOPs a chunk has at most, by the film's own header alone.
+
+    Never by the number of workers: the bytes of an output do not depend on it.
+    """
+    return min(max(SHORT_CHUNK, film.frames_expected // CHUNKS_OF_LONG_FILMS), USUAL_GOP)
+
+
+def read_chunks(film: Film, *, frames_per_chunk: int | None = None) -> Iterator[Chunk]:
     """The chunks of a film in order; use `ChunkReader` to learn of losses as well."""
     return iter(ChunkReader(film, frames_per_chunk=frames_per_chunk))
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vidgan.errors import InputError
-from vidgan.media.chunks import CHUNK_FRAMES, ChunkReader
+from vidgan.media.chunks import ChunkReader
 from vidgan.media.part import WHOLE, Part, part_chunks
 from vidgan.media.types import Film
 
@@ -23,7 +23,7 @@ class Count:
 def count_film(
     film: Film,
     *,
-    frames_per_chunk: int = CHUNK_FRAMES,
+    frames_per_chunk: int | None = None,
     part: Part = WHOLE,
     on_read: Callable[[int], object] = lambda size: None,
 ) -> Count:

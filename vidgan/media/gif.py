@@ -53,17 +53,13 @@ def write_gif(
     size: tuple[int, int],
     part: Path,
     go_on: Callable[[], object],
-    *,
-    alpha: bool = False,
 ) -> None:
     """Write it, from chunks of PNG pictures, which are read twice; memory does not grow.
 
-    With `alpha` one colour of the palette is that of what is not seen: less than half opaque.
     `go_on` is called for each frame; what it raises stops the writing.
     """
-    pixels = "rgba" if alpha else "rgb24"
     every = -(-len(shown.kept) // _LOOKED_AT)
-    palette = _palette(_pictures(chunks(), shown.kept[::every], pixels), size, pixels, go_on)
+    palette = _palette(_pictures(chunks(), shown.kept[::every]), size, go_on)
     options = {"loop": "0", "final_delay": str(shown.last)}
     with av.open(f"file:{part}", "w", format="gif", container_options=options) as container:
         stream = container.add_stream("gif", options={"threads": "1"})
@@ -71,7 +67,7 @@ def write_gif(
         stream.width, stream.height = size
         stream.pix_fmt = "pal8"
         stream.time_base = stream.codec_context.time_base = TICK
-        coloured = _coloured(_pictures(chunks(), shown.kept, pixels), palette, size, pixels)
+        coloured = _coloured(_pictures(chunks(), shown.kept), palette, size)
         for frame, tick in zip(coloured, shown.ticks, strict=True):
             go_on()
             frame.pts, frame.time_base = tick, TICK
@@ -79,25 +75,21 @@ def write_gif(
         container.mux(stream.encode(None))
 
 
-def said_of_gif(frames: int, shown: Shown, *, alpha: bool = False) -> Iterator[str]:
+def said_of_gif(frames: int, shown: Shown) -> Iterator[str]:
     """What is lost."""
-    if alpha:
-        yield "gif holds no half-transparent pixels: what is less than half opaque is not seen"
     yield "gif holds 256 colours, and times in hundredths of a second"
     if left := frames - len(shown.kept):
         yield f"{left} of {frames} frames are left out: gif shows at most 50 in a second"
 
 
-def _pictures(
-    chunks: Iterable[EncodedChunk], places: Sequence[int], pixels: str
-) -> Iterator[av.VideoFrame]:
-    """The frames at these places of the film, rising, in this format of 8 bits."""
+def _pictures(chunks: Iterable[EncodedChunk], places: Sequence[int]) -> Iterator[av.VideoFrame]:
+    """The frames at these places of the film, rising."""
     wanted = iter(places)
     place, following = 0, next(wanted, None)
     for chunk in chunks:
         for packet in chunk.packets:
             if place == following:
-                yield _picture(packet).reformat(format=pixels)
+                yield _picture(packet)
                 following = next(wanted, None)
             place += 1
 
@@ -112,14 +104,11 @@ def _picture(packet: Packet) -> av.VideoFrame:
 
 
 def _palette(
-    pictures: Iterable[av.VideoFrame],
-    size: tuple[int, int],
-    pixels: str,
-    go_on: Callable[[], object],
+    pictures: Iterable[av.VideoFrame], size: tuple[int, int], go_on: Callable[[], object]
 ) -> av.VideoFrame:
     graph = Graph()
-    source = _buffer(graph, size, pixels)
-    maker = graph.add("palettegen", f"stats_mode=full:reserve_transparent={int(pixels == 'rgba')}")
+    source = _buffer(graph, size, "rgb24")
+    maker = graph.add("palettegen", "stats_mode=full:reserve_transparent=0")
     sink = graph.add("buffersink")
     source.link_to(maker)
     maker.link_to(sink)
@@ -134,11 +123,11 @@ def _palette(
 
 
 def _coloured(
-    pictures: Iterable[av.VideoFrame], palette: av.VideoFrame, size: tuple[int, int], pixels: str
+    pictures: Iterable[av.VideoFrame], palette: av.VideoFrame, size: tuple[int, int]
 ) -> Iterator[av.VideoFrame]:
     """Dithered to the palette."""
     graph = Graph()
-    source = _buffer(graph, size, pixels)
+    source = _buffer(graph, size, "rgb24")
     colours = _buffer(graph, (palette.width, palette.height), palette.format.name)
     user = graph.add("paletteuse", "dither=sierra2_4a:diff_mode=rectangle")
     sink = graph.add("buffersink")
@@ -171,6 +160,7 @@ def _buffer(graph: Graph, size: tuple[int, int], pixel_format: str) -> Any:
 
 
 def _at(picture: av.VideoFrame, number: int) -> av.VideoFrame:
-    """With a time: filters go by it."""
-    picture.pts, picture.time_base = number, TICK
-    return picture
+    """In 8 bits, with a time: filters go by it."""
+    frame = picture if picture.format.name != "rgb48be" else picture.reformat(format="rgb24")
+    frame.pts, frame.time_base = number, TICK
+    return frame

@@ -17,7 +17,6 @@ from vidgan.numbered import first_number, is_pattern
 from vidgan.pictures.moving import is_animated_webp
 from vidgan.places import Place, Remote
 from vidgan.reader import Reader
-from vidgan.seeking import Seekable
 from vidgan.transport import look
 
 _NONE = "none"
@@ -92,7 +91,7 @@ def _open_remote(remote: Remote) -> Iterator[InputContainer]:
 @contextmanager
 def _opened(
     place: Place,
-    file: str | Seekable,
+    file: str | Reader | BinaryIO,
     protocols: str,
     options: dict[str, str] | None = None,
     formats: str = FORMATS,

@@ -17,7 +17,7 @@ from av.packet import Packet as AvPacket
 from numpy.typing import NDArray
 
 from vidgan.media.background import read_alpha
-from vidgan.media.chunks import CHUNK_FRAMES, ChunkReader
+from vidgan.media.chunks import ChunkReader
 from vidgan.media.decode import decode_chunk
 from vidgan.media.deinterlace import is_deinterlaced
 from vidgan.media.opening import demux, open_film
@@ -75,7 +75,7 @@ def choose_frames(film: Film, shares: Sequence[float]) -> Choice:
     Raises:
         InputError: the film cannot be cut into chunks (see `ChunkReader`).
     """
-    is_long = _frames_guessed(film) > MOST_DECODED * len(shares)
+    is_long = film.frames_expected > MOST_DECODED * len(shares)
     is_whole = film.video.fields == "progressive"  # else one picture alone does not suffice
     keyframes = _keyframes_before(film, shares) if film.duration and is_whole else []
     if len(keyframes) >= (_ENOUGH_OF_LONG if is_long else _ENOUGH) * len(shares):
@@ -114,13 +114,9 @@ def _sparse(film: Film, *, found: int, wanted: int) -> Iterator[str]:
         )
 
 
-def _frames_guessed(film: Film) -> int:
-    return film.frames_declared or int((film.duration or 0) * film.video.rate)
-
-
 def _all_times(film: Film) -> tuple[list[int], list[str]]:
     """All presentation times, rising, and what is wrong with the film."""
-    reader = ChunkReader(film, frames_per_chunk=CHUNK_FRAMES, data=False)
+    reader = ChunkReader(film, data=False)
     return [pts for chunk in reader for pts in chunk.owned], reader.warnings
 
 
@@ -138,7 +134,7 @@ def _spots(chosen: Iterable[int], times: Sequence[int]) -> tuple[Spot, ...]:
 def _chunks(film: Film, spots: Sequence[Spot], treatment: Treatment) -> Iterator[Chunk]:
     """The chunks that own chosen frames, owning those alone: no other is turned into RGB."""
     wanted = {spot.pts for spot in spots}
-    chunks: Iterable[Chunk] = ChunkReader(film, frames_per_chunk=CHUNK_FRAMES)
+    chunks: Iterable[Chunk] = ChunkReader(film)
     if is_deinterlaced(film.video, treatment.deinterlace):
         chunks = overlapping(chunks, film.video)
     for chunk in chunks:

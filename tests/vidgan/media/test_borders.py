@@ -5,13 +5,12 @@ from pathlib import Path
 import pytest
 
 from borders import CODECS, measure
-from vidgan.media.chunks import CHUNK_FRAMES
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("codec", CODECS)
 def test_borders_of_chunks_cannot_be_seen_and_cost_little(codec: str, bikes: Path) -> None:
-    found = measure(bikes, codec, chunk_frames=CHUNK_FRAMES)
+    found = measure(bikes, codec)
     assert len(found.chunks) == 3
     assert found.larger <= 0.03
     assert found.at_borders >= found.elsewhere
