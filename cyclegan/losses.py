@@ -51,6 +51,16 @@ def cycle_loss(image: Tensor, reconstruction: Tensor) -> Tensor:
     return F.l1_loss(reconstruction, image)
 
 
+def stability_loss(expected: Tensor, translated: Tensor) -> Tensor:
+    """Mean absolute difference of the translation of a picture that was moved and given noise from
+    the moved translation of the picture (Zheng et al. 2016, eq. 4, with an affine movement).
+
+    Nothing is learnt through `expected`: the translation of the clean picture leads, and the other
+    follows it, so that the term does not pull translations towards what changes least, grey.
+    """
+    return F.l1_loss(translated.float(), expected.detach())
+
+
 def identity_loss(image: Tensor, translated: Tensor) -> Tensor:
     """Mean absolute change to a picture that is in the target domain already (§5.2)."""
     return F.l1_loss(translated, image)

@@ -14,7 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from torch.utils.checkpoint import checkpoint
 
-from cyclegan import losses
+from cyclegan import losses, neighbours
 from cyclegan.ema import Ema
 from cyclegan.losses import Scores
 from cyclegan.pool import ImagePool
@@ -72,6 +72,8 @@ class StepLosses:
     cycle_b: Tensor
     identity_a: Tensor
     identity_b: Tensor
+    stability_ab: Tensor
+    stability_ba: Tensor
     discriminator_a: Tensor
     discriminator_b: Tensor
 
@@ -257,15 +259,21 @@ def _generator_losses(
         "cycle_b": losses.cycle_loss(b, cycled_b),
         "identity_a": a.new_zeros(()),
         "identity_b": b.new_zeros(()),
+        "stability_ab": a.new_zeros(()),
+        "stability_ba": b.new_zeros(()),
     }
     if weights.identity > 0:
         parts["identity_a"] = losses.identity_loss(a, networks.g_ba(a))
         parts["identity_b"] = losses.identity_loss(b, networks.g_ab(b))
+    if weights.stability > 0:
+        parts["stability_ab"] = _stability_loss(networks.g_ab, a, fake_b, weights)
+        parts["stability_ba"] = _stability_loss(networks.g_ba, b, fake_a, weights)
     total = (
         parts["adversarial_ab"]
         + parts["adversarial_ba"]
         + weights.cycle * (parts["cycle_a"] + parts["cycle_b"])
         + weights.cycle * weights.identity * (parts["identity_a"] + parts["identity_b"])
+        + weights.stability * (parts["stability_ab"] + parts["stability_ba"])
     )
     drawn = StepImages(
         a=a,
@@ -276,3 +284,15 @@ def _generator_losses(
         cycled_b=cycled_b.detach(),
     )
     return total, drawn, {name: part.detach() for name, part in parts.items()}
+
+
+def _stability_loss(
+    generator: nn.Module, images: Tensor, translated: Tensor, weights: LossWeights
+) -> Tensor:
+    """How far the generator is from doing to a neighbouring frame what it did to this one."""
+    movements = neighbours.random_movements(images)
+    neighbour = neighbours.noisy(
+        neighbours.moved(images, movements), levels=weights.stability_noise
+    )
+    expected = neighbours.moved(translated.detach(), movements)
+    return losses.stability_loss(neighbours.inner(expected), neighbours.inner(generator(neighbour)))

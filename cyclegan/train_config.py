@@ -26,6 +26,10 @@ class LossWeights:
     gan_mode: GanMode = "lsgan"
     cycle: float = 10.0
     identity: float = 0.5
+    stability: float = 0.0
+    """Of what a small movement and noise change; 0 costs nothing (see `neighbours`)."""
+    stability_noise: float = 4.0
+    """Standard deviation of that noise, in levels of 8 bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,7 +51,7 @@ def convert(
     preset: str | None = None,
     compare: Compare | None = None,
     deinterlace: Deinterlace = "auto",
-    background: tuple[int, int, int] = (0, 0, 0),
+    background: tuple[int, int, int] | None = None,
     tonemap: bool = False,
     audio: bool = True,
     maps: Sequence[str] = (),

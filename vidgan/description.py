@@ -12,7 +12,7 @@ from vidgan.media.header import Target
 from vidgan.media.one_size import stored_size
 from vidgan.media.streams import ALL_STREAMS, Plan, plan_streams, say
 from vidgan.media.tone import TRANSFERS
-from vidgan.media.types import UNTREATED, Film, OtherStream, VideoStream
+from vidgan.media.types import Film, OtherStream, VideoStream
 from vidgan.places import Place
 
 MATRICES = {
@@ -113,8 +113,9 @@ def photograph_to_lines(path: Place) -> list[str]:
 
 
 def _target(found: Found) -> Target:
-    settings = encoder_settings(found.output, bits=found.film.video.bits)
-    return Target(film=found.film, settings=settings, output=found.output, treatment=UNTREATED)
+    video = found.film.video
+    settings = encoder_settings(found.output, bits=video.bits, alpha=video.alpha)
+    return Target(film=found.film, settings=settings, output=found.output)
 
 
 def _encoded(found: Found) -> tuple[str, str]:

@@ -18,7 +18,8 @@ from vidgan.media.overlap import overlapping
 from vidgan.media.part import part_chunks
 from vidgan.media.preflight import check_output
 from vidgan.media.probe import probe
-from vidgan.media.types import Chunk, EncodedChunk, EncoderSettings, Film
+from vidgan.media.shown import stays_transparent
+from vidgan.media.types import Chunk, EncodedChunk, EncoderSettings, Film, VideoStream
 from vidgan.options import Options
 from vidgan.report import FileReport
 from vidgan.tasks import FilmTask, OnReuse, Result
@@ -44,23 +45,17 @@ class FilmJob:
         self.error: VidganError | None = None
         self.report: FileReport | None = None
         self.film: Film = probe(piece.source, rate=options.rate)
-        self.encoder = chosen_encoder(piece, options, bits=self.film.video.bits)
-        check_output(
-            self.film,
-            piece.output,
-            self.encoder,
-            treatment=options.treatment,
-            streams=options.streams,
-            overwrite=options.overwrite,
-        )
+        self.encoder = chosen_encoder(piece, options, self.film.video)
         self._options = options
         self._target = Target(
             film=self.film,
             settings=self.encoder,
             output=piece.output,
             treatment=options.treatment,
+            part=options.part,
             streams=options.streams,
         )
+        check_output(self._target, overwrite=options.overwrite)
         self._work = film_work(piece, options, purpose)
         self._ledger = Ledger(ledger_of(whole_of(piece.output)))
         with self._ledger:  # can it be made, and is nobody at it: better known before any work
@@ -137,14 +132,9 @@ class FilmJob:
     def finish(self) -> FileReport:
         """Join the chunks into the output, and forget them; may run in a thread of its own."""
         joined = join(
-            self.film,
+            self._target,
             self._stored,
-            self.encoder,
-            self.piece.output,
             expected=self._expected,
-            treatment=self._options.treatment,
-            streams=self._options.streams,
-            part=self._options.part,
             overwrite=self._options.overwrite,
             on_whole=lambda part, joined: self._work.note(part, self._report(joined)),
             go_on=self._go_on,
@@ -222,15 +212,22 @@ class FilmJob:
         return first if len(run) == 1 else f"{first} to {last} ({len(run)})"
 
 
-def chosen_encoder(piece: Piece, options: Options, *, bits: int = 8) -> EncoderSettings:
-    """How the output is compressed, of pictures with so many bits in a sample.
+def chosen_encoder(
+    piece: Piece, options: Options, video: VideoStream | None = None
+) -> EncoderSettings:
+    """How the output is compressed; without a film, of opaque pictures of 8 bits.
 
     Raises:
         OutputError: its ending is unknown.
         SettingsError: its container does not hold the codec, or a setting is out of range.
     """
     return encoder_settings(
-        piece.output, codec=options.codec, crf=options.crf, preset=options.preset, bits=bits
+        piece.output,
+        codec=options.codec,
+        crf=options.crf,
+        preset=options.preset,
+        bits=8 if video is None else video.bits,
+        alpha=video is not None and stays_transparent(video, options.treatment),
     )
 
 

@@ -4,6 +4,8 @@ A ledger is a folder beside the output, wherever that is, with one file for each
 
     magic (8 bytes) | length of the index (4, little-endian) | index (JSON) | packets | SHA-256
 
+Of a packet that has alpha beside it, this follows it.
+
 The name of a file is the hash of all that decided its contents, so it can only be used for what
 it was made for; the SHA-256 of all before it shows that it is whole. A file gets its name by a
 rename after an fsync, so a crash leaves either a whole file or a `.part` that nobody reads.
@@ -19,7 +21,7 @@ from vidgan.media.types import Chunk, EncodedChunk, Packet, VideoStream
 from vidgan.places import Place
 from vidgan.shelf import shelf_at
 
-MAGIC = b"vidgan\x00\x01"
+MAGIC = b"vidgan\x00\x02"
 NOTE = "finished.json"
 """See `vidgan.finished`."""
 
@@ -93,12 +95,12 @@ def to_bytes(chunk: EncodedChunk) -> bytes:
         "index": chunk.index,
         "lost": chunk.lost,
         "packets": [
-            (len(p.data), p.pts, p.dts, p.duration, p.is_keyframe, p.is_discard)
+            (len(p.data), p.pts, p.dts, p.duration, p.is_keyframe, p.is_discard, len(p.alpha))
             for p in chunk.packets
         ],
     }
     header = json.dumps(index, separators=(",", ":")).encode()
-    body = b"".join(packet.data for packet in chunk.packets)
+    body = b"".join(packet.data + packet.alpha for packet in chunk.packets)
     whole = MAGIC + struct.pack("<I", len(header)) + header + body
     return whole + hashlib.sha256(whole).digest()
 
@@ -124,18 +126,21 @@ def _chunk(body: bytes) -> EncodedChunk:
     index = json.loads(body[4 : 4 + length])
     at = 4 + length
     packets = []
-    for size, pts, dts, duration, is_keyframe, is_discard in index["packets"]:
+    for size, pts, dts, duration, is_keyframe, is_discard, size_of_alpha in index["packets"]:
+        middle = at + _number(size, least=0)
+        end = middle + _number(size_of_alpha, least=0)
         packets.append(
             Packet(
-                data=body[at : at + _number(size, least=0)],
+                data=body[at:middle],
                 pts=_number(pts),
                 dts=None if dts is None else _number(dts),
                 duration=_number(duration),
                 is_keyframe=is_keyframe is True,
                 is_discard=is_discard is True,
+                alpha=body[middle:end],
             )
         )
-        at += size
+        at = end
     if at != len(body):
         raise ValueError("sizes that do not fit")
     return EncodedChunk(

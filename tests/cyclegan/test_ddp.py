@@ -77,9 +77,10 @@ class Seen:
 OTHERWISE: dict[str, TrainConfig] = {
     "checkpointing in bf16": replace(CONFIG, images=6, checkpointing=True, precision="bf16"),
     "no identity": replace(CONFIG, images=6, loss=LossWeights(identity=0.0)),
-    "spectral norm, two scales": replace(
+    "spectral norm, two scales, stability": replace(
         CONFIG,
         images=6,
+        loss=LossWeights(stability=2.0),
         discriminator=DiscriminatorConfig(filters=4, norm="spectral", layers=2, scales=2),
     ),
 }

@@ -32,7 +32,7 @@ from cyclegan.precision import Precision
 from cyclegan.run import Listeners, RunOptions, Stopped, run_training
 from cyclegan.run_folder import RunFolder
 from cyclegan.state import TrainingError
-from cyclegan.train_config import TrainConfig
+from cyclegan.train_config import LossWeights, TrainConfig
 from cyclegan.training import Progress
 from cyclegan.weights import read_generator
 
@@ -116,12 +116,13 @@ def test_dropout_goes_on_the_same_too(tmp_path: Path, domains: Domains, tiny: Tr
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_other_discriminators_go_on_the_same_too(
+def test_all_that_can_be_asked_for_besides_goes_on_the_same_too(
     tmp_path: Path, domains: Domains, tiny: TrainConfig, precision: Precision
 ) -> None:
-    """Spectral norm remembers vectors, which every forward pass moves."""
+    """Spectral norm remembers vectors, which every forward pass moves; stability draws numbers."""
     discriminator = DiscriminatorConfig(filters=4, norm="spectral", layers=2, scales=2)
-    config = replace(tiny, images=8, discriminator=discriminator, precision=precision)
+    loss = LossWeights(stability=2.0)
+    config = replace(tiny, images=8, discriminator=discriminator, loss=loss, precision=precision)
 
     def stop(progress: Progress) -> None:
         if progress.step == 2:

@@ -32,7 +32,10 @@ PACKET = Packet(data=b"abc", pts=512, dts=-512, duration=512, is_keyframe=True)
 CHUNK = Chunk(index=0, packets=(PACKET,), owned=(512,))
 ENCODED = EncodedChunk(
     index=3,
-    packets=(PACKET, replace(PACKET, data=b"", pts=1024, dts=None, is_keyframe=False)),
+    packets=(
+        replace(PACKET, alpha=b"beside"),
+        replace(PACKET, data=b"", pts=1024, dts=None, is_keyframe=False),
+    ),
     lost=(7, 9),
 )
 
@@ -70,7 +73,7 @@ def test_a_file_cut_short_is_as_good_as_none(tmp_path: Path) -> None:
 
 def body(**changes: object) -> bytes:
     """What the file of a chunk holds before its hash, and other facts in it."""
-    facts = {"index": 3, "lost": [7], "packets": [[3, 512, None, 512, True, False]], **changes}
+    facts = {"index": 3, "lost": [7], "packets": [[3, 512, None, 512, True, False, 0]], **changes}
     index = json.dumps(facts).encode()
     return MAGIC + struct.pack("<I", len(index)) + index + b"abc"
 
@@ -90,12 +93,14 @@ FOREIGN = {
     "lost": body(lost=[None]),
     "lost is a number": body(lost=7),
     "few facts": packet(3, 512),
-    "size": packet(-3, 512, 0, 512, True, False),
-    "a size too large": packet(10**9, 512, 0, 512, True, False),
-    "time": packet(3, "512", 0, 512, True, False),
-    "time beyond FFmpeg's": packet(3, 2**63, 0, 512, True, False),
-    "a time that is no number": packet(3, float("nan"), 0, 512, True, False),
-    "duration": packet(3, 512, 0, None, True, False),
+    "size": packet(-3, 512, 0, 512, True, False, 0),
+    "a size too large": packet(10**9, 512, 0, 512, True, False, 0),
+    "time": packet(3, "512", 0, 512, True, False, 0),
+    "time beyond FFmpeg's": packet(3, 2**63, 0, 512, True, False, 0),
+    "a time that is no number": packet(3, float("nan"), 0, 512, True, False, 0),
+    "duration": packet(3, 512, 0, None, True, False, 0),
+    "size of alpha": packet(3, 512, 0, 512, True, False, -1),
+    "an alpha too large": packet(3, 512, 0, 512, True, False, 1),
     "bytes too many": body() + b"d",
 }
 

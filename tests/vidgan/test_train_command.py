@@ -79,7 +79,8 @@ def test_a_dry_run_says_the_whole_configuration_and_makes_nothing(
     config = json.loads(said.out)
     assert (config["images"], config["lr_d"], config["seed"]) == (8, 1e-4, 9)
     assert config["preprocess"] == {"crop": 32, "load": 36, "flip": True}
-    assert config["loss"] == {"cycle": 4.0, "gan_mode": "hinge", "identity": 0.0}
+    asked = {"cycle": 4.0, "gan_mode": "hinge", "identity": 0.0}
+    assert config["loss"] == DEFAULTS["loss"] | asked
     assert set(here.rglob("*")) == before
 
 
@@ -101,7 +102,13 @@ DEFAULTS: dict[str, Any] = {
     "generator": {"blocks": 6, "channels": 3, "filters": 16, "input_share": 0.5, "kind": "fast"},
     "guard": "warn",
     "images": 200_000,
-    "loss": {"cycle": 10.0, "gan_mode": "lsgan", "identity": 0.5},
+    "loss": {
+        "cycle": 10.0,
+        "gan_mode": "lsgan",
+        "identity": 0.5,
+        "stability": 0.0,
+        "stability_noise": 4.0,
+    },
     "lr_d": 2e-4,
     "lr_g": 2e-4,
     "pool": 50,
@@ -146,6 +153,14 @@ CHANGED: dict[str, tuple[list[str], dict[str, Any]]] = {
     "lambda_identity": (
         ["--lambda-identity", "0"],
         {"loss": {**DEFAULTS["loss"], "identity": 0.0}},
+    ),
+    "lambda_stability": (
+        ["--lambda-stability", "3"],
+        {"loss": {**DEFAULTS["loss"], "stability": 3.0}},
+    ),
+    "stability_noise": (
+        ["--stability-noise", "2"],
+        {"loss": {**DEFAULTS["loss"], "stability_noise": 2.0}},
     ),
     "gan_mode": (["--gan-mode", "vanilla"], {"loss": {**DEFAULTS["loss"], "gan_mode": "vanilla"}}),
     "flat_share": (["--flat-share", "0.25"], {"flat_share": 0.25}),

@@ -165,9 +165,11 @@ cluster_options = family(
 
 
 def _parse_color(
-    context: click.Context, parameter: click.Parameter, given: str
-) -> tuple[int, int, int]:
+    context: click.Context, parameter: click.Parameter, given: str | None
+) -> tuple[int, int, int] | None:
     """A name of CSS, or #rrggbb, as Pillow reads them."""
+    if given is None:
+        return None
     from PIL.ImageColor import getrgb  # noqa: PLC0415 - not for each command
 
     try:
@@ -192,11 +194,10 @@ _picture_options = family(
     ),
     click.option(
         "--background",
-        default="black",
-        show_default=True,
         metavar="COLOR",
         callback=_parse_color,
-        help="What shows through transparent pictures: a name, or #rrggbb.",
+        help="What shows through transparent pictures: a name, or #rrggbb. Without it they stay "
+        "transparent where the output can hold that, and elsewhere lie over black.",
     ),
     click.option("--tonemap", is_flag=True, help="Make SDR of HDR, which is refused without it."),
 )

@@ -132,6 +132,20 @@ loss_options = family(
         help="Weight of the identity loss, as a share of --lambda-cycle.",
     ),
     click.option(
+        "--lambda-stability",
+        type=float,
+        default=0.0,
+        show_default=True,
+        help="Weight of what a small movement and noise change: less flicker; 0: costs nothing.",
+    ),
+    click.option(
+        "--stability-noise",
+        type=float,
+        default=4.0,
+        show_default=True,
+        help="That noise's standard deviation, in levels of 255.",
+    ),
+    click.option(
         "--gan-mode",
         type=click.Choice(["lsgan", "vanilla", "hinge"]),
         default="lsgan",

@@ -6,7 +6,7 @@ import numpy as np
 from av.packet import Packet, PacketSideData, packet_sidedata_type_from_literal
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream as AvVideoStream
 from numpy.typing import NDArray
 
@@ -19,8 +19,12 @@ _BESIDE: Final = "matroska_block_additional"
 
 
 def decoder_with_alpha(codec: str, stream: AvVideoStream) -> str | None:
-    """The decoder of a stream that comes with a second one for its alpha (WebM's AlphaMode)."""
-    return _TWO_PICTURES.get(codec) if stream.metadata.get("alpha_mode") == "1" else None
+    """The decoder of a stream that comes with a second one for its alpha (WebM's AlphaMode).
+
+    In files that were copied by FFmpeg a tag says the same, and takes the element's place.
+    """
+    said = {key.lower(): value for key, value in stream.metadata.items()}
+    return _TWO_PICTURES.get(codec) if said.get("alpha_mode") == "1" else None
 
 
 def read_alpha(packet: "Packet[Any]") -> bytes:
@@ -57,27 +61,47 @@ def alpha_of(frame: VideoFrame) -> NDArray[np.uint8]:
 
 def _fourth_plane(frame: VideoFrame) -> NDArray[np.uint8]:
     plane, bits = frame.planes[3], frame.format.components[3].bits
-    order = ">" if frame.format.name.endswith("be") else "<"
-    kind = np.dtype(np.uint8 if bits == 8 else f"{order}u2")
+    kind = _samples(frame)
     samples: NDArray[Any] = np.frombuffer(bytes(plane), kind)
     lines = samples.reshape(-1, plane.line_size // kind.itemsize)[: frame.height, : frame.width]
     return np.asarray(lines >> (bits - 8), np.uint8)
 
 
+def _samples(frame: VideoFrame) -> "np.dtype[Any]":
+    """The type of those of a picture with alpha."""
+    if frame.format.components[3].bits == 8:
+        return np.dtype(np.uint8)
+    return np.dtype(">u2" if frame.format.name.endswith("be") else "<u2")
+
+
 def put_alpha(frame: VideoFrame, alpha: NDArray[np.uint8]) -> None:
-    """Give a picture in rgba, or in planes of yuva, its alpha, uint8 (H, W)."""
-    if frame.format.name == "rgba":
-        _write(frame, 0, slice(3, 4 * frame.width, 4), alpha)
-        return
+    """Give a picture in rgba, rgba64, or in planes of yuva, its alpha, uint8 (H, W)."""
     most = (1 << frame.format.components[3].bits) - 1
     levels = (alpha.astype(np.uint32) * most + _OPAQUE // 2) // _OPAQUE
-    _write(frame, 3, slice(0, frame.width), levels)
+    if frame.format.is_rgb:
+        _write(frame, 0, slice(3, 4 * frame.width, 4), levels)
+    else:
+        _write(frame, 3, slice(0, frame.width), levels)
+
+
+def scaled_alpha(alpha: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Alpha (H, W) of another width and height, as the colours of its picture are scaled."""
+    if alpha.shape == (size[1], size[0]):
+        return alpha
+    scaled = VideoReformatter().reformat(
+        VideoFrame.from_ndarray(np.ascontiguousarray(alpha), format="gray"),
+        width=size[0],
+        height=size[1],
+        interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND,
+        threads=1,
+    )
+    return np.asarray(scaled.to_ndarray(), np.uint8)
 
 
 def _write(frame: VideoFrame, number: int, columns: slice, levels: NDArray[Any]) -> None:
-    """Into a plane of 8 bits, or of more, little-endian."""
+    """Into a plane of 8 bits, or of more."""
     plane = frame.planes[number]
-    kind = np.dtype(np.uint8 if frame.format.components[3].bits == 8 else "<u2")
+    kind = _samples(frame)
     data = bytearray(bytes(plane))
     lines: NDArray[Any] = np.frombuffer(data, kind)
     lines.reshape(-1, plane.line_size // kind.itemsize)[: frame.height, columns] = levels

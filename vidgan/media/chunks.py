@@ -94,15 +94,17 @@ class ChunkReader:
         self._end = Fraction(0)
         self._holes = Holes(film)
         self._retiming = Retiming(film, data=data)
+        self._clock: Clock | None = None
+        self._incoming: Incoming | None = None
 
     def __iter__(self) -> Iterator[Chunk]:
         with open_film(self.film.path) as container:
             try:
                 yield from self._chunks(container)
             except GeneratorExit:  # nobody wants the rest: what was seen of the film is said
-                self.warnings += [*self._retiming.warnings, *self._holes.warnings]
+                self.warnings += [*self._said(), *self._holes.warnings]
                 raise
-            self.warnings += self._retiming.warnings
+            self.warnings += self._said()
             self._look_for_losses()
 
     def missing_between(self, first: int, last: int) -> int:
@@ -194,8 +196,8 @@ class ChunkReader:
 
     def _packets(self, container: InputContainer) -> Iterator[Coming]:
         """The video's packets as plain values, until the end or the first error of the demuxer."""
-        clock = Clock(self.film, container)
-        incoming = Incoming(self.film.video, container, data=self._keeps_data)
+        clock = self._clock = Clock(self.film, container)
+        incoming = self._incoming = Incoming(self.film.video, container, data=self._keeps_data)
         try:
             for packet in demux(container):
                 clock.move(packet)
@@ -210,7 +212,13 @@ class ChunkReader:
                 f"{self.film.path}: reading stopped at {float(self._end):.3f} s "
                 f"({error.strerror}); what comes after is missing"
             )
-        self.warnings += clock.warnings
+        yield from incoming.rest()
+
+    def _said(self) -> Iterator[str]:
+        """What was made of the film's times, as far as it was read."""
+        if self._clock is not None:
+            yield from self._clock.warnings
+        yield from self._retiming.warnings
 
     @property
     def _keeps_data(self) -> bool:
@@ -233,7 +241,8 @@ class ChunkReader:
         return f"{float(ticks * self.film.video.time_base):.3f}"
 
     def _look_for_losses(self) -> None:
-        declared = self.film.frames_promised
+        fields = self._incoming.paired if self._incoming is not None else 0
+        declared = max(0, self.film.frames_promised - fields)  # the index lists packets
         missing = max(0, declared - self.frames)
         self.missing_frames = max(missing, self._holes.missing)
         self.warnings += self._holes.warnings

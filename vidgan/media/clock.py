@@ -15,7 +15,7 @@ from av.container import InputContainer
 from av.packet import Packet
 
 from vidgan.media.sources import source_of
-from vidgan.media.types import Film
+from vidgan.media.types import USUAL_RATE, Film
 
 _BACK = Fraction(1, 2)
 """Seconds that a decode time may lie before the one before it; no clock that goes on does that."""
@@ -172,7 +172,7 @@ class Clock:
         for later in range(turn + 1, len(self._offsets)):
             if last - _BACK <= raw + self._offsets[later] <= last + _AHEAD:
                 return later
-        expected = last + self._step.get(index, Fraction(1, 25))
+        expected = last + self._step.get(index, 1 / USUAL_RATE)
         self._offsets.append(expected - raw)
         self._found.append(expected)
         return len(self._offsets) - 1

@@ -43,10 +43,13 @@ _EXACT = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolati
 # Into packed 16 bits (rgb48le) this one is wrong by all of the range; into planes it is right.
 _CHROMA_UP = Interpolation.BILINEAR | _EXACT
 _CHROMA_DOWN = Interpolation.BICUBIC | _EXACT
-_ARRAYS = {"gbrp10le", "gbrp12le", "gbrp14le", "gbrp16le"}
-"""Deep RGB that PyAV gives as arrays; swscale would not reach white with them."""
+_DEEP_RGB = ("gbrp", "gbrap")
+"""Deep RGB in planes, which is taken as it is: swscale would not reach white with it."""
 _MISTAKEN = {
-    f"{a}{b}p{bits}le" for a in ("yuv", "yuva") for b in (420, 422, 444) for bits in (10, 12)
+    f"{a}{b}p{bits}le"
+    for a in ("yuv", "yuva")
+    for b in (420, 422, 440, 444)
+    for bits in (9, 10, 12, 14, 16)
 }
 """Of full range, swscale takes 1020 for white where that is 1023, and 4080 for 4095."""
 
@@ -119,8 +122,8 @@ def to_deep_rgb(frame: av.VideoFrame, color: Color) -> NDArray[np.uint16]:
     """The picture as uint16 (H, W, 3) full-range RGB in [0, 65535], on memory of its own."""
     if is_grey(frame.format.name):
         return _from_grey(frame, color)
-    if frame.format.name in _ARRAYS:
-        return _stretched(to_array(frame), bits_of(frame.format.name))
+    if frame.format.name.startswith(_DEEP_RGB) and bits_of(frame.format.name) > 8:
+        return _stretched(_from_planes(frame), bits_of(frame.format.name))
     return to_array(to_deep_planes(frame, color))
 
 
@@ -147,14 +150,16 @@ def _with_white_as_swscale_has_it(frame: av.VideoFrame) -> av.VideoFrame:
     """Deep YUV of full range in 16 bits, where white is at 255 times 256 (not 257)."""
     kind = frame.format.name.replace("yuva", "yuv", 1)
     bits = bits_of(kind)
-    made = av.VideoFrame(frame.width, frame.height, f"{kind.partition('p')[0]}p16le")
+    chroma = kind.partition("p")[0].replace("yuv440", "yuv444")  # of 16 bits there is no 4:4:0
+    made = av.VideoFrame(frame.width, frame.height, f"{chroma}p16le")
     levels = np.arange(1 << bits) * (255 * 256 / ((1 << bits) - 1))
     around = levels - levels[1 << (bits - 1)] + 32768
     tables = [table.round().astype(np.uint16) for table in (levels, around, around)]
     for table, old, new in zip(tables, frame.planes, made.planes, strict=False):
         samples = np.frombuffer(memoryview(old), "<u2").reshape(old.height, -1)[:, : old.width]
         lines = np.zeros((new.height, new.line_size // 2), np.uint16)
-        lines[:, : new.width] = table[samples]
+        rows = np.repeat(samples, -(-new.height // old.height), axis=0)[: new.height]
+        lines[:, : new.width] = table[rows]
         new.update(lines.tobytes())
     return made
 
@@ -172,6 +177,15 @@ def _from_grey(frame: av.VideoFrame, color: Color) -> NDArray[np.uint16]:
     levels = (np.arange(1 << bits, dtype=np.float64) - black) / (white - black) * 65535
     table = levels.round().clip(0, 65535).astype(np.uint16)
     return np.repeat(table[luma][..., None], 3, axis=2)
+
+
+def _from_planes(frame: av.VideoFrame) -> NDArray[np.uint16]:
+    """(H, W, 3) of green, blue and red, little-endian; what is beside them is alpha."""
+    made = np.empty((frame.height, frame.width, 3), np.uint16)
+    for channel, plane in zip((1, 2, 0), frame.planes, strict=False):
+        lines = np.frombuffer(memoryview(plane), "<u2").reshape(frame.height, -1)
+        made[..., channel] = lines[:, : frame.width]
+    return made
 
 
 def _stretched(levels: NDArray[np.uint16], bits: int) -> NDArray[np.uint16]:

@@ -26,6 +26,8 @@ class Container:
     loses_aspect_ratio: tuple[str, ...] = ()
     """Encoders whose sample aspect ratio does not survive. VP9 and AV1 have no room for it in
     their stream, and FFmpeg's Matroska muxer takes it from a field that PyAV cannot set."""
+    loses_alpha: tuple[str, ...] = ()
+    """Encoders whose alpha it has no room for."""
     keeps_turn: bool = True
     """It can say that pictures are to be turned or mirrored."""
 
@@ -45,7 +47,7 @@ class Container:
         return self.format in {"mp4", "mov"}
 
 
-_MP4 = Container(format="mp4", encoders=(*_SOFTWARE, *_NVIDIA))
+_MP4 = Container(format="mp4", encoders=(*_SOFTWARE, *_NVIDIA), loses_alpha=("libvpx-vp9",))
 _WITHOUT_ASPECT = ("libvpx-vp9", "libsvtav1", "av1_nvenc")
 _PNGS = Container(
     format="image2",

@@ -268,7 +268,7 @@ _PICTURE = (
     Row(
         "alpha",
         "transparent parts",
-        "over --background, black by default; kept by ffv1, prores_ks, png",
+        "kept in webm, gif, png, by ffv1, prores_ks; else over --background or black; said",
         lambda found: found.film.video.alpha,
     ),
     Row(
@@ -310,8 +310,8 @@ _COLOUR = (
     Row("full", "full range", "the same", lambda found: found.film.video.color.full_range),
     Row(
         "deep",
-        "10 and more bits",
-        "10 bits, by default in HEVC, in webm in AV1",
+        "9 and more bits",
+        "10 bits, by default in HEVC, in webm in AV1; said of more",
         lambda found: found.film.video.bits > 8,
     ),
     Row(
@@ -371,7 +371,7 @@ REFUSALS = (
     Refusal("damaged", "a film without one sound packet", "no picture of the video stream can be"),
     Refusal(
         "pixel-format",
-        "pictures of 9, or of more than 12 bits in YUV",
+        "samples that are no whole numbers",
         "are not supported; convert",
     ),
     Refusal("matrix", "matrices such as YCgCo", "of H.273 is not supported"),

@@ -23,9 +23,10 @@ from av.video.reformatter import ColorRange
 
 from vidgan.media.background import alpha_of, has_alpha, over, set_alpha
 from vidgan.media.deinterlace import deinterlaced
-from vidgan.media.one_size import cut_out, fitted, stored_size
+from vidgan.media.one_size import cut_out, letterboxed, stored_size
 from vidgan.media.seen import read_levels
 from vidgan.media.types import (
+    BLACK,
     UNTREATED,
     Chunk,
     Levels,
@@ -55,7 +56,7 @@ def decode_chunk(
     frames = _decode(_repaired(chunk, video), video)
     whole = deinterlaced(frames, video.fields, treatment.deinterlace)
     for pts, frame in _trusted(_in_order(whole, chunk), video):
-        yield _picture(pts, frame, video, None if keeps_alpha else treatment.background)
+        yield _picture(pts, frame, video, None if keeps_alpha else treatment.background or BLACK)
 
 
 def _trusted(
@@ -113,7 +114,7 @@ def _as_coded(frame: VideoFrame, video: VideoStream) -> VideoStream:
 def _sized(rgb: Levels, video: VideoStream) -> Levels:
     size = rgb.shape[1], rgb.shape[0]
     if size != stored_size(video):
-        return fitted(rgb, width=video.width, height=video.height)
+        return letterboxed(rgb, width=video.width, height=video.height)
     if video.cut is not None:
         return cut_out(rgb, video.cut, width=video.width, height=video.height)
     return rgb
@@ -143,14 +144,14 @@ def _repaired(chunk: Chunk, video: VideoStream) -> Sequence[Packet]:
 
 def _decode(packets: Sequence[Packet], video: VideoStream) -> Iterator[VideoFrame]:
     """All that a decoder gives."""
-    context = _open_decoder(video)
+    context = open_decoder(video)
     for packet in (*packets, None):
         with suppress(av.FFmpegError):  # this packet's picture is lost, the next ones may not be
             yield from context.decode(_with_times(packet, video.time_base) if packet else None)
 
 
-def _open_decoder(video: VideoStream) -> VideoCodecContext:
-    """In one thread: an error would lose what is in flight on others."""
+def open_decoder(video: VideoStream) -> VideoCodecContext:
+    """Of a stream, in one thread: an error would lose what is in flight on others."""
     context = av.CodecContext.create(video.codec, "r")
     assert isinstance(context, VideoCodecContext)
     context.extradata = video.extradata or None

@@ -7,7 +7,7 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 
 from vidgan.errors import SettingsError
-from vidgan.media.background import put_alpha
+from vidgan.media.background import put_alpha, read_alpha, scaled_alpha
 from vidgan.media.color import from_rgb
 from vidgan.media.encoder_table import ENCODERS
 from vidgan.media.encoders import configure, output_pixel_format
@@ -53,7 +53,7 @@ class ChunkEncoder:
             size=(video.width, video.height) if video.unscaled else None,
         )
         if frame.alpha is not None:
-            put_alpha(picture, frame.alpha)
+            put_alpha(picture, scaled_alpha(frame.alpha, (video.width, video.height)))
         return [_plain(packet) for packet in self._sender.send(picture)]
 
     def finish(self) -> list[Packet]:
@@ -94,4 +94,5 @@ def _plain(packet: "av.Packet[Any]") -> Packet:
         dts=packet.dts,
         duration=packet.duration or 0,
         is_keyframe=packet.is_keyframe,
+        alpha=read_alpha(packet),
     )

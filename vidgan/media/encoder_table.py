@@ -41,6 +41,8 @@ class Formats:
     deep: str
     """For more than 8 bits."""
     deep_odd: str
+    deeper: str = ""
+    """For more than 10 bits, of any size, where it is a codec to keep them for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +59,9 @@ class Encoder:
     preset: str | None = None
     presets: tuple[str, ...] = ()
     alpha: str = ""
-    """The pixel format in which transparent pictures stay so."""
+    """The pixel format in which transparent pictures stay so; empty where they cannot."""
     deep_alpha: str = ""
-    """For more than 8 bits."""
+    """For more than 8 bits; there is one where `alpha` is."""
     is_hardware: bool = False
     """It opens only where a driver and a GPU have it."""
     looks_back: bool = True
@@ -75,7 +77,13 @@ class Encoder:
 _PLAYERS = Formats(even="yuv420p", odd="yuv444p", deep="yuv420p10le", deep_odd="yuv444p10le")
 _AV1 = Formats(even="yuv420p", odd="yuv420p", deep="yuv420p10le", deep_odd="yuv420p10le")
 _VP9 = Formats(even="yuv420p", odd="yuv420p", deep="yuv420p", deep_odd="yuv420p")
-_WHOLE = Formats(even="yuv444p", odd="yuv444p", deep="yuv444p10le", deep_odd="yuv444p10le")
+_WHOLE = Formats(
+    even="yuv444p",
+    odd="yuv444p",
+    deep="yuv444p10le",
+    deep_odd="yuv444p10le",
+    deeper="yuv444p12le",
+)
 _EDITORS = Formats(
     even="yuv422p10le", odd="yuv422p10le", deep="yuv422p10le", deep_odd="yuv422p10le"
 )
@@ -83,6 +91,7 @@ _PNG = Formats(even="rgb24", odd="rgb24", deep="rgb48be", deep_odd="rgb48be")
 _JPEG = Formats(even="yuv444p", odd="yuv444p", deep="yuv444p", deep_odd="yuv444p")
 _NVIDIA = Formats(even="yuv420p", odd="yuv444p", deep="p010le", deep_odd="yuv444p16le")
 _NVIDIA_H264 = Formats(even="yuv420p", odd="yuv444p", deep="yuv420p", deep_odd="yuv444p")
+_NVIDIA_AV1 = Formats(even="yuv420p", odd="yuv420p", deep="p010le", deep_odd="p010le")
 _NVIDIA_PRESETS = tuple(f"p{speed}" for speed in range(1, 8))
 
 _SRGB = Color(matrix=0, primaries=1, transfer=13, full_range=True)
@@ -124,6 +133,8 @@ ENCODERS = {
             crf_range=(0, 63),
             preset="6",
             presets=tuple(str(speed) for speed in range(9)),
+            alpha="yuva420p",
+            deep_alpha="yuva420p",
         ),
         Encoder(
             name="prores_ks",
@@ -164,7 +175,7 @@ ENCODERS = {
         ),
         Encoder(
             name="av1_nvenc",
-            formats=_NVIDIA,
+            formats=_NVIDIA_AV1,
             crf=30,
             crf_range=(1, 51),
             preset="p5",
@@ -176,6 +187,7 @@ ENCODERS = {
             formats=_PNG,
             without_crf="pictures of .png and .gif lose nothing of what they can hold",
             alpha="rgba",
+            deep_alpha="rgba64be",
             looks_back=False,
             color=_SRGB,
         ),

@@ -10,8 +10,9 @@ from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 
 from vidgan.errors import SettingsError
-from vidgan.media.containers import CONTAINERS, container_for
+from vidgan.media.containers import CONTAINERS, Container, container_for
 from vidgan.media.encoder_table import ENCODERS, Encoder
+from vidgan.media.fitted import keeps_alpha
 from vidgan.media.samples import bits_of
 from vidgan.media.types import EncoderSettings, VideoStream
 from vidgan.places import Place
@@ -33,10 +34,11 @@ def encoder_settings(
     crf: int | None = None,
     preset: str | None = None,
     bits: int = 8,
+    alpha: bool = False,
 ) -> EncoderSettings:
     """Settings for `output` with nothing left open: what is None becomes the default.
 
-    `bits` are those of the pictures' samples.
+    `bits` are those of the pictures' samples; with `alpha` they are to stay transparent.
 
     Raises:
         OutputError: an ending that cannot be written.
@@ -44,7 +46,7 @@ def encoder_settings(
             an unknown preset.
     """
     container = container_for(output)
-    name = codec or (container.deep_encoder if bits > 8 else container.encoders[0])
+    name = codec or _usual_encoder(container, bits, alpha=alpha)
     encoder = ENCODERS.get(name)
     if encoder is None:
         known = ", ".join(name for name in ENCODERS if name not in _PICTURES)
@@ -53,6 +55,13 @@ def encoder_settings(
     return EncoderSettings(
         codec=name, crf=_checked_crf(encoder, crf), preset=_checked_preset(encoder, preset)
     )
+
+
+def _usual_encoder(container: Container, bits: int, *, alpha: bool) -> str:
+    """More bits count for less than transparent parts."""
+    usual, deep = container.encoders[0], container.deep_encoder
+    is_for_alpha = alpha and keeps_alpha(container, usual)
+    return deep if bits > 8 and not is_for_alpha else usual
 
 
 def check_codec(codec: str, output: Place) -> None:
@@ -96,13 +105,15 @@ def output_pixel_format(video: VideoStream, settings: EncoderSettings) -> str:
     """4:2:0 of 8 bits, which every player shows, where the codec is one for players.
 
     4:4:4 where H.264 and HEVC cannot keep an odd size; 10 bits where the pictures have more than 8
-    and the encoder takes them.
+    and the encoder takes them. Of more than 10 only FFV1 keeps 12: HEVC's Main 12 plays nowhere.
     """
     encoder = ENCODERS[settings.codec]
     if video.alpha:
         return encoder.deep_alpha if video.bits > 8 else encoder.alpha
     formats = encoder.formats
     is_odd = video.width % 2 or video.height % 2
+    if video.bits > 10 and formats.deeper:
+        return formats.deeper
     if video.bits > 8:
         return formats.deep_odd if is_odd else formats.deep
     return formats.odd if is_odd else formats.even
@@ -157,7 +168,7 @@ def configure(context: VideoCodecContext, video: VideoStream, settings: EncoderS
 
 def _rate(video: VideoStream) -> Fraction:
     """Only a hint to the encoder, the times rule; SVT-AV1 accepts 1 to 240 frames/s."""
-    return min(max(video.average_rate or Fraction(25), Fraction(1)), Fraction(240))
+    return min(max(video.rate, Fraction(1)), Fraction(240))
 
 
 def _keyframe_interval(video: VideoStream) -> int:

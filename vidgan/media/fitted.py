@@ -6,18 +6,17 @@ from fractions import Fraction
 
 from vidgan.media.containers import Container
 from vidgan.media.encoder_table import ENCODERS
-from vidgan.media.types import VideoStream
+from vidgan.media.types import Treatment, VideoStream
 
 
-def fitted(video: VideoStream, kind: Container, codec: str) -> VideoStream:
+def as_encoded(video: VideoStream, kind: Container, codec: str) -> VideoStream:
     """The pictures as they are encoded: of square pixels where the output knows no others.
 
     Of limited range, or of the colours that a kind of file has by definition, likewise.
 
     The longer side of a pixel stays, so that no detail is lost.
     """
-    alpha = video.alpha and bool(alpha_format(video, codec)) and kind.format != "gif"
-    video = replace(video, alpha=alpha and not becomes_square(video, kind, codec))
+    video = replace(video, alpha=video.alpha and keeps_alpha(kind, codec))
     color = ENCODERS[codec].color
     if not ENCODERS[codec].has_full_range:
         video = replace(video, color=replace(video.color, full_range=False))
@@ -40,10 +39,9 @@ def fitted(video: VideoStream, kind: Container, codec: str) -> VideoStream:
     )
 
 
-def alpha_format(video: VideoStream, codec: str) -> str:
-    """In which transparent pictures of this depth stay so; empty where the codec has none."""
-    encoder = ENCODERS[codec]
-    return encoder.deep_alpha if video.bits > 8 else encoder.alpha
+def keeps_alpha(kind: Container, codec: str) -> bool:
+    """Whether transparent pictures stay so."""
+    return bool(ENCODERS[codec].alpha) and codec not in kind.loses_alpha
 
 
 def becomes_square(video: VideoStream, kind: Container, codec: str) -> bool:
@@ -61,6 +59,21 @@ def said_of_fit(
             f"{after.height} instead of {before.width}x{before.height}, since {ending} with "
             f"{codec} holds no others; .mp4 does"
         )
+
+
+def said_of_alpha(
+    before: VideoStream, after: VideoStream, treatment: Treatment, *, ending: str, codec: str
+) -> Iterator[str]:
+    """Where transparent parts do not stay so, and nobody has said what is to show through them."""
+    if not before.alpha or after.alpha or treatment.background is not None:
+        return
+    if treatment.compare is not None:
+        yield "transparent parts lie over black in two pictures put together, or over --background"
+        return
+    yield (
+        f"transparent parts lie over black, or over --background, since {ending} with {codec} "
+        "holds none; .webm with libvpx-vp9 does"
+    )
 
 
 def _even(side: Fraction) -> int:

@@ -53,13 +53,17 @@ def write_gif(
     size: tuple[int, int],
     part: Path,
     go_on: Callable[[], object],
+    *,
+    alpha: bool = False,
 ) -> None:
     """Write it, from chunks of PNG pictures, which are read twice; memory does not grow.
 
+    With `alpha` one colour of the palette is that of what is not seen: less than half opaque.
     `go_on` is called for each frame; what it raises stops the writing.
     """
+    pixels = "rgba" if alpha else "rgb24"
     every = -(-len(shown.kept) // _LOOKED_AT)
-    palette = _palette(_pictures(chunks(), shown.kept[::every]), size, go_on)
+    palette = _palette(_pictures(chunks(), shown.kept[::every], pixels), size, pixels, go_on)
     options = {"loop": "0", "final_delay": str(shown.last)}
     with av.open(f"file:{part}", "w", format="gif", container_options=options) as container:
         stream = container.add_stream("gif", options={"threads": "1"})
@@ -67,7 +71,7 @@ def write_gif(
         stream.width, stream.height = size
         stream.pix_fmt = "pal8"
         stream.time_base = stream.codec_context.time_base = TICK
-        coloured = _coloured(_pictures(chunks(), shown.kept), palette, size)
+        coloured = _coloured(_pictures(chunks(), shown.kept, pixels), palette, size, pixels)
         for frame, tick in zip(coloured, shown.ticks, strict=True):
             go_on()
             frame.pts, frame.time_base = tick, TICK
@@ -75,21 +79,25 @@ def write_gif(
         container.mux(stream.encode(None))
 
 
-def said_of_gif(frames: int, shown: Shown) -> Iterator[str]:
+def said_of_gif(frames: int, shown: Shown, *, alpha: bool = False) -> Iterator[str]:
     """What is lost."""
+    if alpha:
+        yield "gif holds no half-transparent pixels: what is less than half opaque is not seen"
     yield "gif holds 256 colours, and times in hundredths of a second"
     if left := frames - len(shown.kept):
         yield f"{left} of {frames} frames are left out: gif shows at most 50 in a second"
 
 
-def _pictures(chunks: Iterable[EncodedChunk], places: Sequence[int]) -> Iterator[av.VideoFrame]:
-    """The frames at these places of the film, rising."""
+def _pictures(
+    chunks: Iterable[EncodedChunk], places: Sequence[int], pixels: str
+) -> Iterator[av.VideoFrame]:
+    """The frames at these places of the film, rising, in this format of 8 bits."""
     wanted = iter(places)
     place, following = 0, next(wanted, None)
     for chunk in chunks:
         for packet in chunk.packets:
             if place == following:
-                yield _picture(packet)
+                yield _picture(packet).reformat(format=pixels)
                 following = next(wanted, None)
             place += 1
 
@@ -104,11 +112,14 @@ def _picture(packet: Packet) -> av.VideoFrame:
 
 
 def _palette(
-    pictures: Iterable[av.VideoFrame], size: tuple[int, int], go_on: Callable[[], object]
+    pictures: Iterable[av.VideoFrame],
+    size: tuple[int, int],
+    pixels: str,
+    go_on: Callable[[], object],
 ) -> av.VideoFrame:
     graph = Graph()
-    source = _buffer(graph, size, "rgb24")
-    maker = graph.add("palettegen", "stats_mode=full:reserve_transparent=0")
+    source = _buffer(graph, size, pixels)
+    maker = graph.add("palettegen", f"stats_mode=full:reserve_transparent={int(pixels == 'rgba')}")
     sink = graph.add("buffersink")
     source.link_to(maker)
     maker.link_to(sink)
@@ -123,11 +134,11 @@ def _palette(
 
 
 def _coloured(
-    pictures: Iterable[av.VideoFrame], palette: av.VideoFrame, size: tuple[int, int]
+    pictures: Iterable[av.VideoFrame], palette: av.VideoFrame, size: tuple[int, int], pixels: str
 ) -> Iterator[av.VideoFrame]:
     """Dithered to the palette."""
     graph = Graph()
-    source = _buffer(graph, size, "rgb24")
+    source = _buffer(graph, size, pixels)
     colours = _buffer(graph, (palette.width, palette.height), palette.format.name)
     user = graph.add("paletteuse", "dither=sierra2_4a:diff_mode=rectangle")
     sink = graph.add("buffersink")
@@ -160,7 +171,6 @@ def _buffer(graph: Graph, size: tuple[int, int], pixel_format: str) -> Any:
 
 
 def _at(picture: av.VideoFrame, number: int) -> av.VideoFrame:
-    """In 8 bits, with a time: filters go by it."""
-    frame = picture if picture.format.name != "rgb48be" else picture.reformat(format="rgb24")
-    frame.pts, frame.time_base = number, TICK
-    return frame
+    """With a time: filters go by it."""
+    picture.pts, picture.time_base = number, TICK
+    return picture

@@ -15,13 +15,13 @@ from vidgan.media.carry import Carried, chapters_later
 from vidgan.media.containers import Container, container_for
 from vidgan.media.encode import refusal
 from vidgan.media.encoders import configure, said_of_format
-from vidgan.media.fitted import fitted, said_of_fit
+from vidgan.media.fitted import as_encoded, said_of_alpha, said_of_fit
 from vidgan.media.part import WHOLE, Part, Span
 from vidgan.media.shown import shown
 from vidgan.media.streams import ALL_STREAMS, TIMECODE, Copy, Plan, Streams, instead, plan_streams
 from vidgan.media.tags import film_tags, stream_tags
 from vidgan.media.tracks import Tracks
-from vidgan.media.types import EncoderSettings, Film, Treatment, VideoStream
+from vidgan.media.types import UNTREATED, EncoderSettings, Film, Treatment, VideoStream
 from vidgan.places import Place
 
 _FINEST_MOVIE_TIMESCALE = 2**31 - 1
@@ -34,7 +34,7 @@ class Target:
     film: Film
     settings: EncoderSettings
     output: Place
-    treatment: Treatment
+    treatment: Treatment = UNTREATED
     part: Part = WHOLE
     streams: Streams = ALL_STREAMS
     copies_sound: bool = True
@@ -45,15 +45,19 @@ class Target:
         """The pictures that are written."""
         kind = self.kind
         pictures = shown(self.film.video, self.treatment, keeps_turn=kind.keeps_turn)
-        return fitted(pictures, kind, self.settings.codec)
+        return as_encoded(pictures, kind, self.settings.codec)
 
     @property
     def said(self) -> tuple[str, ...]:
         """What becomes of the pictures that somebody should know."""
         video = self.film.video
+        after, ending, codec = self.shown, self.ending, self.settings.codec
         before = shown(video, self.treatment, keeps_turn=self.kind.keeps_turn)
-        fit = said_of_fit(before, self.shown, ending=self.ending, codec=self.settings.codec)
-        return (*fit, *said_of_format(self.shown, self.settings))
+        return (
+            *said_of_fit(before, after, ending=ending, codec=codec),
+            *said_of_alpha(video, after, self.treatment, ending=ending, codec=codec),
+            *said_of_format(after, self.settings),
+        )
 
     @property
     def kind(self) -> Container:

@@ -6,7 +6,6 @@ some bytes; so where a hole of bytes meets a jump in time, frames are missing.
 """
 
 from collections.abc import Sequence
-from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -25,7 +24,7 @@ class Holes:
         self.missing = 0
         """Frames, by the usual rate of the film."""
         self._film = film
-        self._rate = (film.video.average_rate or Fraction(25)) * film.video.time_base
+        self._rate = film.video.rate * film.video.time_base
         self._is_matroska = "matroska" in film.container
         self._holes: list[tuple[int, int]] = []  # from the keyframe before to the picture after
         self._gaps: list[tuple[int, int]] = []

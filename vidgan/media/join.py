@@ -17,15 +17,16 @@ from av.container import OutputContainer
 from av.stream import Stream
 
 from vidgan.errors import OutputError
+from vidgan.media.background import set_alpha
 from vidgan.media.carry import last_frame_duration, read_carried
 from vidgan.media.containers import Container, whole_of
 from vidgan.media.gif import TICK, plan_ticks, said_of_gif, write_gif
 from vidgan.media.header import Head, Target, muxer_options, start_times, write_head
 from vidgan.media.opening import open_film
-from vidgan.media.part import WHOLE, Part, Span, origin_of
+from vidgan.media.part import Span, origin_of
 from vidgan.media.preflight import check_film_place
 from vidgan.media.sequence import out_of_the_way, said_of_times, write_sequence
-from vidgan.media.streams import ALL_STREAMS, Streams, say
+from vidgan.media.streams import say
 from vidgan.media.timeline import (
     Timeline,
     check_complete,
@@ -33,7 +34,7 @@ from vidgan.media.timeline import (
     timed_packets,
     usual_duration,
 )
-from vidgan.media.types import UNTREATED, EncodedChunk, EncoderSettings, Film, Packet, Treatment
+from vidgan.media.types import EncodedChunk, Film, Packet
 from vidgan.media.verify import verify
 from vidgan.naming import give_name, part_of, sync
 from vidgan.places import Place, Remote
@@ -55,15 +56,10 @@ class JoinReport:
 
 
 def join(
-    film: Film,
+    target: Target,
     chunks: Callable[[], Iterable[EncodedChunk]],
-    settings: EncoderSettings,
-    output: Place,
     *,
     expected: Sequence[int],
-    treatment: Treatment = UNTREATED,
-    streams: Streams = ALL_STREAMS,
-    part: Part = WHOLE,
     overwrite: bool = False,
     on_whole: Callable[[Path, JoinReport], object] = lambda part, report: None,
     go_on: Callable[[], object] = lambda: None,
@@ -75,15 +71,11 @@ def join(
     name, or sent; after a failure nothing is left behind.
 
     Args:
-        film: the source.
+        target: the source, what the chunks were made of it with, and the file to make, whose
+            ending chooses the container. Of a part of a film the first frame is shown at zero.
         chunks: gives the chunks in order, one at a time; called twice (times, then packets),
             once more where copied sound proves too damaged.
-        settings: what the chunks were encoded with.
-        output: the file to make; its ending chooses the container.
         expected: the presentation times of all frames of the part, in ticks, increasing.
-        treatment: what was done to the pictures.
-        streams: which of the others go along.
-        part: which frames these are; where they are not all, the first is shown at zero.
         overwrite: whether an existing output may be replaced.
         on_whole: told of the file, whole and verified, just before it gets its name.
         go_on: called again and again, except while chunks are asked for; what it raises stops all.
@@ -93,19 +85,12 @@ def join(
         RemoteError: a server refuses, or does not answer.
         InputError: the source cannot be opened any more.
     """
+    film, output = target.film, target.output
     check_film_place(film.path, output, overwrite=overwrite)
     timeline = survey(chunks())
     check_complete(timeline, expected)
     whole = whole_of(output)
     with part_of(whole) as file, _whole_or_nothing(file, output):
-        target = Target(
-            film=film,
-            settings=settings,
-            output=output,
-            treatment=treatment,
-            streams=streams,
-            part=part,
-        )
         if target.kind.is_film:
             report = _write_film(target, chunks, timeline, file, go_on)
         else:
@@ -177,7 +162,7 @@ def _last_duration(target: Target, times: Sequence[int]) -> int:
     """How long the last frame is shown, in ticks; not beyond the end of the part."""
     film, video, part = target.film, target.film.video, target.part
     stated = last_frame_duration(film, times[-1]) if part.every == 1 else None
-    last = stated or usual_duration(times, video.average_rate, video.time_base)
+    last = stated or usual_duration(times, video)
     if part.end is None:
         return last
     end = int((origin_of(film) + part.end) / video.time_base)
@@ -200,11 +185,12 @@ def _write_pictures(
         frames, said = len(times), said_of_times(times, video)
     else:
         shown = plan_ticks([t * video.time_base for t in times], last * video.time_base)
-        write_gif(chunks, shown, (target.shown.width, target.shown.height), part, go_on)
+        size = target.shown.width, target.shown.height
+        write_gif(chunks, shown, size, part, go_on, alpha=target.shown.alpha)
         sync(part)
         ticks = [tick * TICK for tick in shown.ticks]
         _verify(partial(verify, part, video_index=0, times=ticks, tallies={}), target, go_on)
-        frames, said = len(shown.kept), said_of_gif(len(times), shown)
+        frames, said = len(shown.kept), said_of_gif(len(times), shown, alpha=target.shown.alpha)
     return JoinReport(
         output=target.output,
         frames=frames,
@@ -253,6 +239,8 @@ def _bound(
         bound.time_base, bound.duration = time_base, packet.duration
         bound.pts, bound.dts = packet.pts + later, packet.dts + later
         bound.is_keyframe, bound.stream = packet.is_keyframe, stream
+        if packet.alpha:
+            set_alpha(bound, packet.alpha)
         yield bound
 
 

@@ -14,7 +14,6 @@ from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
-from vidgan.media.background import alpha_of, has_alpha
 from vidgan.media.one_size import stored_size
 from vidgan.media.types import Fields, Film
 
@@ -51,8 +50,6 @@ _NAMES = {
 """Side data of pictures that goes with the old ones; what is not here describes colours, which are
 looked after, or nothing that is seen."""
 
-_KEEPING = "ffv1, prores_ks and numbered .png"
-
 
 @dataclass(frozen=True, slots=True)
 class _Looks:
@@ -64,16 +61,12 @@ class _Looks:
     side_data: tuple[str, ...]
     flagged: bool
     votes: Counter[str]
-    transparent: bool
 
 
 def look_around(film: Film, container: InputContainer, stream: AvVideoStream) -> Film:
     """The same film, with what is seen in a few places of it; the container is left anywhere."""
     looks = _look(film, container, stream)
-    video = replace(
-        film.video, fields=_fields(looks, stream), alpha=film.video.alpha or looks.transparent
-    )
-    film = replace(film, video=video)
+    film = replace(film, video=replace(film.video, fields=_fields(looks, stream)))
     return replace(film, warnings=(*film.warnings, *_warnings(film, looks)))
 
 
@@ -82,7 +75,7 @@ def _look(film: Film, container: InputContainer, stream: AvVideoStream) -> _Look
     shapes: dict[Fraction, None] = {}
     side_data: dict[str, None] = {}
     votes: Counter[str] = Counter()
-    flagged = transparent = False
+    flagged = False
     for share in _PLACES:
         frames = list(_frames_at(share, film, container, stream))
         for frame in frames:
@@ -91,10 +84,9 @@ def _look(film: Film, container: InputContainer, stream: AvVideoStream) -> _Look
             flagged = flagged or bool(frame.interlaced_frame)
         if frames:  # players take pixels of which nothing is said for square
             shapes[stream.codec_context.sample_aspect_ratio or Fraction(1)] = None
-        transparent = transparent or any(map(_is_transparent, frames[:1]))
         if len(frames) > 1 and not flagged and len({(f.width, f.height) for f in frames}) == 1:
             votes += _judged(frames)
-    return _Looks(tuple(sizes), tuple(shapes), tuple(side_data), flagged, votes, transparent)
+    return _Looks(tuple(sizes), tuple(shapes), tuple(side_data), flagged, votes)
 
 
 def _frames_at(
@@ -117,11 +109,7 @@ def _frames_at(
 
 def _may_be_fields(film: Film) -> bool:
     video = film.video
-    return (
-        video.codec not in _NEVER_FIELDS
-        and video.height in _LINES
-        and (video.average_rate or Fraction(25)) < _FASTEST
-    )
+    return video.codec not in _NEVER_FIELDS and video.height in _LINES and video.rate < _FASTEST
 
 
 def _judged(frames: Iterable[VideoFrame]) -> Counter[str]:
@@ -169,10 +157,6 @@ def _fields(looks: _Looks, stream: AvVideoStream) -> Fields:
     return "top first" if top > bottom else "bottom first"
 
 
-def _is_transparent(frame: VideoFrame) -> bool:
-    return has_alpha(frame.format.name) and bool(alpha_of(frame).min() < 255)
-
-
 def _dropped(frame: VideoFrame) -> Iterator[str]:
     try:
         side_data = cast("SideDataContainer", frame.side_data)
@@ -196,5 +180,3 @@ def _warnings(film: Film, looks: _Looks) -> Iterator[str]:
     if len(looks.shapes) > 1:
         shapes = ", ".join(f"{shape.numerator}:{shape.denominator}" for shape in looks.shapes)
         yield f"{film.path}: its pixels change their shape ({shapes}); all are shown in the first"
-    if film.video.alpha:
-        yield f"{film.path}: transparent parts are kept by {_KEEPING}; else --background shows"

@@ -19,7 +19,7 @@ def cut_out(picture: Levels, cut: Cut, *, width: int, height: int) -> Levels:
     return picture[cut.top : cut.top + height, cut.left : cut.left + width]
 
 
-def fitted(picture: Levels, *, width: int, height: int) -> Levels:
+def letterboxed(picture: Levels, *, width: int, height: int) -> Levels:
     """The picture (H, W, 3) as large as it can be in this size, its shape kept, on black."""
     rows, columns = picture.shape[:2]
     scale = min(width / columns, height / rows)

@@ -17,6 +17,7 @@ from vidgan.numbered import first_number, is_pattern
 from vidgan.pictures.moving import is_animated_webp
 from vidgan.places import Place, Remote
 from vidgan.reader import Reader
+from vidgan.seeking import Seekable
 from vidgan.transport import look
 
 _NONE = "none"
@@ -91,7 +92,7 @@ def _open_remote(remote: Remote) -> Iterator[InputContainer]:
 @contextmanager
 def _opened(
     place: Place,
-    file: str | Reader | BinaryIO,
+    file: str | Seekable,
     protocols: str,
     options: dict[str, str] | None = None,
     formats: str = FORMATS,

@@ -11,6 +11,7 @@ from av.container import InputContainer
 from av.packet import Packet as AvPacket
 
 from vidgan.media.background import read_alpha
+from vidgan.media.field_pairs import FieldPairs
 from vidgan.media.order import is_mpeg4_intra, is_vp8_hidden
 from vidgan.media.types import Packet, VideoStream
 
@@ -43,7 +44,11 @@ class Incoming:
 
     def __init__(self, video: VideoStream, container: InputContainer, *, data: bool) -> None:
         """Without `data` that of keyframes alone is kept."""
+        self.paired = 0
+        """Packets so far that were the second fields of pictures."""
         self._video = video
+        self._pairs = FieldPairs(video)
+        self._held: Coming | None = None
         self._data = data or video.packed
         self._apart: BitStreamFilterContext | None = None
         if video.packed:
@@ -54,16 +59,34 @@ class Incoming:
         """What comes of the next packet; the last one is empty."""
         if self._apart is None:
             if packet.size:
-                yield self._plain(packet)
+                yield from self._whole(self._plain(packet))
             return
         with suppress(av.FFmpegError):  # a packet that cannot be taken apart cannot be decoded
             for single in self._apart.filter(packet if packet.size else None):
                 yield self._plain(single)
 
+    def rest(self) -> Iterator[Coming]:
+        """What is still held back when no packet follows."""
+        if self._held is not None:
+            yield self._held
+            self._held = None
+
+    def _whole(self, coming: Coming) -> Iterator[Coming]:
+        """A picture's second field goes with its first, for which each packet is held back."""
+        if not self._pairs.may_come:
+            yield from (*self.rest(), coming)
+        elif self._pairs.is_second(coming.packet.data) and self._held is not None:
+            self._held = _paired(self._held, coming)
+            self.paired += 1
+        else:
+            yield from self.rest()
+            self._held = coming
+
     def _plain(self, packet: "AvPacket[Any]") -> Coming:
         is_keyframe = packet.is_keyframe
         is_vp8 = self._video.codec in {"vp8", "libvpx"}
-        data = bytes(packet) if self._data or is_keyframe or is_vp8 else b""
+        is_looked_into = self._data or is_keyframe or is_vp8 or self._pairs.may_come
+        data = bytes(packet) if is_looked_into else b""
         if self._video.packed:  # the filter gives the second picture the flag of the next packet
             is_keyframe = is_mpeg4_intra(data)
         plain = Packet(
@@ -76,6 +99,18 @@ class Incoming:
             alpha=read_alpha(packet) if self._data and self._video.alpha else b"",
         )
         return Coming(packet=plain, stated=packet.pts, size=packet.size)
+
+
+def _paired(first: Coming, second: Coming) -> Coming:
+    """One picture of two fields, at the time of the first."""
+    data = first.packet.data + second.packet.data
+    stated = second.stated if first.stated is None else first.stated
+    pts = first.packet.pts if stated is None else stated
+    return Coming(
+        packet=replace(first.packet, data=data, pts=pts),
+        stated=stated,
+        size=first.size + second.size,
+    )
 
 
 def is_packed_bitstream(head: bytes) -> bool:

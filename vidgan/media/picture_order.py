@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from vidgan.media.bits import Bits
 from vidgan.media.random_access import length_size, nal_units
 
-_HEAD = 96
+SLICE_HEAD = 96
 """Bytes of a slice that are looked at; its head is shorter up to the count."""
 _SET = 1024
 """Bytes of a parameter set that are looked at."""
@@ -19,13 +19,13 @@ _MOST_BITS = 16
 """Of the numbers in the heads of slices, by both standards."""
 _MOST_STEPS = 255
 _HIGH_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
-_H264_SLICES, _H264_IDR, _H264_SPS = {1, 2, 5}, 5, 7
+H264_SLICES, _H264_IDR, _H264_SPS = {1, 2, 5}, 5, 7
 _HEVC_SLICES, _HEVC_IRAP, _HEVC_IDR = range(0, 22), range(16, 24), {19, 20}
 _HEVC_LEADING, _HEVC_SPS, _HEVC_PPS = range(6, 10), 33, 34
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _H264Form:
+class H264Form:
     """What a sequence parameter set says about the heads of slices."""
 
     separate_planes: bool
@@ -53,12 +53,12 @@ class PictureOrder:
     def __init__(self, decoder: str, extradata: bytes) -> None:
         self._is_h264 = decoder == "h264"
         self._length_size = length_size(extradata, 4 if self._is_h264 else 21)
-        self._h264: _H264Form | None = None
+        self._h264: H264Form | None = None
         self._hevc_bits = 0
         self._hevc_planes = False
         self._hevc_extra = (0, False)  # bits that a head may hold, and whether it tells of output
         with suppress(ValueError, IndexError):  # damaged; perhaps the packets bring them again
-            for unit in _units_of(extradata, is_h264=self._is_h264):
+            for unit in units_of(extradata, is_h264=self._is_h264):
                 self._learn(unit)
 
     def places(self, packets: list[bytes]) -> list[tuple[int, int]] | None:
@@ -101,10 +101,9 @@ class PictureOrder:
     def _learn(self, unit: bytes) -> bool:
         """Whether it is a parameter set, which says how slices are to be read."""
         if self._is_h264:
-            if unit[0] & 31 == _H264_SPS:
-                self._h264 = _h264_form(unit)
-                return True
-            return False
+            form = h264_form_in(unit)
+            self._h264 = form or self._h264
+            return form is not None
         kind = unit[0] >> 1 & 63
         if kind == _HEVC_SPS:
             self._hevc_bits, self._hevc_planes = _hevc_sps(unit)
@@ -114,11 +113,11 @@ class PictureOrder:
 
     def _h264_slice(self, unit: bytes) -> _Slice | None:
         kind, form = unit[0] & 31, self._h264
-        if kind not in _H264_SLICES:
+        if kind not in H264_SLICES:
             return None
         if form is None or not (form.count_bits or form.shown_as_decoded):
             raise ValueError("no counts of a kind that is read here")
-        bits = Bits(unit[1:_HEAD])
+        bits = Bits(unit[1:SLICE_HEAD])
         bits.skip_golombs(3)
         bits.take(2 * form.separate_planes + form.frame_number_bits)
         if not form.frames_only and bits.take(1):
@@ -135,7 +134,7 @@ class PictureOrder:
         kind, layer = unit[0] >> 1 & 63, unit[1] & 7
         if kind not in _HEVC_SLICES or not self._hevc_bits:
             return None
-        bits = Bits(unit[2:_HEAD])
+        bits = Bits(unit[2:SLICE_HEAD])
         bits.take(2 if kind in _HEVC_IRAP else 1)
         bits.golomb()
         extra, tells_of_output = self._hevc_extra
@@ -150,7 +149,16 @@ class PictureOrder:
         )
 
 
-def _h264_form(unit: bytes) -> _H264Form:
+def h264_form_in(unit: bytes) -> H264Form | None:
+    """What a unit says about the slices that follow, if it is a sequence parameter set.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    return _h264_form(unit) if unit[0] & 31 == _H264_SPS else None
+
+
+def _h264_form(unit: bytes) -> H264Form:
     """ITU-T H.264, 7.3.2.1.1."""
     bits = Bits(unit[1:_SET])
     profile = bits.take(8)
@@ -174,7 +182,7 @@ def _h264_form(unit: bytes) -> _H264Form:
     bits.golomb()
     bits.take(1)
     bits.skip_golombs(2)
-    return _H264Form(
+    return H264Form(
         separate_planes=separate,
         frame_number_bits=frame_number_bits,
         count_bits=count_bits,
@@ -230,7 +238,7 @@ def _hevc_pps(unit: bytes) -> tuple[int, bool]:
     return bits.take(3), tells_of_output
 
 
-def _units_of(extradata: bytes, *, is_h264: bool) -> Iterator[bytes]:
+def units_of(extradata: bytes, *, is_h264: bool) -> Iterator[bytes]:
     """The parameter sets of an avcC or hvcC box, or of a stream with start codes."""
     if not extradata or extradata[0] != 1:
         yield from nal_units(extradata, 0)

@@ -18,23 +18,13 @@ from vidgan.media.header import Target, unfit, write_head
 from vidgan.media.opening import open_film
 from vidgan.media.sequence import check_folder
 from vidgan.media.stated import refuse_hdr
-from vidgan.media.streams import ALL_STREAMS, Streams
-from vidgan.media.types import UNTREATED, EncoderSettings, Film, Treatment
 from vidgan.places import Place, Remote
 from vidgan.transport import look, refuse_web
 
 _PACKETS_TRIED = 1000
 
 
-def check_output(
-    film: Film,
-    output: Place,
-    settings: EncoderSettings,
-    *,
-    treatment: Treatment = UNTREATED,
-    streams: Streams = ALL_STREAMS,
-    overwrite: bool = False,
-) -> None:
+def check_output(target: Target, *, overwrite: bool = False) -> None:
     """Refuse an output that could not be finished; it is begun in memory.
 
     Raises:
@@ -44,13 +34,11 @@ def check_output(
         InputError: the film cannot be opened any more, has not the streams that were chosen, or is
             HDR and nobody said what becomes of that.
     """
-    target = Target(
-        film=film, settings=settings, output=output, treatment=treatment, streams=streams
-    )
-    refuse_hdr(film, treatment)
-    check_codec(settings.codec, output)
-    check_film_place(film.path, output, overwrite=overwrite)
-    ChunkEncoder(target.shown, settings)  # does it open, above all if it is hardware
+    film = target.film
+    refuse_hdr(film, target.treatment)
+    check_codec(target.settings.codec, target.output)
+    check_film_place(film.path, target.output, overwrite=overwrite)
+    ChunkEncoder(target.shown, target.settings)  # does it open, above all if it is hardware
     if target.kind.is_film:
         with open_film(film.path) as source:
             _try_head(source, target)

@@ -26,8 +26,9 @@ from vidgan.media.sources import DECODERS
 from vidgan.media.stated import read_color
 from vidgan.media.stream_facts import with_stream_facts
 from vidgan.media.streams import KINDS, TIMECODE
+from vidgan.media.transparency import with_transparency
 from vidgan.media.turn import read_turn
-from vidgan.media.types import Coded, Film, OtherStream, VideoStream
+from vidgan.media.types import USUAL_RATE, Coded, Film, OtherStream, VideoStream
 from vidgan.pictures.moving import is_animated_webp
 from vidgan.places import Place
 
@@ -38,17 +39,21 @@ YUV_FORMATS = {
 }
 DEEP_FORMATS = {
     f"{kind}{bits}le"
-    for bits in (10, 12)
-    for kind in ("yuv420p", "yuv422p", "yuv444p", "yuva422p", "yuva444p", "gbrp", "gray")
-} | {"gray16le", "gray16be", "rgb48le", "rgb48be", "rgba64le", "rgba64be", "gbrp16le"}
+    for bits in (9, 10, 12, 14, 16)
+    for kind in (
+        *("yuv420p", "yuv422p", "yuv444p", "yuva420p", "yuva422p", "yuva444p"),
+        *("gbrp", "gbrap", "gray"),
+    )
+} | {
+    *("yuv440p10le", "yuv440p12le", "gray16be", "ya16le", "ya16be"),
+    *("rgb48le", "rgb48be", "rgba64le", "rgba64be"),
+}
 RGB_FORMATS = {
     *("rgb24", "bgr24", "rgba", "bgra", "argb", "abgr", "rgb0", "bgr0", "0rgb", "0bgr"),
     *("gbrp", "gbrap", "rgb555le", "rgb565le", "rgb8", "bgr8", "pal8", "monow", "monob"),
 }
 PIXEL_FORMATS = YUV_FORMATS | DEEP_FORMATS | RGB_FORMATS
-"""All that FFmpeg turns into 8-bit RGB within two levels."""
-USUAL_RATE = Fraction(25)
-"""Pictures a second of numbered ones, where nobody says another."""
+"""All that become RGB within two levels of 8 bits, as tests show of each kind and depth."""
 
 _FILE_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder"}
 _PACKETS_TRIED = 300
@@ -77,6 +82,7 @@ def probe(path: Place, *, rate: Fraction | None = None) -> Film:
             warnings=tuple(_warnings(stream, spares)),
         )
         film = look_around(with_stream_facts(film, container), container, stream)
+    film = with_transparency(film)
     if film.container == "image2":
         return _timed(film, rate)
     if rate is not None:
@@ -161,7 +167,6 @@ def _describe(path: Place, container: InputContainer, stream: AvVideoStream) -> 
         width=frame.width,
         height=frame.height,
         pixel_format="yuva420p" if with_alpha else pixel_format,
-        alpha=with_alpha is not None,
         time_base=stream.time_base,
         average_rate=stream.average_rate or None,
         sample_aspect_ratio=stream.sample_aspect_ratio or None,
@@ -223,10 +228,8 @@ def _decode(packet: "Packet[AvVideoStream]") -> list[av.VideoFrame]:
 
 def _refuse_pixel_format(path: Place, pixel_format: str) -> None:
     if pixel_format not in PIXEL_FORMATS:
-        bits = max((c.bits for c in av.VideoFormat(pixel_format).components), default=8)
-        kind = f"{bits}-bit pictures" if bits > 8 else "pictures"
         raise InputError(
-            f"{path}: {kind} in {pixel_format} are not supported; convert to 8-bit YUV with "
+            f"{path}: pictures in {pixel_format} are not supported; convert to 8-bit YUV with "
             f"`ffmpeg -i IN -pix_fmt yuv420p -c:v libx264 -crf 12 -c:a copy OUT.mkv` first"
         )
 

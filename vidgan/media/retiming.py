@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from itertools import pairwise
 
 from vidgan.media.clock import mended
@@ -11,7 +10,6 @@ from vidgan.media.packets import Coming, without_data
 from vidgan.media.sources import SHOWN_AS_DECODED, source_of
 from vidgan.media.types import Film, Packet
 
-_USUAL_RATE = Fraction(25)
 _FAR = 5
 """Seconds that only a damaged time lies behind the next GOP's; less, and more than its pictures,
 does little harm, and may be a keyframe that is no border."""
@@ -37,8 +35,7 @@ class Retiming:
         """Whether the data of all packets is wanted."""
         self._order = DisplayOrder(film.video)
         self._knows_order = self.looks_into_packets or film.video.codec in SHOWN_AS_DECODED
-        rate = film.video.average_rate or _USUAL_RATE
-        self._step = 1 / (rate * film.video.time_base)
+        self._step = 1 / (film.video.rate * film.video.time_base)
         self._mended = self._unstated = self._seen = 0
 
     def steadied(self, runs: Iterable[list[Coming]]) -> Iterator[list[Coming]]:
@@ -142,10 +139,9 @@ class Retiming:
     def warnings(self) -> Iterator[str]:
         """One line, or none."""
         if self._unstated and self._unstated == self._seen:
-            rate = self._film.video.average_rate or _USUAL_RATE
             yield (
                 f"{self._film.path}: it holds no times; its pictures are shown at "
-                f"{float(rate):g} a second"
+                f"{float(self._film.video.rate):g} a second"
             )
         elif self._mended:
             one = self._mended == 1

@@ -13,7 +13,7 @@ def shown(video: VideoStream, treatment: Treatment, *, keeps_turn: bool = True) 
     container cannot say that a picture is to be turned (`keeps_turn`).
     """
     color = color_after(video.color)
-    alpha = video.alpha and treatment.compare is None
+    alpha = stays_transparent(video, treatment)
     video = replace(video, fields="progressive", cut=None, alpha=alpha, color=color)
     if treatment.compare is None:
         return video if keeps_turn else _upright(video)
@@ -23,6 +23,11 @@ def shown(video: VideoStream, treatment: Treatment, *, keeps_turn: bool = True) 
     if treatment.compare == "stack":
         return replace(video, height=2 * video.height)
     return video
+
+
+def stays_transparent(video: VideoStream, treatment: Treatment) -> bool:
+    """Whether transparent parts are to stay so, where the output can hold that."""
+    return video.alpha and treatment.compare is None and treatment.background is None
 
 
 def _upright(video: VideoStream) -> VideoStream:

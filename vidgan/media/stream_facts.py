@@ -4,6 +4,7 @@ PyAV gives no access to it but by that text, in which it stands on lines of thei
 """
 
 import re
+import threading
 from dataclasses import replace
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ _STREAM = re.compile(r" {2}Stream #\d+:(\d+)\b")
 _LINE = re.compile(r" {6}(\S[^:]*\S): (.*)")
 """Metadata, in which anybody may write anything, has its names padded with spaces."""
 _CROPPING = re.compile(r"(\d{1,6})/(\d{1,6})/(\d{1,6})/(\d{1,6})\s*")
+_messages = threading.Lock()
 _TITLES = {
     "DOVI configuration record": "Dolby Vision",
     "Spherical Mapping": "the projection of a spherical film",
@@ -39,13 +41,23 @@ def side_data_of(container: InputContainer, index: int) -> dict[str, str]:
 
 
 def _description(container: InputContainer) -> str:
-    """FFmpeg hands it out as messages, which PyAV keeps silent otherwise."""
-    before = av.logging.get_level()
-    av.logging.set_level(av.logging.INFO)
-    try:
-        return str(cast("Any", container).dumps_format())  # which its stub lacks
-    finally:
-        av.logging.set_level(before)
+    """FFmpeg hands it out as messages, which PyAV keeps silent otherwise.
+
+    The level of messages is the process's, so one thread at a time changes it; what others say
+    meanwhile comes out afterwards, as far as it would have without that.
+    """
+    with _messages:
+        before = av.logging.get_level()
+        with av.logging.Capture(local=False) as of_others:
+            av.logging.set_level(av.logging.INFO)
+            try:
+                text = str(cast("Any", container).dumps_format())  # which its stub lacks
+            finally:
+                av.logging.set_level(before)
+        for level, name, message in of_others:
+            if before is not None and level <= before:
+                av.logging.log(level, name, message)
+    return text
 
 
 def with_stream_facts(film: Film, container: InputContainer) -> Film:

@@ -5,7 +5,7 @@ from av.stream import Disposition
 from vidgan.media.languages import for_mp4, for_others, for_quicktime
 
 _STALE = {"ENCODER", "DURATION", "BPS", "ROTATE", "VENDOR_ID", "NUMBER_OF_FRAMES"} | {
-    *("NUMBER_OF_BYTES", "MAJOR_BRAND", "MINOR_VERSION", "COMPATIBLE_BRANDS")
+    *("NUMBER_OF_BYTES", "MAJOR_BRAND", "MINOR_VERSION", "COMPATIBLE_BRANDS", "ALPHA_MODE")
 }
 _APPLE = "com.apple.quicktime."
 _COMMON = {"location.iso6709": "location", "make": "make", "model": "model"}

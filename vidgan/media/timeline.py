@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from itertools import pairwise
 
 from vidgan.errors import OutputError
-from vidgan.media.types import EncodedChunk, Packet
+from vidgan.media.types import EncodedChunk, Packet, VideoStream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +90,8 @@ def timed_packets(
         begin += len(chunk.packets)
 
 
-def usual_duration(times: Sequence[int], rate: Fraction | None, time_base: Fraction) -> int:
+def usual_duration(times: Sequence[int], video: VideoStream) -> int:
     """How long to show the last frame where the source does not say, in ticks."""
     if len(times) > 1:
         return times[-1] - times[-2]
-    return max(1, round(1 / ((rate or Fraction(25)) * time_base)))
+    return max(1, round(1 / (video.rate * video.time_base)))

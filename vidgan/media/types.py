@@ -20,6 +20,10 @@ Fields = Literal["progressive", "flagged", "top first", "bottom first"]
 none says so, with this one the earlier."""
 
 
+USUAL_RATE = Fraction(25)
+"""Pictures a second, where a film does not say how many it shows."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packet:
     """One compressed packet, free of its container; times are ticks of the stream's time base."""
@@ -33,7 +37,7 @@ class Packet:
     """The decoder needs it, the viewer never sees it (before the start of an edit list)."""
     alpha: bytes = b""
     """Of VP8 and VP9, which know no alpha: a picture whose luma is this one's, beside it in
-    Matroska."""
+    Matroska, after eight bytes that say what it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +106,7 @@ class VideoStream:
     pixel_format: str
     time_base: Fraction
     average_rate: Fraction | None
+    """Pictures a second, as the container says; None where it does not: see `rate`."""
     sample_aspect_ratio: Fraction | None
     rotation: int
     """Degrees, one of 0, 90, 180, 270: turn the stored picture *counter-clockwise* by it to see it
@@ -126,6 +131,11 @@ class VideoStream:
     """`width` and `height` are those of what is shown."""
     unscaled: tuple[int, int] | None = None
     """Width and height before pixels were made square; None where they stay as they are."""
+
+    @property
+    def rate(self) -> Fraction:
+        """Pictures a second, as the container says, or the usual ones."""
+        return self.average_rate or USUAL_RATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,8 +172,7 @@ class Film:
     @property
     def frames_expected(self) -> int:
         """As the container says, or by its length and rate; 0 where it says nothing of either."""
-        rate = self.video.average_rate or Fraction(25)
-        return self.frames_declared or int((self.duration or 0) * rate)
+        return self.frames_declared or int((self.duration or 0) * self.video.rate)
 
     @property
     def frames_promised(self) -> int:
@@ -205,13 +214,15 @@ class Treatment:
     left half of one beside the right half of the other."""
     deinterlace: Deinterlace = "auto"
     """Pictures made of two fields become whole ones: those that are, all, or none."""
-    background: tuple[int, int, int] = (0, 0, 0)
-    """What shows through transparent pictures: RGB of 0 to 255."""
+    background: tuple[int, int, int] | None = None
+    """What shows through transparent pictures: RGB of 0 to 255. Without it they stay transparent
+    where the output can hold that, and elsewhere lie over black."""
     tonemap: bool = False
     """HDR becomes SDR; without it, it is refused."""
 
 
 UNTREATED = Treatment()
+BLACK = 0, 0, 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,11 @@ from PIL import Image
 
 from vidgan.errors import InputError
 from vidgan.pictures.picture import MOST_PIXELS
+from vidgan.pictures.reading import silence_pillow
+
+MOST_PIXELS_TOGETHER = 100 * MOST_PIXELS
+"""Of all pictures of an animation: five minutes in HD. It holds them as differences of some bytes,
+so that a small file can ask for any number."""
 
 
 def webp_pictures(path: Path) -> Iterator[tuple[int, NDArray[np.uint8]]]:
@@ -17,15 +22,32 @@ def webp_pictures(path: Path) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     Raises:
         InputError: damaged, or too large.
     """
+    silence_pillow()
     try:
         with Image.open(path, formats=("WEBP",)) as file:
+            frames = getattr(file, "n_frames", 1)
             if file.width * file.height > MOST_PIXELS:
-                raise InputError(f"{path} has more pixels than are supported; scale it down")
-            for number in range(getattr(file, "n_frames", 1)):
+                raise _too_large(path)
+            if file.width * file.height * frames > MOST_PIXELS_TOGETHER:
+                raise InputError(
+                    f"{path} is an animation of {frames} pictures of {file.width}x{file.height}, "
+                    f"more than {MOST_PIXELS_TOGETHER // 1_000_000:,} million pixels together, "
+                    "which is not supported; scale it down or cut it into parts"
+                )
+            for number in range(frames):
                 file.seek(number)
                 picture = np.asarray(file.convert("RGBA"))
                 yield max(1, round(file.info.get("duration", 0))), picture
     except InputError:
         raise
+    except Image.DecompressionBombError as error:
+        raise _too_large(path) from error
     except Exception as error:  # a damaged file can raise anything
         raise InputError(f"{path} is damaged: its pictures cannot be read ({error})") from error
+
+
+def _too_large(path: Path) -> InputError:
+    return InputError(
+        f"{path} has more than {MOST_PIXELS // 1_000_000} million pixels in a picture, which is "
+        "not supported; scale it down"
+    )

@@ -38,7 +38,7 @@ def read_pictures(data: bytes, name: str) -> Iterator[Picture]:
     Raises:
         InputError: not an image, damaged, animated, too large, or of a kind that would lose depth.
     """
-    _silence_pillow()
+    silence_pillow()
     with _told_of(data, name), Image.open(BytesIO(data), formats=FORMATS) as file:
         places = list(_places(file, data, name))
         for place in places:
@@ -172,7 +172,7 @@ def _reason(data: bytes, error: Exception) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
 
 
-def _silence_pillow() -> None:
+def silence_pillow() -> None:
     """Ignore Pillow's warnings: of odd tags in files, and of sizes it still accepts.
 
     `warnings.catch_warnings` would not do: a worker reads in several threads at once.

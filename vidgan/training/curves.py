@@ -58,6 +58,13 @@ CHARTS = (
         is_noisy=True,
     ),
     Chart(
+        "Stability loss",
+        "what a small movement and noise change in a translation; high, films would flicker",
+        LOG,
+        {"A to B": ("stability_ab",), "B to A": ("stability_ba",)},
+        is_noisy=True,
+    ),
+    Chart(
         "KID",
         "distance of translated and real held-out pictures; lower is better",
         METRICS,

@@ -88,6 +88,8 @@ def train_config(
     gan_mode: GanMode,
     lambda_cycle: float,
     lambda_identity: float,
+    lambda_stability: float,
+    stability_noise: float,
     generator_filters: int | None,
     **plain: Any,
 ) -> TrainConfig:
@@ -101,6 +103,8 @@ def train_config(
     for option, weight in (
         ("--lambda-cycle", lambda_cycle),
         ("--lambda-identity", lambda_identity),
+        ("--lambda-stability", lambda_stability),
+        ("--stability-noise", stability_noise),
     ):
         require(0 <= weight < math.inf, f"{option} {weight}: must be 0 or more")
     if generator not in GENERATORS:
@@ -109,7 +113,13 @@ def train_config(
     return TrainConfig(
         workers=workers,
         preprocess=Preprocess(load=load or round(crop * LOAD_TO_CROP), crop=crop, flip=flip),
-        loss=LossWeights(gan_mode=gan_mode, cycle=lambda_cycle, identity=lambda_identity),
+        loss=LossWeights(
+            gan_mode=gan_mode,
+            cycle=lambda_cycle,
+            identity=lambda_identity,
+            stability=lambda_stability,
+            stability_noise=stability_noise,
+        ),
         generator=replace(network, filters=generator_filters) if generator_filters else network,
         discriminator=DiscriminatorConfig(
             filters=discriminator_filters,

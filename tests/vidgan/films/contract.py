@@ -210,8 +210,7 @@ def _alpha(kit: Kit) -> Sample:
             frame.pts, frame.time_base = number, Fraction(1, 24)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    said = "transparent parts are kept by ffv1, prores_ks and numbered .png"
-    return Sample(path=path, treatment=Treatment(background=(0, 0, 255)), says=said)
+    return Sample(path=path, says="transparent parts lie over black, or over --background")
 
 
 def _joined(says: str, **options: Any) -> Make:
@@ -447,7 +446,12 @@ REFUSED: dict[str, Make] = {
     "no-picture": _plain("song.mp4", video_tracks=0, audio=True),
     "no-codec": _plain("rare.mkv", codec="snow"),
     "damaged": _noise,
-    "pixel-format": _plain("16.mkv", codec="ffv1", pixel_format="yuv420p16le"),
+    "pixel-format": _plain(
+        "float.mkv",
+        codec="ffv1",
+        pixel_format="gbrpf32le",
+        codec_options={"level": "4", "strict": "-2"},
+    ),
     "matrix": _plain("ycgco.mp4", tagged_as=_YCGCO),
     "askew": _plain("askew.mp4", rotation=30),
     "hdr-untold": _plain("pq.mp4", color=PQ, **_DEEP),

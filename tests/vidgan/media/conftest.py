@@ -14,7 +14,6 @@ from vidgan.media.header import Target
 from vidgan.media.join import JoinReport, join
 from vidgan.media.probe import probe
 from vidgan.media.types import (
-    UNTREATED,
     EncodedChunk,
     EncoderSettings,
     Film,
@@ -35,13 +34,14 @@ class Encoded:
 
     def join(self, output: Path, *, overwrite: bool = False) -> JoinReport:
         return join(
-            self.film,
+            self.target(output),
             lambda: iter(self.chunks),
-            self.settings,
-            output,
             expected=self.times,
             overwrite=overwrite,
         )
+
+    def target(self, output: Path) -> Target:
+        return Target(film=self.film, settings=self.settings, output=output)
 
 
 def read_frames(film: Film) -> list[RgbFrame]:
@@ -75,7 +75,7 @@ def encode_film() -> Callable[..., Encoded]:
         film = probe(path)
         output = Path("out" + ending)
         settings = encoder_settings(output, codec=codec, bits=film.video.bits)
-        shown = Target(film=film, settings=settings, output=output, treatment=UNTREATED).shown
+        shown = Target(film=film, settings=settings, output=output).shown
         frames = read_frames(film)
         size = -(-len(frames) // 3)
         parts = [frames[start : start + size] for start in range(0, len(frames), size)]

@@ -20,6 +20,7 @@ from vidgan.finished import Work
 from vidgan.inputs import Piece
 from vidgan.media.carry import Tally
 from vidgan.media.encoders import encoder_settings
+from vidgan.media.header import Target
 from vidgan.media.join import join
 from vidgan.media.preflight import check_output
 from vidgan.media.probe import probe
@@ -71,10 +72,8 @@ def test_joining_stops_anywhere_and_leaves_nothing(film: Any) -> None:
                 raise OutputError("stopped")
 
         join(
-            film.film,
+            film.target(output),
             lambda: iter(film.chunks),
-            film.settings,
-            output,
             expected=film.times,
             overwrite=True,
             go_on=go_on,
@@ -113,7 +112,7 @@ def test_output_that_comes_up_while_joining_is_kept(film: Any, tmp_path: Path) -
         output.write_text("precious")
 
     with pytest.raises(OutputError, match="exists already"):
-        join(film.film, chunks, film.settings, output, expected=film.times)
+        join(film.target(output), chunks, expected=film.times)
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("out.mp4", "precious")]
 
 
@@ -155,13 +154,7 @@ def test_chunks_that_change_between_the_passes_are_caught_on_reading_back(
 ) -> None:
     passes = iter([film.chunks, film.chunks[:2]])
     with pytest.raises(OutputError, match=r"not written, because 24 frames read back instead of"):
-        join(
-            film.film,
-            lambda: next(passes),
-            film.settings,
-            tmp_path / "out.mp4",
-            expected=film.times,
-        )
+        join(film.target(tmp_path / "out.mp4"), lambda: next(passes), expected=film.times)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -178,7 +171,7 @@ def test_interrupt_leaves_nothing(film: Any, tmp_path: Path) -> None:
         yield from film.chunks[1:]
 
     with pytest.raises(KeyboardInterrupt):
-        join(film.film, chunks, film.settings, tmp_path / "out.mp4", expected=film.times)
+        join(film.target(tmp_path / "out.mp4"), chunks, expected=film.times)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -316,16 +309,28 @@ def test_output_is_refused_before_any_work(
     (tmp_path / "there.mp4").touch()
     before = sorted(tmp_path.iterdir())
     with pytest.raises(OutputError, match=message):
-        check_output(probe(source), tmp_path / name, EncoderSettings(codec="libx264"))
+        check_output(
+            Target(
+                film=probe(source),
+                settings=EncoderSettings(codec="libx264"),
+                output=tmp_path / name,
+            )
+        )
     assert sorted(tmp_path.iterdir()) == before
 
 
 def test_good_output_passes_and_makes_no_file(make_film: MakeFilm, tmp_path: Path) -> None:
     film = probe(make_film("film.mp4", frames=12, subtitles=True))
     for name in ["out.mp4", "out.mov", "name: with a colon.mp4", "out.mkv", "out.webm"]:
-        check_output(film, tmp_path / name, encoder_settings(Path(name)))
+        check_output(
+            Target(film=film, settings=encoder_settings(Path(name)), output=tmp_path / name)
+        )
     with pytest.raises(SettingsError, match="--codec libx264"):
-        check_output(film, tmp_path / "out.webm", EncoderSettings(codec="libx264"))
+        check_output(
+            Target(
+                film=film, settings=EncoderSettings(codec="libx264"), output=tmp_path / "out.webm"
+            )
+        )
     assert list(tmp_path.iterdir()) == []
 
 

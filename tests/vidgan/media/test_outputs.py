@@ -3,6 +3,7 @@
 import shutil
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,12 @@ from vidgan.errors import OutputError, SettingsError
 from vidgan.media.containers import whole_of
 from vidgan.media.encode import ChunkEncoder
 from vidgan.media.encoder_table import ENCODERS
-from vidgan.media.encoders import encoder_settings
+from vidgan.media.encoders import encoder_settings, output_pixel_format
 from vidgan.media.header import Target
 from vidgan.media.preflight import check_output
 from vidgan.media.probe import probe
 from vidgan.media.sequence import out_of_the_way
-from vidgan.media.types import UNTREATED, Color, EncoderSettings
+from vidgan.media.types import Color, EncoderSettings
 from vidgan.places import Remote
 
 MakeFilm = Callable[..., Path]
@@ -113,7 +114,13 @@ def test_hardware_that_does_not_open_is_one_line_before_any_work(
     else:
         pytest.skip("this machine has such hardware")
     with pytest.raises(SettingsError, match=rf"--codec {codec}: no hardware .* such as libx264$"):
-        check_output(film, tmp_path / "out.mp4", encoder_settings(Path("out.mp4"), codec=codec))
+        check_output(
+            Target(
+                film=film,
+                settings=encoder_settings(Path("out.mp4"), codec=codec),
+                output=tmp_path / "out.mp4",
+            )
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -121,6 +128,25 @@ def test_hardware_is_never_the_default() -> None:
     for name in ("a.mp4", "a.mov", "a.mkv", "a.webm", "a.gif", "%d.png", "%d.jpg"):
         for bits in (8, 10):
             assert not ENCODERS[encoder_settings(Path(name), bits=bits).codec].is_hardware
+
+
+def test_av1_of_hardware_has_420_alone_for_odd_sizes_as_well(make_film: MakeFilm) -> None:
+    source = make_film("odd.mp4", frames=6, size=(97, 65), pixel_format="yuv444p", audio=False)
+    film, output = probe(source), Path("out.mp4")
+    settings = encoder_settings(output, codec="av1_nvenc")
+    assert Target(film=film, settings=settings, output=output).said == ()
+    assert output_pixel_format(film.video, settings) == "yuv420p"
+    assert output_pixel_format(replace(film.video, bits=10), settings) == "p010le"
+
+
+@pytest.mark.parametrize("codec", ENCODERS)
+def test_each_encoder_knows_the_formats_that_it_is_given(codec: str) -> None:
+    encoder = ENCODERS[codec]
+    given = {getattr(encoder.formats, field.name) for field in fields(encoder.formats)}
+    given |= {encoder.alpha, encoder.deep_alpha}
+    known = {kind.name for kind in av.Codec(codec, "w").video_formats or []}
+    assert given - {""} <= known
+    assert bool(encoder.alpha) == bool(encoder.deep_alpha)
 
 
 SQUARES = [
@@ -152,7 +178,6 @@ def test_pixels_become_square_where_their_shape_cannot_be_said(
         film=encoded.film,
         settings=encoded.settings,
         output=tmp_path / ("out" + ending),
-        treatment=UNTREATED,
     )
     (said,) = target.said
     width, height = size
@@ -167,7 +192,7 @@ def test_an_odd_size_is_said_where_players_would_not_show_it(
     def said(ending: str) -> tuple[str, ...]:
         film, output = probe(source), Path("out" + ending)
         settings = encoder_settings(output)
-        return Target(film=film, settings=settings, output=output, treatment=UNTREATED).said
+        return Target(film=film, settings=settings, output=output).said
 
     assert said(".webm") == ()
     (line,) = said(".mp4")
@@ -249,10 +274,8 @@ def test_a_sequence_that_fails_leaves_nothing(
 
     with pytest.raises(OutputError, match="stopped"):
         join(
-            encoded.film,
+            encoded.target(tmp_path / "out" / "%d.png"),
             lambda: iter(encoded.chunks),
-            encoded.settings,
-            tmp_path / "out" / "%d.png",
             expected=encoded.times,
             go_on=stop,
         )
@@ -278,9 +301,9 @@ def test_pictures_of_a_film_stay_off_servers_and_out_of_its_own_folder(
     film = probe(Path(shutil.copy(make_film("film.mp4", frames=6), tmp_path / "film.mp4")))
     settings = EncoderSettings(codec="png")
     with pytest.raises(OutputError, match=r"holds the input; name a new folder"):
-        check_output(film, tmp_path / "%d.png", settings)
+        check_output(Target(film=film, settings=settings, output=tmp_path / "%d.png"))
     with pytest.raises(OutputError, match="are written on this machine alone"):
-        check_output(film, Remote("s3://films/out/%d.png"), settings)
+        check_output(Target(film=film, settings=settings, output=Remote("s3://films/out/%d.png")))
 
 
 def test_a_sequence_never_takes_the_place_of_its_source(
@@ -298,11 +321,15 @@ def test_a_sequence_never_takes_the_place_of_its_source(
         (tmp_path / "x" / ".." / "pics", "holds the input"),
     ):
         with pytest.raises(OutputError, match=words):
-            check_output(film, folder / "%02d.png", settings, overwrite=True)
+            check_output(
+                Target(film=film, settings=settings, output=folder / "%02d.png"), overwrite=True
+            )
     (tmp_path / "other").mkdir()
     (tmp_path / "to-other").symlink_to("other")
     with pytest.raises(OutputError, match="is a link or a disk of its own"):
-        check_output(film, tmp_path / "to-other" / "%02d.png", settings)
+        check_output(
+            Target(film=film, settings=settings, output=tmp_path / "to-other" / "%02d.png")
+        )
     with pytest.raises(OutputError, match="name a new folder for the pictures"):
         whole_of(Path("/%02d.png"))
     assert before == {path.name: path.read_bytes() for path in (tmp_path / "pics").iterdir()}

@@ -19,6 +19,7 @@ from vidgan.media.count import count_film
 from vidgan.media.decode import decode_chunk
 from vidgan.media.opening import open_film
 from vidgan.media.order import DisplayOrder
+from vidgan.media.part import Part, part_chunks
 from vidgan.media.picture_order import PictureOrder
 from vidgan.media.probe import probe
 from vidgan.media.types import Film
@@ -171,6 +172,20 @@ def test_recordings_put_together_go_on(
         r"its clock starts anew at [12]\.\d+ s; what comes after was moved .*", said[0]
     )
     assert abs(drift(film)) < Fraction(1, 25)
+
+
+def test_a_seam_is_said_though_nothing_is_read_beyond_the_end_of_a_part(
+    make_film: MakeFilm, tmp_path: Path
+) -> None:
+    source = make_film("a.ts", frames=50, rate=25, gop=10)
+    parts = [moved(source, tmp_path / f"{start}.ts", start) for start in (1000, 500, 9000)]
+    path = tmp_path / "three.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    reader = ChunkReader(probe(path), frames_per_chunk=10)
+    chunks = part_chunks(reader.film, reader, Part(end=Fraction(3)))
+    assert 70 < sum(len(chunk.owned) for chunk in chunks) < reader.frames < 150
+    (said,) = reader.warnings
+    assert re.search(r"its clock starts anew at [12]\.\d+.* s; what comes after", said)
 
 
 def drift(film: Film) -> Fraction:

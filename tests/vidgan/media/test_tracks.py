@@ -1,7 +1,7 @@
 """What is said of streams, and what is no stream of packets: covers, languages, marks, places."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -264,15 +264,9 @@ def test_only_chosen_streams_go_along(
     encoded = encode_film(source, ".mkv")
 
     def joined(*choices: str) -> JoinReport:
-        return join(
-            encoded.film,
-            lambda: iter(encoded.chunks),
-            encoded.settings,
-            tmp_path / "out.mkv",
-            expected=encoded.times,
-            streams=Streams.parse(choices),
-            overwrite=True,
-        )
+        target = replace(encoded.target(tmp_path / "out.mkv"), streams=Streams.parse(choices))
+        chunks = encoded.chunks
+        return join(target, lambda: iter(chunks), expected=encoded.times, overwrite=True)
 
     assert joined("audio:1", "subtitle").warnings == ()
     assert tracks_of(tmp_path / "out.mkv") == [MANY[1], MANY[3], MANY[4]]
@@ -289,7 +283,7 @@ def test_damaged_header_of_a_sound_does_not_cost_the_film(
     private = data.index(b"\x63\xa2", data.index(b"A_FLAC"))
     source.write_bytes(data[:private] + b"\x63\xa3" + data[private + 2 :])  # means nothing
     encoded = encode_film(source, ".mp4")
-    check_output(encoded.film, tmp_path / "out.mp4", encoded.settings)
+    check_output(encoded.target(tmp_path / "out.mp4"))
     report = encoded.join(tmp_path / "out.mp4")
     assert report.frames == 6
     assert report.warnings == ("audio 1 becomes aac: .mp4 holds no flac",)
