@@ -4,6 +4,8 @@ Shapes: N frames, H x W pixels, channels last as video has them; h x w what the 
 """
 
 import copy
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -15,6 +17,7 @@ from torch import Tensor
 from cyclegan.memory import is_of_memory
 from cyclegan.networks import Generator
 from cyclegan.precision import Precision, resolve_dtype
+from cyclegan.resampling import added, shrunk
 from cyclegan.traced import traced
 from cyclegan.turns import Turns
 
@@ -39,6 +42,16 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
     if resolved.type == "cuda" and not torch.cuda.is_available():
         raise ValueError("no CUDA device is available here: choose --device cpu or auto")
     return resolved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """How a generator sees frames of 16 bits that are in other colours than it knows."""
+
+    seen: Callable[[NDArray[np.uint16]], NDArray[np.uint16]]
+    """Frames (N, h, w, 3) of any size -> the same in the generator's colours."""
+    back: Tensor
+    """(3, 3), by which a change in those is multiplied to become one in the frames' own."""
 
 
 class Translator:
@@ -87,12 +100,13 @@ class Translator:
         on_cpu = self.device.type == "cpu"
         self._forward = traced(network, self._least_image()) if on_cpu else network
 
-    def __call__(self, frames: NDArray[Depth]) -> NDArray[Depth]:
+    def __call__(self, frames: NDArray[Depth], view: View | None = None) -> NDArray[Depth]:
         """Translate RGB frames (N, H, W, 3): uint8 in [0, 255], or uint16 in [0, 65535].
 
         The same shape and depth come back. Of 16 bits the generator sees fractions of its levels,
         and its change is added to them before anything is rounded, so that a gradient stays
         smooth; bfloat16 knows half a level of 8 bits at black and at white, and finer ones between.
+        `view` is for frames of 16 bits in other colours than the generator knows.
 
         Raises:
             ValueError: neither uint8 nor uint16 (N, H, W, 3), or a frame without pixels.
@@ -110,15 +124,17 @@ class Translator:
             while start < len(frames):
                 batch = self.batch
                 part = slice(start, start + batch)
-                if self._fits(frames[part], out[part], batch):
+                if self._fits(frames[part], out[part], batch, view):
                     start += batch
         return out
 
-    def _fits(self, frames: NDArray[Depth], out: NDArray[Depth], batch: int) -> bool:
+    def _fits(
+        self, frames: NDArray[Depth], out: NDArray[Depth], batch: int, view: View | None
+    ) -> bool:
         """Translate into `out`; False where memory did not suffice, and less is asked of it now."""
         with self._turns.turn() as alone:
             try:
-                out[:] = self._translate(frames, batch)
+                out[:] = self._translate(frames, batch, view)
             except (RuntimeError, MemoryError) as error:
                 if not is_of_memory(error) or (alone and batch == 1):
                     raise
@@ -131,44 +147,45 @@ class Translator:
         self.batch = min(self.batch, max(1, batch // 2))
         return False
 
-    def _translate(self, frames: NDArray[Depth], batch: int) -> NDArray[Depth]:
-        # (N, H, W, 3) seen as (N, 3, H, W) is channels_last already: no copy.
+    def _translate(self, frames: NDArray[Depth], batch: int, view: View | None) -> NDArray[Depth]:
         # A copy of what is read-only, as Pillow's arrays are: torch warns of it.
         whole = np.require(frames, requirements=("C", "W"))
-        full = torch.from_numpy(whole).to(self.device).permute(0, 3, 1, 2)
-        if frames.dtype == np.uint16:
-            made = self._translate_deep(_filled(full.float(), batch))
-        else:
-            made = self._translate_levels(_filled(full, batch))
-        levels: NDArray[Depth] = made[: len(frames)].permute(0, 2, 3, 1).cpu().numpy()
+        full = _filled(torch.from_numpy(whole).to(self.device), batch)
+        translate = self._translate_levels if full.dtype == torch.uint8 else self._translate_deep
+        made = translate(full) if view is None else self._translate_deep(full, view)
+        levels: NDArray[Depth] = made[: len(frames)].cpu().numpy()
         return levels
 
     def _translate_levels(self, full: Tensor) -> Tensor:
-        """Uint8 (N, 3, H, W) -> the same."""
-        h, w = self._seen_size(full.shape[2], full.shape[3])
-        if (h, w) == full.shape[2:]:
-            out = self._generate(full).add_(1).mul_(127.5).round_()
-        else:
-            # On CUDA the antialiasing kernel takes floats alone.
-            source = full if self.device.type == "cpu" else full.float()
-            small = F.interpolate(source, (h, w), mode="bilinear", antialias=True)
-            change = self._generate(small).add_(1).mul_(127.5).sub_(small)
-            out = enlarge(change, full.shape[2], full.shape[3]).add_(full)
-        return out.clamp_(0, 255).to(torch.uint8)
-
-    def _translate_deep(self, full: Tensor) -> Tensor:
-        """Float (N, 3, H, W) in levels of 16 bits -> uint16 (N, 3, H, W)."""
-        height, width = full.shape[2:]
+        """Uint8 (N, H, W, 3) -> the same."""
+        height, width = full.shape[1:3]
         h, w = self._seen_size(height, width)
-        small = full
-        if (h, w) != (height, width):
-            small = F.interpolate(full, (h, w), mode="bilinear", antialias=True)
+        # (N, H, W, 3) seen as (N, 3, H, W) is channels_last already: no copy.
+        planes = full.permute(0, 3, 1, 2)
+        if (h, w) == (height, width):
+            out = self._generate(planes).add_(1).mul_(127.5).round_().clamp_(0, 255)
+            return out.to(torch.uint8).permute(0, 2, 3, 1)
+        # On CUDA the antialiasing kernel takes floats alone.
+        source = planes if self.device.type == "cpu" else planes.float()
+        small = F.interpolate(source, (h, w), mode="bilinear", antialias=True)
+        return added(full, self._generate(small).add_(1).mul_(127.5).sub_(small))
+
+    def _translate_deep(self, full: Tensor, view: View | None = None) -> Tensor:
+        """Uint16 (N, H, W, 3) -> the same."""
+        height, width = full.shape[1:3]
+        h, w = self._seen_size(height, width)
+        is_native = (h, w) == (height, width)
+        own = full.permute(0, 3, 1, 2).float() if is_native else shrunk(full, h, w)
+        small = own if view is None else _seen(own, view)
         # Rounded to the network's type only now: levels from 128 on have no fractions in bfloat16.
         signed = (small / (_DEEP * 127.5) - 1).to(self.dtype)
         change = self._apply(signed).sub_(signed.float()).mul_(_DEEP * 127.5)
-        if small is not full:
-            change = _upscaled(change, height, width)
-        return full.add_(change).round_().clamp_(0, _DEEP * 255).to(torch.uint16)
+        if view is not None:
+            change = torch.einsum("ij,njhw->nihw", view.back.to(change), change)
+        if is_native:
+            made = own.add_(change).round_().clamp_(0, _DEEP * 255)
+            return made.to(torch.uint16).permute(0, 2, 3, 1)
+        return added(full, change)
 
     def _least_image(self) -> Tensor:
         """Float (batch, 3, h, w) in the network's format, of the smallest size it takes."""
@@ -201,19 +218,11 @@ def _filled(frames: Tensor, batch: int) -> Tensor:
     return frames if missing <= 0 else torch.cat([frames, frames[-1:].expand(missing, -1, -1, -1)])
 
 
-def enlarge(change: Tensor, height: int, width: int) -> Tensor:
-    """Scale a change, float (N, 3, h, w) in levels, up to whole levels: int16 (N, 3, H, W).
-
-    Bicubic. Torch's antialiasing kernel (which has nothing to smooth when scaling up) on planes
-    took a third of the time of its plain one on a 1080p frame; sums of 16-bit integers another
-    third of what floats took.
-    """
-    large = _upscaled(change, height, width).round_().to(torch.int16)
-    return large.contiguous(memory_format=torch.channels_last)
-
-
-def _upscaled(change: Tensor, height: int, width: int) -> Tensor:
-    return F.interpolate(change.contiguous(), (height, width), mode="bicubic", antialias=True)
+def _seen(own: Tensor, view: View) -> Tensor:
+    """Float (N, 3, h, w) in levels of 16 bits -> the same in the generator's colours."""
+    levels = own.round().to(torch.uint16).permute(0, 2, 3, 1)
+    seen = torch.from_numpy(view.seen(levels.contiguous().cpu().numpy()))
+    return seen.to(own.device).permute(0, 3, 1, 2).float()
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:

@@ -20,12 +20,13 @@ from vidgan.images import translate_image
 from vidgan.media.compare import compared
 from vidgan.media.decode import decode_chunk
 from vidgan.media.encode import ChunkEncoder
-from vidgan.media.seen import shown_levels, translate
+from vidgan.media.seen import shown_levels
 from vidgan.media.turn import stored, upright
 from vidgan.media.types import EncodedChunk, Levels, Packet, RgbFrame
 from vidgan.stages import prefetch
 from vidgan.tasks import ChunksUnderWay, FilmTask, ImageTask, Recipe, Result, Task, cost_of
 from vidgan.timing import StageSeconds, Stopwatch
+from vidgan.translation import translate
 
 Pixels = NDArray[np.uint8]
 Batch = tuple[list[tuple[int, Pixels | None]], Levels | None, "Future[Levels]"]

@@ -3,10 +3,9 @@
 Generators know sRGB pictures; BT.709's are the same colours. Pictures of 8 bits pass as they are,
 deeper ones as 16 bits. HDR is made SDR when it is decoded, and stays that. SDR in BT.2020 keeps its
 own colours: the generator sees them as BT.709 shows them, and only the *change* it makes is brought
-back, so that a picture that it leaves alone stays as it was.
+back, at the size at which it sees them, so that a picture that it leaves alone stays as it was.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import av
@@ -24,11 +23,10 @@ from vidgan.media.color import (
     to_rgb,
 )
 from vidgan.media.cube import look_up
-from vidgan.media.tone import BT2020, FROM_709, Look, is_hdr, is_wide
+from vidgan.media.tone import BT2020, Look, is_hdr, is_wide
 from vidgan.media.types import Color, Levels, VideoStream
 
 Deep = NDArray[np.uint16]
-_ROWS = 64  # at a time: the sums are of floats
 
 
 def read_levels(frame: av.VideoFrame, video: VideoStream) -> Levels:
@@ -49,21 +47,6 @@ def color_after(color: Color) -> Color:
         matrix = BT2020 if color.primaries == BT2020 else BT709
         return replace(color, matrix=matrix, full_range=False)
     return color
-
-
-def translate(
-    pictures: Levels,
-    translator: Callable[[Levels], Levels],
-    *,
-    video: VideoStream,
-    shown: VideoStream,
-) -> Levels:
-    """Pictures (N, H, W, 3) as `read_levels` gives them of `video` -> translated, for `shown`."""
-    seen = seen_levels(pictures, video)
-    if not is_wide(shown.color):
-        return translator(seen)
-    change = translator(seen).astype(np.int32) - seen
-    return np.stack([_changed(own, moved) for own, moved in zip(pictures, change, strict=True)])
 
 
 def seen_levels(pictures: Levels, video: VideoStream) -> Levels:
@@ -91,14 +74,3 @@ def _look(video: VideoStream) -> Look:
 def _in_bt709(picture: Levels, video: VideoStream) -> Deep:
     planes = packed(picture).reformat(format="gbrp16le")
     return to_array(look_up(planes, _look(video)))
-
-
-def _changed(own: Levels, change: NDArray[np.int32]) -> Deep:
-    """The change in the wider primaries; of greys, and near them, it is exact."""
-    out = np.empty(own.shape, np.uint16)
-    matrix = FROM_709.T.astype(np.float32)
-    for top in range(0, len(own), _ROWS):
-        rows = slice(top, top + _ROWS)
-        levels = own[rows] + change[rows].astype(np.float32) @ matrix
-        out[rows] = levels.round().clip(0, 65535)
-    return out

@@ -7,11 +7,16 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from cyclegan.config import IdentityConfig
+from cyclegan.networks import IdentityGenerator, build_generator
+from cyclegan.translator import Translator
 from vidgan.media.color import packed, to_array
 from vidgan.media.cube import look_up
-from vidgan.media.seen import color_after, seen_levels, shown_levels, translate
+from vidgan.media.seen import color_after, seen_levels, shown_levels
 from vidgan.media.tone import (
     FROM_709,
     Look,
@@ -20,7 +25,8 @@ from vidgan.media.tone import (
     pq_to_nits,
     to_bt709,
 )
-from vidgan.media.types import Color, Levels, VideoStream
+from vidgan.media.types import Color, VideoStream
+from vidgan.translation import translate
 
 Light = NDArray[np.float64]
 PEAKS = [0, 400, 1000, 1600, 4000, 10_000]
@@ -150,28 +156,51 @@ def own_levels(rgb_709: Light) -> NDArray[np.uint16]:
     return np.tile((wide * 65535).round().astype(np.uint16), (1, 48, 64, 1))
 
 
-def test_a_generator_sees_bt2020_as_bt709_and_answers_in_bt2020() -> None:
+class Answering(IdentityGenerator):
+    """Answers every picture with one colour, and keeps what it saw, as levels in [0, 1]."""
+
+    def __init__(self, answer: Light) -> None:
+        super().__init__(IdentityConfig())
+        self.answer = torch.tensor(answer, dtype=torch.float32)
+        self.seen: list[Light] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen.append((x.permute(0, 2, 3, 1).double().numpy() + 1) / 2)
+        return torch.zeros_like(x) + (2 * self.answer - 1)[:, None, None]
+
+    def __deepcopy__(self, memo: object) -> "Answering":
+        return self
+
+
+@pytest.mark.parametrize("size", [0, 24])
+def test_a_generator_sees_bt2020_as_bt709_and_answers_in_bt2020(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before, after = np.array([0.7, 0.45, 0.35]), np.array([0.6, 0.55, 0.5])
-    own = own_levels(before)
-    seen: list[Levels] = []
-
-    def generator(pictures: Levels) -> Levels:
-        seen.append(pictures)
-        return np.full_like(pictures, 0) + (after * 65535).round().astype(np.uint16)
-
-    film = wide_film()
-    made = translate(own, generator, video=film, shown=film)
-    assert np.abs(seen[0] / 65535 - before).max() * 255 < 1
-    assert np.array_equal(seen[0], seen_levels(own, wide_film()))
+    own, film = own_levels(before), wide_film()
+    monkeypatch.setattr("cyclegan.translator.traced", lambda network, example: network)
+    network = Answering(after)
+    translator = Translator(network, precision="fp32", device="cpu", size=size)
+    made = translate(own, translator, video=film, shown=film)
+    assert np.abs(network.seen[-1] - before).max() * 255 < 1
     assert np.abs(made.astype(int) - own_levels(after)).max() / 257 < 6
-    assert np.array_equal(translate(own, lambda pictures: pictures, video=film, shown=film), own)
+
+
+@pytest.mark.parametrize("size", [0, 24])
+def test_bt2020_that_a_generator_leaves_alone_stays_as_it_was(size: int) -> None:
+    own, film = np.random.default_rng(0).integers(0, 65536, (1, 48, 64, 3), np.uint16), wide_film()
+    assert np.array_equal(translate(own, identity(size), video=film, shown=film), own)
+
+
+def identity(size: int = 0) -> Translator:
+    return Translator(build_generator(IdentityConfig()), precision="fp32", device="cpu", size=size)
 
 
 def test_an_output_of_srgb_alone_gets_bt2020_as_it_was_seen() -> None:
     film = wide_film()
     shown = replace(film, color=Color(matrix=0, primaries=1, transfer=13, full_range=True))
     own = own_levels(np.array([0.7, 0.45, 0.35]))
-    made = translate(own, lambda pictures: pictures, video=film, shown=shown)
+    made = translate(own, identity(), video=film, shown=shown)
     assert np.array_equal(made, seen_levels(own, film))
     assert np.array_equal(made, shown_levels(own, video=film, shown=shown))
 
