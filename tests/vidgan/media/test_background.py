@@ -16,6 +16,7 @@ from PIL import Image
 
 from tests.vidgan.here import convert_here
 from vidgan.ledger import chunk_key
+from vidgan.media import background as behind
 from vidgan.media.chunks import ChunkReader
 from vidgan.media.decode import decode_chunk
 from vidgan.media.probe import probe
@@ -80,6 +81,16 @@ def seen(film: Film, background: tuple[int, int, int]) -> list[NDArray[np.float6
         for frame in decode_chunk(chunk, film.video, treatment)
     ]
     return [picture / (257 if picture.dtype == np.uint16 else 1) for picture in pictures]
+
+
+def test_every_share_of_every_level_is_exact() -> None:
+    picture = np.tile(np.arange(256, dtype=np.uint8)[:, None, None], (1, 256, 3))
+    alpha = np.tile(np.arange(256, dtype=np.uint8), (256, 1))
+    share = alpha[..., None] / 255
+    expected = picture * share + np.array(ORANGE) * (1 - share)
+    for kind, scale in ((np.uint8, 1), (np.uint16, 257)):
+        levels = picture.astype(kind) * kind(scale)
+        assert np.abs(behind.over(levels, alpha, ORANGE) - scale * expected).max() <= 0.5 + 1e-6
 
 
 @pytest.mark.parametrize("kind", KINDS)
