@@ -14,18 +14,18 @@ every process, and add up to more than there is. Linux alone.
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Literal
+
+from processes import field, read, tree
 
 WIDTH, HEIGHT, RATE, GOP = 128, 72, 24, 48
 INTERVAL = 0.2
@@ -84,7 +84,7 @@ def _arguments() -> argparse.Namespace:
 def _prepare(folder: Path, lengths: list[float]) -> None:
     """Make films and weights in a process of its own, so that this one shares no library."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        pool.submit(_make_weights, folder / "tiny.safetensors").result()
+        pool.submit(make_weights, folder / "tiny.safetensors").result()
         for seconds in lengths:
             pool.submit(_make_film, _film(folder, seconds), round(seconds * RATE)).result()
 
@@ -99,7 +99,8 @@ def _make_film(path: Path, frames: int) -> None:
     make_film(path, frames=frames, width=WIDTH, height=HEIGHT, gop=GOP)
 
 
-def _make_weights(path: Path) -> None:
+def make_weights(path: Path) -> None:
+    """A tiny generator: what then takes memory and time is all but the network."""
     from cyclegan.checkpoint import save_generator
     from cyclegan.config import FastConfig
     from cyclegan.networks import build_generator, init_weights
@@ -144,48 +145,16 @@ def _total(sample: dict[Kind, int]) -> int:
 def _sample(driver: int) -> dict[Kind, int]:
     """KiB of each kind of process, now."""
     sizes: dict[Kind, int] = {"driver": 0, "worker": 0, "daemon": 0}
-    for pid in _tree(driver):
-        sizes["driver" if pid == driver else _kind(pid)] += _pss(pid)
+    for pid in tree(driver):
+        sizes["driver" if pid == driver else _kind(pid)] += field(pid, "smaps_rollup", "Pss")
     return sizes
-
-
-def _tree(root: int) -> Iterator[int]:
-    """A process and all that descend from it."""
-    children: dict[int, list[int]] = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            children.setdefault(_parent(int(entry)), []).append(int(entry))
-    waiting = [root]
-    while waiting:
-        pid = waiting.pop()
-        yield pid
-        waiting += children.get(pid, [])
-
-
-def _parent(pid: int) -> int:
-    # The name in parentheses may hold blanks, and parentheses too.
-    after_name = _read(pid, "stat").rpartition(")")[2].split()
-    return int(after_name[1]) if after_name else 0
 
 
 def _kind(pid: int) -> Kind:
     """Ray's workers call themselves ray::NAME once they are up; the rest are its daemons."""
-    command = _read(pid, "cmdline")
+    command = read(pid, "cmdline")
     is_worker = command.startswith("ray::") or "default_worker.py" in command
     return "worker" if is_worker else "daemon"
-
-
-def _pss(pid: int) -> int:
-    lines = _read(pid, "smaps_rollup").splitlines()
-    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
-
-
-def _read(pid: int, name: str) -> str:
-    """A file of a process, or nothing where it has ended."""
-    try:
-        return Path(f"/proc/{pid}/{name}").read_text(errors="replace")
-    except OSError:
-        return ""
 
 
 def _print(peak: Peaks) -> None:

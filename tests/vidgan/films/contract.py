@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import accumulate
+from itertools import accumulate, cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from tests.vidgan.films.broken import bare, moved, packed, retimed
 from tests.vidgan.films.crops import with_pixel_crop
 from tests.vidgan.films.described_twice import with_second_description
-from tests.vidgan.films.pictures import draw
+from tests.vidgan.films.pictures import Draw, draw
 from tests.vidgan.films.stills import write_numbered, write_webp
 from tests.vidgan.films.tracks import with_packets
 from vidgan.media.part import WHOLE, Part
@@ -21,7 +21,6 @@ from vidgan.media.types import UNTREATED, Color, Treatment
 
 FRAMES = 12
 SIZE = (96, 64)
-LARGE = (352, 288)
 GOP = {"g": "6"}
 BT709 = Color(matrix=1, primaries=1, transfer=1, full_range=False)
 BT2020 = Color(matrix=9, primaries=9, transfer=14, full_range=False)
@@ -29,6 +28,9 @@ HLG = Color(matrix=9, primaries=9, transfer=18, full_range=False)
 PQ = Color(matrix=9, primaries=9, transfer=16, full_range=False)
 _DEEP: dict[str, Any] = {"codec": "libx265", "pixel_format": "yuv420p10le"}
 _DNXHR = {"profile": "dnxhr_hq"}
+_LEAST = (352, 288)
+"""Of DNxHR, and of MPEG-2 in files of DVDs."""
+_H263 = ((128, 96), (176, 144), (352, 288), (704, 576), (1408, 1152))
 _PGS = [
     (100, bytes.fromhex("16000b 0060 0040 10 0000 80 00 00 00") + bytes.fromhex("800000")),
     (300, bytes.fromhex("16000b 0060 0040 10 0001 00 00 00 00") + bytes.fromhex("800000")),
@@ -37,14 +39,25 @@ _PGS = [
 
 @dataclass(frozen=True, kw_only=True)
 class Kit:
-    """What films are made with."""
+    """What films are made with; a bench asks for longer, larger and livelier ones."""
 
     make_film: Callable[..., Path]
     folder: Path
+    frames: int = FRAMES
+    size: tuple[int, int] = SIZE
+    gop: int = 6
+    """Of codecs that `codec_options` knows."""
+    draw: Draw = draw
 
     def film(self, name: str, **options: Any) -> Path:
-        """Of few frames, without sound, unless otherwise said."""
-        return self.make_film(name, **({"frames": FRAMES, "gop": 6, "audio": False} | options))
+        """Without sound, unless otherwise said."""
+        usual = {"frames": self.frames, "size": self.size, "gop": self.gop, "draw": self.draw}
+        return self.make_film(name, **(usual | {"audio": False} | options))
+
+    def large_enough(self, *sizes: tuple[int, int]) -> tuple[int, int]:
+        """The first of these that is not smaller."""
+        fitting = (size for size in sizes if size[0] >= self.size[0] and size[1] >= self.size[1])
+        return next(fitting, self.size)
 
     def copy(self, film: Path, name: str | None = None) -> Path:
         """One that may be changed."""
@@ -55,7 +68,7 @@ class Kit:
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A film, and what comes out of it."""
+    """A film, and what comes out of it; times and numbers by default are of `FRAMES` frames."""
 
     path: Path
     times: Sequence[Fraction] = tuple(Fraction(i, 24) for i in range(FRAMES))
@@ -85,7 +98,7 @@ class Plain:
     def __call__(self, kit: Kit) -> Sample:
         path = kit.film(self.name, **self.options)
         rate = Fraction(self.options.get("rate", 24))
-        times = tuple(Fraction(i) / rate for i in range(FRAMES))
+        times = tuple(Fraction(i) / rate for i in range(kit.frames))
         return Sample(path=path, times=times, says=self.says, treatment=self.treatment)
 
 
@@ -97,20 +110,22 @@ def _plain(name: str, says: str = "", **options: Any) -> Plain:
 
 
 def _webp(kit: Kit) -> Sample:
-    lengths = [40, 50, 60, 40, 300, 10, 40, 40, 40, 40, 40, 40]
+    lengths = [*islice(cycle([40, 50, 60, 40, 300, 10]), kit.frames)]
     times = [Fraction(ms, 1000) for ms in (0, *accumulate(lengths[:-1]))]
-    return Sample(path=write_webp(kit.folder / "a.webp", lengths, SIZE), times=times)
+    path = write_webp(kit.folder / "a.webp", lengths, kit.size, kit.draw)
+    return Sample(path=path, times=times)
 
 
 def _numbered(kit: Kit) -> Sample:
-    path = write_numbered(kit.folder, "f_%03d.png", range(7, 7 + FRAMES), SIZE)
-    times = [i * Fraction(1001, 24000) for i in range(FRAMES)]
+    numbers = range(7, 7 + kit.frames)
+    path = write_numbered(kit.folder, "f_%03d.png", numbers, kit.size, kit.draw)
+    times = [i * Fraction(1001, 24000) for i in range(kit.frames)]
     return Sample(path=path, times=times, rate=Fraction(24000, 1001))
 
 
 def _bare(kit: Kit) -> Sample:
     source = kit.film("a.ts", rate=25)
-    times = [Fraction(i, 25) for i in range(FRAMES)]
+    times = [Fraction(i, 25) for i in range(kit.frames)]
     path = bare(source, kit.folder / "a.h264")
     return Sample(path=path, times=times, says="it holds no times; its pictures are shown at 25")
 
@@ -125,13 +140,16 @@ def _packed(kit: Kit) -> Sample:
     return Sample(path=packed(source, kit.folder / "divx.avi"))
 
 
-def _timed(name: str, milliseconds: Sequence[int], **options: Any) -> Make:
+def _variable(kit: Kit) -> Sample:
+    """With freezes of seconds, and pictures 1 ms apart."""
+    lengths = cycle([40, 50, 10, 400, 10, 1490, 33, 33, 34, 6900, 1])
+    milliseconds = [0, *islice(accumulate(lengths), kit.frames - 1)]
     times = [Fraction(ms, 1000) for ms in milliseconds]
-    return lambda kit: Sample(path=kit.film(name, pts=milliseconds, **options), times=times)
+    return Sample(path=kit.film("v.mp4", pts=milliseconds), times=times)
 
 
 def _late(kit: Kit) -> Sample:
-    ticks = [100_007 + 3750 * i for i in range(FRAMES)]
+    ticks = [100_007 + 3750 * i for i in range(kit.frames)]
     options = {"pts": ticks, "time_base": Fraction(1, 90_000)}
     path = kit.film("late.mp4", container_options={"movie_timescale": "90000"}, **options)
     return Sample(path=path, times=[Fraction(tick, 90_000) for tick in ticks])
@@ -148,7 +166,7 @@ def _early(kit: Kit) -> Sample:
             packet.stream, packet.time_base = stream, Fraction(1, 1000)
             packet.pts = packet.dts = 40 * number - 200
             new.mux(packet)
-    times = [Fraction(40 * i, 1000) for i in range(FRAMES)]
+    times = [Fraction(40 * i, 1000) for i in range(kit.frames)]
     return Sample(path=path, times=times, says="starts before zero: all of it was moved by 0.200 s")
 
 
@@ -159,12 +177,12 @@ def _trimmed(kit: Kit) -> Sample:
     at = data.index(b"elst")
     data[at + 16 : at + 20] = (1024 + 3 * 512).to_bytes(4, "big")
     path.write_bytes(data)
-    shown = range(3, FRAMES)
+    shown = range(3, kit.frames)
     return Sample(path=path, times=[Fraction(i - 3, 24) for i in shown], numbers=shown)
 
 
 def _mended(kit: Kit) -> Sample:
-    times = [40 * i for i in range(FRAMES)]
+    times = [40 * i for i in range(kit.frames)]
     wrong = times.copy()
     wrong[8] = wrong[7]
     path = retimed(kit.film("a.mp4", bframes=0), kit.folder / "twice.mkv", wrong)
@@ -177,13 +195,13 @@ def _seam(kit: Kit) -> Sample:
     halves = [moved(source, kit.folder / f"{hour}.ts", 3600 * hour) for hour in (9, 2)]
     path = kit.folder / "both.ts"
     path.write_bytes(b"".join(half.read_bytes() for half in halves))
-    times = [Fraction(i, 25) for i in range(2 * FRAMES)]
-    numbers = [*range(FRAMES), *range(FRAMES)]
+    times = [Fraction(i, 25) for i in range(2 * kit.frames)]
+    numbers = [*range(kit.frames), *range(kit.frames)]
     return Sample(path=path, times=times, numbers=numbers, says="its clock starts anew at")
 
 
 def _cut_off(kit: Kit) -> Sample:
-    whole = kit.film("cut.mkv", frames=100).read_bytes()
+    whole = kit.film("cut.mkv", frames=max(100, 2 * kit.frames)).read_bytes()
     path = kit.folder / "cut.mkv"
     path.write_bytes(whole[: len(whole) // 2])
     with av.open(str(path)) as container:
@@ -199,32 +217,60 @@ def _cropped(kit: Kit) -> Sample:
 
 def _alpha(kit: Kit) -> Sample:
     """Clear in the lower half."""
-    path = kit.folder / "clear.mov"
+    path, (width, height) = kit.folder / "clear.mov", kit.size
     with av.open(str(path), "w") as container:
         stream = container.add_stream("png", rate=24)
-        stream.width, stream.height, stream.pix_fmt = *SIZE, "rgba"
-        for number in range(FRAMES):
-            alpha = np.full((SIZE[1], SIZE[0], 1), 255, np.uint8)
-            alpha[SIZE[1] // 2 :] = 0
-            frame = av.VideoFrame.from_ndarray(np.dstack([draw(number, SIZE), alpha]), "rgba")
+        stream.width, stream.height, stream.pix_fmt = width, height, "rgba"
+        for number in range(kit.frames):
+            alpha = np.full((height, width, 1), 255, np.uint8)
+            alpha[height // 2 :] = 0
+            rgba = np.dstack([kit.draw(number, kit.size), alpha])
+            frame = av.VideoFrame.from_ndarray(rgba, "rgba")
             frame.pts, frame.time_base = number, Fraction(1, 24)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return Sample(path=path, says="transparent parts lie over black, or over --background")
 
 
-def _joined(says: str, **options: Any) -> Make:
+def _joined(kit: Kit, says: str, **options: Any) -> Sample:
     """A transport stream whose second half has these options."""
+    first, second = kit.film("a.ts", rate=25), kit.film("b.ts", rate=25, **options)
+    path, later = kit.folder / "joined.ts", 1 + kit.frames // 25
+    path.write_bytes(first.read_bytes() + moved(second, kit.folder / "c.ts", later).read_bytes())
+    times = [second + Fraction(i, 25) for second in (0, later) for i in range(kit.frames)]
+    numbers = [*range(kit.frames), *range(kit.frames)]
+    return Sample(path=path, times=times, numbers=numbers, says=says)
 
-    def make(kit: Kit) -> Sample:
-        first, second = kit.film("a.ts", rate=25), kit.film("b.ts", rate=25, **options)
-        path = kit.folder / "joined.ts"
-        path.write_bytes(first.read_bytes() + moved(second, kit.folder / "c.ts", 1).read_bytes())
-        times = [second + Fraction(i, 25) for second in (0, 1) for i in range(FRAMES)]
-        numbers = [*range(FRAMES), *range(FRAMES)]
-        return Sample(path=path, times=times, numbers=numbers, says=says)
 
-    return make
+def _sizes(kit: Kit) -> Sample:
+    (width, height), other = kit.size, (kit.size[0] * 4 // 3, kit.size[1] * 3 // 2)
+    said = f"({width}x{height}, {other[0]}x{other[1]}); all fit the first"
+    return _joined(kit, said, size=other)
+
+
+def _shapes(kit: Kit) -> Sample:
+    said = "change their shape (1:1, 4:3); all are shown"
+    return _joined(kit, said, sample_aspect_ratio=Fraction(4, 3))
+
+
+def _odd(kit: Kit) -> Sample:
+    size = (kit.size[0] + 1, kit.size[1] + 1)
+    return _plain("odd.mp4", "is an odd size", size=size, pixel_format="yuv444p")(kit)
+
+
+def _vob(kit: Kit) -> Sample:
+    size = kit.large_enough(_LEAST)
+    return _plain("a.vob", codec="mpeg2video", size=size)(kit)
+
+
+def _mxf(kit: Kit) -> Sample:
+    coded: dict[str, Any] = {"codec": "dnxhd", "pixel_format": "yuv422p", "codec_options": _DNXHR}
+    return _plain("a.mxf", size=kit.large_enough(_LEAST), rate=25, **coded)(kit)
+
+
+def _old(kit: Kit) -> Sample:
+    size = kit.large_enough(*_H263)
+    return _plain("h263.3gp", codec="h263", size=size, codec_options=GOP)(kit)
 
 
 def _captions(kit: Kit) -> Sample:
@@ -237,8 +283,8 @@ def _captions(kit: Kit) -> Sample:
     for picture in (b"\x00\x00\x01\x65", b"\x00\x00\x01\x41"):
         data = data.replace(picture, message + picture)
     path.write_bytes(data)
-    path = retimed(path, kit.folder / "captions.mkv", [40 * i for i in range(FRAMES)])
-    times = [Fraction(i, 25) for i in range(FRAMES)]
+    path = retimed(path, kit.folder / "captions.mkv", [40 * i for i in range(kit.frames)])
+    times = [Fraction(i, 25) for i in range(kit.frames)]
     return Sample(path=path, times=times, says="went with the old pictures: closed captions")
 
 
@@ -293,7 +339,7 @@ def _timecode(kit: Kit) -> Sample:
 
 def _data(kit: Kit) -> Sample:
     path = with_packets(kit.film("a.ts", rate=25), kit.folder / "data.ts", "klv", [(40, b"x" * 32)])
-    times = [Fraction(i, 25) for i in range(FRAMES)]
+    times = [Fraction(i, 25) for i in range(kit.frames)]
     return Sample(path=path, times=times, says="data 1 is left out")
 
 
@@ -314,12 +360,10 @@ FILMS: dict[str, Make] = {
     "mpeg-ts": lambda kit: Sample(
         path=moved(kit.film("a.ts"), kit.folder / "b.ts", 2**33 // 90_000)
     ),
-    "mpeg-ps": _plain("a.vob", codec="mpeg2video", size=LARGE),
+    "mpeg-ps": _vob,
     "flv": _plain("a.flv", bframes=0),
     "asf": _plain("a.wmv", codec="wmv2", codec_options=GOP),
-    "mxf": _plain(
-        "a.mxf", codec="dnxhd", size=LARGE, rate=25, pixel_format="yuv422p", codec_options=_DNXHR
-    ),
+    "mxf": _mxf,
     "ogv": _plain("a.ogv", codec="libvpx", codec_options=GOP),
     "gif": _plain("a.gif", codec="gif", pixel_format="rgb8", rate=25),
     "apng": _plain("a.apng", codec="apng", pixel_format="rgb24", rate=25),
@@ -337,9 +381,9 @@ FILMS: dict[str, Make] = {
     "jpeg": _plain("jpeg.mov", codec="mjpeg", pixel_format="yuvj422p"),
     "editing": _plain("prores.mov", codec="prores_ks", pixel_format="yuv422p10le"),
     "lossless": _plain("ffv1.mkv", codec="ffv1", codec_options=GOP),
-    "old": _plain("h263.3gp", codec="h263", size=(128, 96), codec_options=GOP),
+    "old": _old,
     "steady": _plain("a.mp4", rate=Fraction(24_000, 1001)),
-    "variable": _timed("v.mp4", [0, 40, 90, 100, 500, 510, 2000, 2033, 2066, 2100, 9000, 9001]),
+    "variable": _variable,
     "late": _late,
     "early": _early,
     "trimmed": _trimmed,
@@ -352,16 +396,14 @@ FILMS: dict[str, Make] = {
     "mirrored": _plain("mirrored.mkv", mirrored=True, rotation=270),
     "pixel-shape": _plain("shape.mp4", sample_aspect_ratio=Fraction(16, 11)),
     "cropped": _cropped,
-    "odd": _plain("odd.mp4", "is an odd size", size=(97, 65), pixel_format="yuv444p"),
+    "odd": _odd,
     "chroma": _plain("chroma.mp4", pixel_format="yuv422p"),
     "grey": _plain("grey.mkv", codec="ffv1", pixel_format="gray"),
     "rgb": _plain("rgb.avi", codec="rawvideo", pixel_format="bgr24"),
     "alpha": _alpha,
     "interlaced": _plain("fields.mp4", interlaced=True),
-    "sizes": _joined("(96x64, 128x96); all fit the first", size=(128, 96)),
-    "shapes": _joined(
-        "change their shape (1:1, 4:3); all are shown", sample_aspect_ratio=Fraction(4, 3)
-    ),
+    "sizes": _sizes,
+    "shapes": _shapes,
     "side-data": _captions,
     "bt601": _plain("a.mp4", color=Color(matrix=5, primaries=5, transfer=6, full_range=False)),
     "bt709": _plain("a.mp4", color=BT709),
@@ -372,7 +414,7 @@ FILMS: dict[str, Make] = {
     "hdr": _hdr,
     "sound": _plain("sound.mp4", audio=True),
     "sound-coded": _plain("sound.avi", "becomes aac", codec="mpeg4", audio="pcm_s16le"),
-    "lines": _plain("lines.mkv", subtitles=True, frames=FRAMES),
+    "lines": _plain("lines.mkv", subtitles=True),
     "lines-coded": _in_another(_plain("lines.mkv", subtitles=True), ".mp4", "becomes mov_text"),
     "lines-left": _bitmaps(".mp4"),
     "attached": _attached(".mkv"),

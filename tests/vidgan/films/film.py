@@ -10,7 +10,6 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from tests.vidgan.films.pictures import draw
 from tests.vidgan.films.spec import FilmSpec, codec_options
 from tests.vidgan.films.tracks import (
     Packets,
@@ -58,7 +57,7 @@ def _open_video(container: OutputContainer, spec: FilmSpec) -> VideoStream:
 def _picture(number: int, pts: int, spec: FilmSpec) -> av.VideoFrame:
     plain = plain_format(spec.pixel_format)
     frame = from_rgb(
-        draw(number, spec.size),
+        spec.draw(number, spec.size),
         pts=pts,
         time_base=spec.tick,
         color=spec.color or BT601_LIMITED,

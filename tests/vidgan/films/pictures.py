@@ -1,11 +1,13 @@
 """Pictures that carry a number, and how to read it again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
+Draw = Callable[[int, tuple[int, int]], Pixels]
+"""A picture by its number, of a width and height."""
 
 BITS = 12
 

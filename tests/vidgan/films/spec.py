@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from tests.vidgan.films.pictures import Draw, draw
 from vidgan.media.types import Color
 
 
@@ -31,6 +32,7 @@ class FilmSpec:
     subtitles: bool = False
     chapters: bool = False
     metadata: dict[str, str] | None = None
+    draw: Draw = draw
     video_tracks: int = 1
     cover: bool = False
     codec_options: dict[str, str] | None = None
