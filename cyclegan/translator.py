@@ -4,8 +4,6 @@ Shapes: N frames, H x W pixels, channels last as video has them; h x w what the 
 """
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -20,6 +18,7 @@ from cyclegan.precision import Precision, resolve_dtype
 from cyclegan.resampling import added, shrunk
 from cyclegan.traced import traced
 from cyclegan.turns import Turns
+from cyclegan.view import PLAIN, View
 
 Frames = NDArray[np.uint8]
 Depth = TypeVar("Depth", bound=np.uint8 | np.uint16)
@@ -42,16 +41,6 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
     if resolved.type == "cuda" and not torch.cuda.is_available():
         raise ValueError("no CUDA device is available here: choose --device cpu or auto")
     return resolved
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """How a generator sees frames of 16 bits that are in other colours than it knows."""
-
-    seen: Callable[[NDArray[np.uint16]], NDArray[np.uint16]]
-    """Frames (N, h, w, 3) of any size -> the same in the generator's colours."""
-    back: Tensor
-    """(3, 3), by which a change in those is multiplied to become one in the frames' own."""
 
 
 class Translator:
@@ -100,13 +89,13 @@ class Translator:
         on_cpu = self.device.type == "cpu"
         self._forward = traced(network, self._least_image()) if on_cpu else network
 
-    def __call__(self, frames: NDArray[Depth], view: View | None = None) -> NDArray[Depth]:
+    def __call__(self, frames: NDArray[Depth], view: View = PLAIN) -> NDArray[Depth]:
         """Translate RGB frames (N, H, W, 3): uint8 in [0, 255], or uint16 in [0, 65535].
 
         The same shape and depth come back. Of 16 bits the generator sees fractions of its levels,
         and its change is added to them before anything is rounded, so that a gradient stays
         smooth; bfloat16 knows half a level of 8 bits at black and at white, and finer ones between.
-        `view` is for frames of 16 bits in other colours than the generator knows.
+        `view` is how the generator sees them, where that is not as they are.
 
         Raises:
             ValueError: neither uint8 nor uint16 (N, H, W, 3), or a frame without pixels.
@@ -128,9 +117,7 @@ class Translator:
                     start += batch
         return out
 
-    def _fits(
-        self, frames: NDArray[Depth], out: NDArray[Depth], batch: int, view: View | None
-    ) -> bool:
+    def _fits(self, frames: NDArray[Depth], out: NDArray[Depth], batch: int, view: View) -> bool:
         """Translate into `out`; False where memory did not suffice, and less is asked of it now."""
         with self._turns.turn() as alone:
             try:
@@ -147,43 +134,43 @@ class Translator:
         self.batch = min(self.batch, max(1, batch // 2))
         return False
 
-    def _translate(self, frames: NDArray[Depth], batch: int, view: View | None) -> NDArray[Depth]:
+    def _translate(self, frames: NDArray[Depth], batch: int, view: View) -> NDArray[Depth]:
         # A copy of what is read-only, as Pillow's arrays are: torch warns of it.
         whole = np.require(frames, requirements=("C", "W"))
         full = _filled(torch.from_numpy(whole).to(self.device), batch)
         translate = self._translate_levels if full.dtype == torch.uint8 else self._translate_deep
-        made = translate(full) if view is None else self._translate_deep(full, view)
+        made = translate(full, view)
         levels: NDArray[Depth] = made[: len(frames)].cpu().numpy()
         return levels
 
-    def _translate_levels(self, full: Tensor) -> Tensor:
+    def _translate_levels(self, full: Tensor, view: View) -> Tensor:
         """Uint8 (N, H, W, 3) -> the same."""
         height, width = full.shape[1:3]
         h, w = self._seen_size(height, width)
         # (N, H, W, 3) seen as (N, 3, H, W) is channels_last already: no copy.
         planes = full.permute(0, 3, 1, 2)
         if (h, w) == (height, width):
-            out = self._generate(planes).add_(1).mul_(127.5).round_().clamp_(0, 255)
-            return out.to(torch.uint8).permute(0, 2, 3, 1)
+            out = view.stored(self._generate(view.upright(planes)).add_(1).mul_(127.5))
+            return out.round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
         # On CUDA the antialiasing kernel takes floats alone.
         source = planes if self.device.type == "cpu" else planes.float()
         small = F.interpolate(source, (h, w), mode="bilinear", antialias=True)
-        return added(full, self._generate(small).add_(1).mul_(127.5).sub_(small))
+        answer = self._generate(view.upright(small)).add_(1).mul_(127.5)
+        return added(full, view.stored(answer) - small)
 
-    def _translate_deep(self, full: Tensor, view: View | None = None) -> Tensor:
+    def _translate_deep(self, full: Tensor, view: View) -> Tensor:
         """Uint16 (N, H, W, 3) -> the same."""
         height, width = full.shape[1:3]
         h, w = self._seen_size(height, width)
         is_native = (h, w) == (height, width)
-        own = full.permute(0, 3, 1, 2).float() if is_native else shrunk(full, h, w)
-        small = own if view is None else _seen(own, view)
+        small = full.permute(0, 3, 1, 2).float() if is_native else shrunk(full, h, w)
+        seen = view.recolored(view.upright(small))
         # Rounded to the network's type only now: levels from 128 on have no fractions in bfloat16.
-        signed = (small / (_DEEP * 127.5) - 1).to(self.dtype)
-        change = self._apply(signed).sub_(signed.float()).mul_(_DEEP * 127.5)
-        if view is not None:
-            change = torch.einsum("ij,njhw->nihw", view.back.to(change), change)
+        signed = (seen / (_DEEP * 127.5) - 1).to(self.dtype)
+        answer = self._apply(signed).sub_(signed.float()).mul_(_DEEP * 127.5)
+        change = view.stored(view.own(answer))
         if is_native:
-            made = own.add_(change).round_().clamp_(0, _DEEP * 255)
+            made = small.add_(change).round_().clamp_(0, _DEEP * 255)
             return made.to(torch.uint16).permute(0, 2, 3, 1)
         return added(full, change)
 
@@ -216,13 +203,6 @@ def _filled(frames: Tensor, batch: int) -> Tensor:
     """As many as a batch has, the last one again and again."""
     missing = batch - len(frames)
     return frames if missing <= 0 else torch.cat([frames, frames[-1:].expand(missing, -1, -1, -1)])
-
-
-def _seen(own: Tensor, view: View) -> Tensor:
-    """Float (N, 3, h, w) in levels of 16 bits -> the same in the generator's colours."""
-    levels = own.round().to(torch.uint16).permute(0, 2, 3, 1)
-    seen = torch.from_numpy(view.seen(levels.contiguous().cpu().numpy()))
-    return seen.to(own.device).permute(0, 3, 1, 2).float()
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:

@@ -26,12 +26,12 @@ from vidgan.media.types import EncodedChunk, Levels, Packet, RgbFrame
 from vidgan.stages import prefetch
 from vidgan.tasks import ChunksUnderWay, FilmTask, ImageTask, Recipe, Result, Task, cost_of
 from vidgan.timing import StageSeconds, Stopwatch
-from vidgan.translation import translate
+from vidgan.translation import keeps_turn, translate
 
 Pixels = NDArray[np.uint8]
 Batch = tuple[list[tuple[int, Pixels | None]], Levels | None, "Future[Levels]"]
 """Presentation times and alpha, the frames (N, H, W, 3) if they are to be shown as well, and the
-translated ones to come; both upright."""
+translated ones to come; both upright, unless they stay as they are stored."""
 
 
 class Watches:
@@ -157,7 +157,9 @@ class FilmWorker:
 
     def _in_lane(self, pictures: Levels, task: FilmTask, watches: Watches) -> "Future[Levels]":
         assert self._lanes is not None
-        made = partial(translate, video=task.video, shown=task.shown)
+        made = partial(
+            translate, video=task.video, shown=task.shown, as_stored=_stays_as_stored(task)
+        )
         return self._lanes.submit(watches.translate.call, made, pictures, self._translator)
 
     def _convert_chunk(
@@ -189,14 +191,18 @@ class FilmWorker:
     def _translate(
         self, frames: Iterable[RgbFrame], task: FilmTask, watches: Watches
     ) -> Iterator[Batch]:
-        """Hand frames to the lanes, upright, as generators know the world.
+        """Hand frames to the lanes, for generators to see upright, as they know the world.
 
         A chunk hands over all its frames before the next one may: two that took turns would both
         be late, and the lanes idle while both are encoded.
         """
         with self._turn:
+            as_stored = _stays_as_stored(task)
             for batch in _batches(frames, self._translator.batch):
-                stack: Levels = np.stack([upright(frame.rgb, task.video) for frame in batch])
+                pictures = [frame.rgb for frame in batch]
+                if not as_stored:
+                    pictures = [upright(picture, task.video) for picture in pictures]
+                stack: Levels = np.stack(pictures)
                 before = None if task.treatment.compare is None else _before(stack, task)
                 made = self._in_lane(stack, task, watches)
                 yield [(frame.pts, _as_shown(frame, task)) for frame in batch], before, made
@@ -225,12 +231,19 @@ def _as_shown(frame: RgbFrame, task: FilmTask) -> Pixels | None:
     return stored(upright(frame.alpha[..., np.newaxis], task.video), task.shown)[..., 0]
 
 
+def _stays_as_stored(task: FilmTask) -> bool:
+    """Whether whole pictures need not be turned; two of them are put together upright."""
+    return task.treatment.compare is None and keeps_turn(task.video, task.shown)
+
+
 def _before(pictures: Levels, task: FilmTask) -> Levels:
     return shown_levels(pictures, video=task.video, shown=task.shown)
 
 
 def _put_together(before: Levels | None, after: Levels, task: FilmTask) -> Levels:
     """The pictures to encode, as they are stored."""
+    if _stays_as_stored(task):
+        return after
     if before is not None and task.treatment.compare is not None:
         after = compared(before, after, task.treatment.compare)
     return stored(after, task.shown)

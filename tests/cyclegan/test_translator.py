@@ -18,9 +18,11 @@ from cyclegan.networks import FastGenerator, Generator, build_generator, init_we
 from cyclegan.precision import cpu_bf16_pays, resolve_dtype
 from cyclegan.traced import traced
 from cyclegan.translator import Translator, pad_to_multiple
+from cyclegan.view import View
 from cyclegan.weights import load_generator
 
 Frames = NDArray[np.uint8]
+Levels = NDArray[np.uint8 | np.uint16]
 
 
 def generator(config: FastConfig | ResnetConfig | UnetConfig) -> Generator:
@@ -166,9 +168,13 @@ def test_out_of_memory_for_a_single_frame_is_the_caller_s() -> None:
     assert "can't allocate memory" in done.stderr
 
 
-def test_lanes_of_one_thread_agree_to_the_bit() -> None:
-    translate = Translator(generator(FastConfig(blocks=2, filters=8)), device="cpu")
-    pictures = [frames(1, 48, 80, seed=seed) for seed in range(12)]
+@pytest.mark.parametrize("size", [0, 24])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_lanes_of_one_thread_agree_to_the_bit(kind: type[np.uint8 | np.uint16], size: int) -> None:
+    translate = Translator(generator(FastConfig(blocks=2, filters=8)), device="cpu", size=size)
+    scale = np.iinfo(kind).max // 255
+    shades = [frames(1, 48, 80, seed=seed).astype(np.uint32) for seed in range(12)]
+    pictures: list[Levels] = [(scale * shade).astype(kind) for shade in shades]
     results = []
     for lanes in (1, 3):
         with ThreadPoolExecutor(lanes, initializer=torch.set_num_threads, initargs=(1,)) as pool:
@@ -234,6 +240,26 @@ def test_a_large_frame_keeps_its_detail_and_takes_on_the_change() -> None:
     out = Translator(Affine(SMALL), device="cpu", precision="fp32", size=30)(detailed)
     # The change is the same everywhere, so every pixel of noise must still be there.
     assert np.abs(out.astype(int) - (detailed.astype(int) - 32)).max() <= 1
+
+
+@pytest.mark.parametrize("size", [0, 24])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize(("quarters", "mirrored"), [(1, False), (2, False), (3, True), (0, True)])
+def test_a_frame_on_its_side_is_seen_upright(
+    quarters: int, mirrored: bool, kind: type[np.uint8 | np.uint16], size: int
+) -> None:
+    """What comes back is what turning it by hand, translating it and turning it back gives."""
+    scale = np.iinfo(kind).max // 255
+    stored: Levels = (scale * frames(1, 48, 80).astype(np.uint32)).astype(kind)
+    upright: Levels = np.rot90(stored, quarters, (1, 2))
+    upright = np.flip(upright, 2) if mirrored else upright
+    translate = Translator(generator(SMALL), device="cpu", precision="fp32", size=size)
+    by_hand = translate(np.ascontiguousarray(upright))
+    by_hand = np.rot90(np.flip(by_hand, 2) if mirrored else by_hand, -quarters, (1, 2))
+    made = translate(stored, View(quarters=quarters, mirrored=mirrored))
+    off = np.abs(made.astype(int) - by_hand)
+    assert off.max() <= scale
+    assert np.abs(made.astype(int) - translate(stored)).mean() > 4 * off.mean(), "it must matter"
 
 
 def test_a_frame_that_is_small_enough_is_seen_as_it_is() -> None:

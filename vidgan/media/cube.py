@@ -4,6 +4,9 @@ On a 1080p frame of 16 bits in planes its lut3d takes 8 ms; numpy would take hal
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,14 +20,42 @@ from vidgan.media.tone import Look, to_bt709
 
 GRID = 65
 """Levels along each axis. Between them four corners are weighed (tetrahedra); grey stays grey."""
-_MOST_GRAPHS = 4
+_MOST_IDLE = 8
 
 
-class _Graphs(threading.local):
-    """Filters are bound to a size, and to one thread at a time."""
+@dataclass(frozen=True, slots=True)
+class _Key:
+    look: Look
+    width: int
+    height: int
+
+
+class _Graphs:
+    """Filters that wait for pictures of their size: one thread at a time may have one.
+
+    Building one takes a fifth of a second, and chunks are decoded in threads that come and go.
+    """
 
     def __init__(self) -> None:
-        self.kept: dict[tuple[Look, int, int], Graph] = {}
+        self._lock = threading.Lock()
+        self._idle: list[tuple[_Key, Graph]] = []
+
+    @contextmanager
+    def lent(self, key: _Key, planes: av.VideoFrame) -> Iterator[Graph]:
+        """One for the length of a block; one that fails does not come back."""
+        graph = self._taken(key) or _build(key.look, planes)
+        yield graph
+        with self._lock:
+            self._idle.append((key, graph))
+            del self._idle[:-_MOST_IDLE]
+
+    def _taken(self, key: _Key) -> Graph | None:
+        with self._lock:
+            for place, (kept, graph) in enumerate(self._idle):
+                if kept == key:
+                    del self._idle[place]
+                    return graph
+        return None
 
 
 _graphs = _Graphs()
@@ -32,15 +63,10 @@ _graphs = _Graphs()
 
 def look_up(planes: av.VideoFrame, look: Look) -> av.VideoFrame:
     """Levels of a film (gbrp16le) -> levels of BT.709 SDR, of the same kind."""
-    key = look, planes.width, planes.height
-    if key not in _graphs.kept:
-        if len(_graphs.kept) == _MOST_GRAPHS:
-            _graphs.kept.clear()
-        _graphs.kept[key] = _build(look, planes)
-    graph = _graphs.kept[key]
     planes.pts = 0
-    graph.vpush(planes)
-    return graph.vpull()
+    with _graphs.lent(_Key(look, planes.width, planes.height), planes) as graph:
+        graph.vpush(planes)
+        return graph.vpull()
 
 
 def _build(look: Look, planes: av.VideoFrame) -> Graph:

@@ -228,6 +228,8 @@ def _intra_options(name: str, preset: str | None, *, alpha: bool) -> dict[str, s
         return {"profile": profile, "vendor": "apl0"}
     if name == "ffv1":
         return {"level": "3", "g": "1", "slicecrc": "1"}
+    if name == "png":  # a third of the time of zlib's usual 6, for files larger by 5 %
+        return {"compression_level": "1"}
     if name == "mjpeg":
         return {"qmin": "1", "qmax": "1", "huffman": "optimal"}
     return {}

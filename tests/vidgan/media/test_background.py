@@ -21,7 +21,7 @@ from vidgan.media.chunks import ChunkReader
 from vidgan.media.decode import decode_chunk
 from vidgan.media.probe import probe
 from vidgan.media.transparency import MOST_PIXELS
-from vidgan.media.types import Film, Treatment
+from vidgan.media.types import Film, Levels, Treatment
 from vidgan.options import Options
 
 Pixels = NDArray[np.uint8]
@@ -89,7 +89,7 @@ def test_every_share_of_every_level_is_exact() -> None:
     share = alpha[..., None] / 255
     expected = picture * share + np.array(ORANGE) * (1 - share)
     for kind, scale in ((np.uint8, 1), (np.uint16, 257)):
-        levels = picture.astype(kind) * kind(scale)
+        levels: Levels = (scale * picture.astype(np.uint32)).astype(kind)
         assert np.abs(behind.over(levels, alpha, ORANGE) - scale * expected).max() <= 0.5 + 1e-6
 
 

@@ -3,17 +3,20 @@
 import colorsys
 from dataclasses import replace
 from fractions import Fraction
+from threading import Thread
 
 import av
 import numpy as np
 import pytest
 import torch
+from av.filter import Graph
 from numpy.typing import NDArray
 from torch import Tensor
 
 from cyclegan.config import IdentityConfig
 from cyclegan.networks import IdentityGenerator, build_generator
 from cyclegan.translator import Translator
+from vidgan.media import cube
 from vidgan.media.color import packed, to_array
 from vidgan.media.cube import look_up
 from vidgan.media.seen import color_after, seen_levels, shown_levels
@@ -224,3 +227,24 @@ def test_frames_of_other_sizes_and_looks_follow_one_another() -> None:
             made = to_array(look_up(frame, Look(transfer=transfer, primaries=9)))
             assert made.shape == (size[1], size[0], 3)
             assert np.abs(made / 65535 - expected[transfer][0]).max() < 1e-3
+
+
+def test_threads_that_come_and_go_share_what_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[Look] = []
+    build = cube._build
+
+    def counted(look: Look, planes: av.VideoFrame) -> Graph:
+        built.append(look)
+        return build(look, planes)
+
+    monkeypatch.setattr(cube, "_graphs", cube._Graphs())
+    monkeypatch.setattr(cube, "_build", counted)
+    look = Look(transfer=PQ, primaries=9)
+    planes = packed(np.full((8, 8, 3), 0x8080, np.uint16)).reformat(format="gbrp16le")
+    made = []
+    for _ in range(3):
+        thread = Thread(target=lambda: made.append(to_array(look_up(planes, look))))
+        thread.start()
+        thread.join()
+    assert built == [look]
+    assert all(np.array_equal(made[0], other) for other in made)
