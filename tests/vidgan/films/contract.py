@@ -243,7 +243,7 @@ def _joined(kit: Kit, says: str, **options: Any) -> Sample:
 
 
 def _sizes(kit: Kit) -> Sample:
-    (width, height), other = kit.size, (kit.size[0] * 4 // 3, kit.size[1] * 3 // 2)
+    (width, height), other = kit.size, (kit.size[0] * 2 // 3 * 2, kit.size[1] * 3 // 2)
     said = f"({width}x{height}, {other[0]}x{other[1]}); all fit the first"
     return _joined(kit, said, size=other)
 
