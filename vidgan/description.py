@@ -4,6 +4,7 @@ from fractions import Fraction
 
 from vidgan.images import open_image, read_image
 from vidgan.inputs import default_output
+from vidgan.media.color import RGB
 from vidgan.media.containers import container_for
 from vidgan.media.contract import Found, rows_of
 from vidgan.media.encoders import encoder_settings, output_pixel_format
@@ -171,10 +172,11 @@ def _warnings(found: Found) -> list[str]:
 
 
 def _guesses(video: VideoStream) -> list[str]:
-    """What a player guesses as well."""
+    """What a player guesses as well; RGB is sRGB, of whatever size it is."""
     if not video.guessed:
         return []
-    return [f"guessed by the size, since the film does not say: {', '.join(video.guessed)}"]
+    how = "taken for sRGB" if video.color.matrix == RGB else "guessed by the size"
+    return [f"{how}, since the film does not say: {', '.join(video.guessed)}"]
 
 
 def _needs_tone_map(film: Film) -> list[str]:

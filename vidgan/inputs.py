@@ -24,6 +24,7 @@ VIDEO_SUFFIXES = frozenset(
     {
         *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg"),
         *(".vob", ".flv", ".wmv", ".asf", ".3gp", ".3g2", ".mxf", ".ogv", ".gif", ".apng", ".y4m"),
+        *(".dv", ".ivf", ".m1v", ".m2v", ".mjpeg", ".mjpg"),
     }
 )
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})

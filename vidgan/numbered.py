@@ -80,6 +80,11 @@ def parse_rate(text: str) -> Fraction:
     return whole / _TELEVISION if abs(whole / _TELEVISION - rate) < _NEAR else rate
 
 
+def is_unread_sequence(pattern: Path) -> bool:
+    """Whether a name stands for numbered files of a kind that is not read as pictures."""
+    return has_number(pattern.name) and not is_pattern(pattern) and bool(_numbers(pattern))
+
+
 def facts(pattern: Path) -> list[object]:
     """By which the pictures are known again: how many, their bytes, the latest change."""
     found = [file.stat() for file in _files(pattern)]

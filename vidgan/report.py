@@ -66,8 +66,14 @@ class Report:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Everything a user should know of the outputs."""
-        return (*(warning for file in self.files for warning in file.warnings), *self.notes)
+        """Everything a user should know of the outputs; among several, each names its film."""
+        several = len(self.files) + len(self.failed) > 1
+        said = (
+            f"{file.source}: {warning}" if several and not _is_named(file, warning) else warning
+            for file in self.files
+            for warning in file.warnings
+        )
+        return (*said, *self.notes)
 
     def lines(self) -> list[str]:
         """What was done, a line for each file, and the sum."""
@@ -108,6 +114,10 @@ class Report:
 
 def _frames(number: int) -> str:
     return f"{number} frame{'s' if number != 1 else ''}"
+
+
+def _is_named(file: FileReport, warning: str) -> bool:
+    return str(file.source) in warning or str(file.output) in warning
 
 
 def _line(file: FileReport) -> str:

@@ -47,6 +47,14 @@ def test_what_an_output_beside_it_would_be(
     assert (facts["output_pixel_format"] == "pal8") == (facts["output_codec"] == "gif") == is_gif
 
 
+def test_rgb_is_not_said_to_be_guessed_by_its_size(make_film: MakeFilm) -> None:
+    rgb = make_film("a.mov", codec="png", pixel_format="rgb24", color=None, frames=6, audio=False)
+    yuv = make_film("a.mp4", color=None, frames=6, audio=False)
+    for path, how in [(rgb, "taken for sRGB"), (yuv, "guessed by the size")]:
+        lines = [line for line in film_to_lines(describe(probe(path))) if "does not say" in line]
+        assert [line.split(",")[0] for line in lines] == [how]
+
+
 def test_what_was_read_is_counted(make_film: MakeFilm, tmp_path: Path) -> None:
     """The index promises what is not there any more."""
     whole = make_film("cut.mp4", frames=100, container_options={"movflags": "faststart"})

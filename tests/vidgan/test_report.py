@@ -1,5 +1,6 @@
 """What is said at the end: a line for each file, the sum, and where the time of a long run went."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from vidgan.errors import InputError
@@ -49,6 +50,14 @@ def test_a_longer_one_says_where_its_time_went() -> None:
         "  translate      40.0 s   80 %  the generator",
         "  encode          5.0 s   10 %  pictures to packets",
     ]
+
+
+def test_among_several_inputs_each_warning_names_its_film() -> None:
+    warnings = ("audio 1 becomes aac: .mp4 holds no vorbis", "a.mp4: damaged", "out/a.mp4: odd")
+    file = replace(DONE, warnings=warnings)
+    several = replace(report(8.0), files=(file, SKIPPED))
+    assert several.warnings == (f"a.mp4: {warnings[0]}", *warnings[1:])
+    assert replace(several, files=(file,), failed=()).warnings == warnings
 
 
 def test_programs_get_the_same_totals() -> None:

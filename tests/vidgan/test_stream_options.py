@@ -12,6 +12,11 @@ import pytest
 
 from tests.vidgan.films.beeps import Beeps, heard, seen, write_beeps
 from vidgan.conversion import convert
+from vidgan.media.encoders import encoder_settings
+from vidgan.media.header import Target
+from vidgan.media.probe import probe
+from vidgan.media.streams import Streams
+from vidgan.media.types import UNTREATED
 
 MakeFilm = Callable[..., Path]
 Command = Callable[..., Any]
@@ -105,3 +110,18 @@ def test_probe_says_what_becomes_of_each_stream(
     assert "warning: audio 1 becomes aac: .mp4 holds no pcm_s16le" in said.out.splitlines()
     said = vidgan_command("probe", tmp_path / "film.mp4", "--json")
     assert json.loads(said.out)["streams"][0]["plan"] == "becomes aac"
+
+
+def test_a_kind_that_a_film_has_not_is_named(make_film: MakeFilm, tmp_path: Path) -> None:
+    source = make_film("plain.mp4", frames=6, rate=6, audio=False)
+    film, settings = probe(source), encoder_settings(tmp_path / "out.mp4")
+    for text, said in [("subtitle", True), ("-subtitle", False)]:
+        target = Target(
+            film=film,
+            settings=settings,
+            output=tmp_path / "out.mp4",
+            treatment=UNTREATED,
+            streams=Streams.parse([text]),
+        )
+        line = f"{source} has no subtitle for --map subtitle; see `vidgan probe`"
+        assert target.said == ((line,) if said else ())

@@ -129,10 +129,14 @@ def read_carried(
         yield from maker.finish()
         carried.warnings += [f"{film.path}, stream {index}: {said}" for said in maker.warnings()]
     carried.warnings += [
-        f"{film.path}: {clock.dropped} packets of stream {index} go back in time; left out"
+        f"{film.path}, stream {index}: {_packets(clock.dropped)} back in time; left out"
         for index, clock in clocks.items()
         if clock.dropped
     ]
+
+
+def _packets(count: int) -> str:
+    return "1 packet goes" if count == 1 else f"{count} packets go"
 
 
 def _cut(packet: "av.Packet[Any]", span: Span, early: int) -> bool:

@@ -151,7 +151,13 @@ _CONTAINERS = (
         "mp4, at --rate or 25 a second, which is said",
         _in("image2"),
     ),
-    Row("bare", "bare h264, hevc, without times", "mp4, at its rate", _in("h264", "hevc")),
+    Row("raw-kinds", "raw dv, ivf", "mp4", _in("dv", "ivf")),
+    Row(
+        "bare",
+        "bare h264, hevc, mpeg-1, mpeg-2, jpeg, without times",
+        "mp4, at its rate",
+        _in("h264", "hevc", "mpegvideo", "mjpeg"),
+    ),
 )
 
 _CODECS = (
@@ -173,7 +179,7 @@ _CODECS = (
         "lossless",
         "FFV1, HuffYUV, Ut Video, PNG, QuickTime Animation, raw",
         "the output's codec",
-        _coded("ffv1", "huffyuv", "ffvhuff", "utvideo", "png", "qtrle", "rawvideo"),
+        _coded("ffv1", "huffyuv", "ffvhuff", "utvideo", "png", "qtrle", "rawvideo", "v210", "r210"),
     ),
     Row("old", "H.263, FLV1, WMV, MS-MPEG-4, Cinepak", "the output's codec", _is_old),
 )

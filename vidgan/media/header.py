@@ -1,7 +1,7 @@
 """The head of an output file: its streams, and all that is said about them before any packet."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -18,7 +18,17 @@ from vidgan.media.encoders import configure, said_of_format
 from vidgan.media.fitted import as_encoded, said_of_alpha, said_of_fit
 from vidgan.media.part import WHOLE, Part, Span
 from vidgan.media.shown import shown
-from vidgan.media.streams import ALL_STREAMS, TIMECODE, Copy, Plan, Streams, instead, plan_streams
+from vidgan.media.stream_facts import STEREO, STEREO_TAG
+from vidgan.media.streams import (
+    ALL_STREAMS,
+    TIMECODE,
+    Copy,
+    Plan,
+    Streams,
+    instead,
+    plan_streams,
+    said_of_choices,
+)
 from vidgan.media.tags import film_tags, stream_tags
 from vidgan.media.tracks import Tracks
 from vidgan.media.types import UNTREATED, EncoderSettings, Film, Treatment, VideoStream
@@ -57,7 +67,16 @@ class Target:
             *said_of_fit(before, after, ending=ending, codec=codec),
             *said_of_alpha(video, after, self.treatment, ending=ending, codec=codec),
             *said_of_format(after, self.settings),
+            *said_of_choices(self.film.path, self.film.others, self.streams),
+            *self._said_of_layout(),
         )
+
+    def _said_of_layout(self) -> Iterator[str]:
+        """Of pictures for two eyes; two that are compared lie otherwise."""
+        keeps = self.kind.format in {"matroska", "webm"} and self.treatment.compare is None
+        if self.film.says_layout and not keeps:
+            path = self.film.path
+            yield f"{path}: left out, since it went with the old pictures: {STEREO}"
 
     @property
     def kind(self) -> Container:
@@ -166,6 +185,7 @@ def write_head(
         elif template.index in others:
             tracks.add(template, others[template.index], plans[template.index])
     assert video is not None, "a film has its video stream"
+    tracks.name_default()
     container.metadata.update(film_tags(source.metadata))
     container.set_chapters(chapters_later(source, shift, span))
     _start(container, video, target)
@@ -197,6 +217,8 @@ def _add_video(
         stream.codec_context.codec_tag = "hvc1"  # QuickTime plays no hev1
     stream.metadata.update(stream_tags(template.metadata, target.kind.format))
     stream.metadata.pop("timecode", None)
+    if target.treatment.compare is not None:
+        stream.metadata.pop(STEREO_TAG, None)
     if timecode is not None:
         stream.metadata["timecode"] = timecode
     stream.disposition = template.disposition

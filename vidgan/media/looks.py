@@ -15,17 +15,21 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
 from vidgan.media.one_size import stored_size
+from vidgan.media.stream_facts import STEREO
 from vidgan.media.types import Fields, Film
 
 _PLACES = (Fraction(1, 10), Fraction(9, 20), Fraction(4, 5))
 """Shares of the length: not the very beginning, which is often black, nor the end."""
 _FRAMES = 14
 """In each place, where there may be fields; one elsewhere."""
-_LINES = range(400, 1153)
+_LINES = frozenset(range(400, 1153)) - {720}
+_NARROWEST = 64
 _FASTEST = Fraction(31)
-"""No interlaced system has fewer or more lines, or more whole pictures a second. Small pictures are
-not judged: those that were taken from one field, or from every other line, look like fields."""
+"""No interlaced system has fewer or more lines, or 720 of them, or more whole pictures a second.
+Small pictures are not judged: those that were taken from one field, or from every other line, look
+like fields; nor are those of a few columns, in which too little is seen."""
 _NEVER_FIELDS = {
+    "dnxhd",  # says of each picture which it is
     *("vp8", "vp9", "libvpx", "libvpx-vp9", "libdav1d"),
     *("gif", "apng", "png", "webp", "theora"),
 }
@@ -45,7 +49,7 @@ _NAMES = {
     "FILM_GRAIN_PARAMS": "film grain parameters",
     "S12M_TIMECODE": "the pictures' timecodes",
     "SPHERICAL": "the projection of a spherical film",
-    "STEREO3D": "the layout of a stereoscopic film",
+    "STEREO3D": STEREO,
 }
 """Side data of pictures that goes with the old ones; what is not here describes colours, which are
 looked after, or nothing that is seen."""
@@ -109,7 +113,12 @@ def _frames_at(
 
 def _may_be_fields(film: Film) -> bool:
     video = film.video
-    return video.codec not in _NEVER_FIELDS and video.height in _LINES and video.rate < _FASTEST
+    return (
+        video.codec not in _NEVER_FIELDS
+        and video.height in _LINES
+        and video.width >= _NARROWEST
+        and video.rate < _FASTEST
+    )
 
 
 def _judged(frames: Iterable[VideoFrame]) -> Counter[str]:
@@ -167,13 +176,18 @@ def _dropped(frame: VideoFrame) -> Iterator[str]:
             yield name
 
 
+def _is_told(name: str, film: Film) -> bool:
+    """Already, as the container says it as well; or only where the output cannot say it."""
+    is_kept = name == STEREO and film.says_layout
+    return is_kept or any(warning.endswith(name) for warning in film.warnings)
+
+
 def _warnings(film: Film, looks: _Looks) -> Iterator[str]:
     if film.video.fields != "progressive":
         yield f"{film.path} is interlaced: without --deinterlace off its pictures are made whole"
-    if looks.side_data:
-        yield f"{film.path}: left out, since it went with the old pictures: " + ", ".join(
-            looks.side_data
-        )
+    told = [name for name in looks.side_data if not _is_told(name, film)]
+    if told:
+        yield f"{film.path}: left out, since it went with the old pictures: " + ", ".join(told)
     if len(looks.sizes) > 1:
         sizes = ", ".join(f"{width}x{height}" for width, height in looks.sizes)
         yield f"{film.path}: its pictures change their size ({sizes}); all fit the first"

@@ -13,7 +13,7 @@ from av.stream import Stream
 from vidgan.errors import InputError
 from vidgan.media.animation import as_matroska
 from vidgan.media.sources import FORMATS
-from vidgan.numbered import first_number, is_pattern
+from vidgan.numbered import first_number, is_pattern, is_unread_sequence
 from vidgan.pictures.moving import is_animated_webp
 from vidgan.places import Place, Remote
 from vidgan.reader import Reader
@@ -134,6 +134,11 @@ def _check_file(path: Path) -> None:
     try:
         size = path.stat().st_size
     except FileNotFoundError as error:
+        if is_unread_sequence(path):
+            raise InputError(
+                f"{path}: numbered pictures in {path.suffix or 'such files'} are not supported; "
+                "convert them to .png or .tif first"
+            ) from error
         raise InputError(f"{path}: no such file; check the name") from error
     except OSError as error:  # a name too long, a folder that may not be entered
         raise InputError(f"{path} cannot be read ({error.strerror}); check the name") from error

@@ -13,6 +13,7 @@ from vidgan.media.sources import source_of
 from vidgan.media.types import Chunk, Film
 
 _CLOCK = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,9}(?:\.\d{1,9})?)")
+_SIXTY = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +109,10 @@ def parse_time(text: str) -> Fraction:
     if found is None:
         raise ValueError(f"{text!r} is not a time: say seconds, or HOURS:MINUTES:SECONDS")
     hours, minutes, seconds = found.groups()
+    if (minutes is not None and Fraction(seconds) >= _SIXTY) or (hours and int(minutes) >= _SIXTY):
+        raise ValueError(
+            f"{text!r} is not a time: of an hour or a minute, 0 to 59 can have gone by"
+        )
     return 3600 * int(hours or 0) + 60 * int(minutes or 0) + Fraction(seconds)
 
 

@@ -22,7 +22,7 @@ from vidgan.media.background import decoder_with_alpha
 from vidgan.media.looks import look_around
 from vidgan.media.opening import demux, open_film
 from vidgan.media.packets import is_packed_bitstream, not_packed
-from vidgan.media.sources import DECODERS
+from vidgan.media.sources import DECODERS, source_of
 from vidgan.media.stated import read_color
 from vidgan.media.stream_facts import with_stream_facts
 from vidgan.media.streams import KINDS, TIMECODE
@@ -57,6 +57,8 @@ PIXEL_FORMATS = YUV_FORMATS | DEEP_FORMATS | RGB_FORMATS
 
 _FILE_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder"}
 _PACKETS_TRIED = 300
+_FASTEST = 1000
+"""Pictures a second that a film may have."""
 _COUNT = re.compile("[0-9]{1,15}")  # "²" is a digit as well
 
 
@@ -76,7 +78,7 @@ def probe(path: Place, *, rate: Fraction | None = None) -> Film:
             video=_describe(path, container, stream),
             others=tuple(_other_streams(container)),
             frames_declared=frames_declared(stream),
-            duration=Fraction(container.duration, av.time_base) if container.duration else None,
+            duration=_duration(container),
             chapters=len(container.chapters()),
             metadata={k: v for k, v in container.metadata.items() if k.lower() not in _FILE_TAGS},
             warnings=tuple(_warnings(stream, spares)),
@@ -168,7 +170,7 @@ def _describe(path: Place, container: InputContainer, stream: AvVideoStream) -> 
         height=frame.height,
         pixel_format="yuva420p" if with_alpha else pixel_format,
         time_base=stream.time_base,
-        average_rate=stream.average_rate or None,
+        average_rate=_average_rate(stream),
         sample_aspect_ratio=stream.sample_aspect_ratio or None,
         rotation=rotation,
         mirrored=mirrored,
@@ -179,6 +181,19 @@ def _describe(path: Place, container: InputContainer, stream: AvVideoStream) -> 
         coded=_coded(context, decoder),
         packed=codec == "mpeg4" and is_packed_bitstream(extradata + first_packet),
     )
+
+
+def _average_rate(stream: AvVideoStream) -> Fraction | None:
+    """Of raw DV FFmpeg takes the tick for one picture; what the codec says is right there."""
+    average = stream.average_rate or None
+    is_tick = average is not None and stream.time_base == 1 / average and average > _FASTEST
+    return stream.guessed_rate if is_tick else average
+
+
+def _duration(container: InputContainer) -> Fraction | None:
+    if not container.duration or source_of(container.format.name).length_is_guess:
+        return None
+    return Fraction(container.duration, av.time_base)
 
 
 def _coded(context: av.VideoCodecContext, decoder: str) -> Coded:

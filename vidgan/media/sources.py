@@ -17,6 +17,8 @@ class Source:
     order_is_read: bool = False
     """Where times are missing or contradict each other, the codec is asked in which order pictures
     are shown. Others hold times that rise, or are kept free of that cost: see `clock`."""
+    length_is_guess: bool = False
+    """FFmpeg works it out of a bit rate, which many films do not keep to."""
     states_length: bool = False
     """Its header says how long it is, so that one that is cut off is recognised."""
 
@@ -36,6 +38,12 @@ SOURCES = {
     "webp": Source(says="animated webp"),
     "yuv4mpegpipe": Source(says="y4m"),
     "image2": Source(says="numbered pictures"),
+    "ivf": Source(says="ivf"),
+    "dv": Source(says="raw dv"),
+    "mjpeg": Source(says="bare motion jpeg"),
+    "mpegvideo": Source(
+        says="bare mpeg-1 or mpeg-2", has_slots=True, order_is_read=True, length_is_guess=True
+    ),
     "h264": Source(says="bare h264", order_is_read=True),
     "hevc": Source(says="bare hevc", order_is_read=True),
 }
@@ -50,6 +58,7 @@ DECODERS = {
     **{"h263": "h263", "flv1": "flv", "theora": "theora"},
     **{"wmv1": "wmv1", "wmv2": "wmv2", "wmv3": "wmv3", "vc1": "vc1", "msmpeg4v3": "msmpeg4"},
     **{"mjpeg": "mjpeg", "prores": "prores", "dnxhd": "dnxhd", "dvvideo": "dvvideo"},
+    **{"v210": "v210", "r210": "r210"},
     **{"ffv1": "ffv1", "huffyuv": "huffyuv", "ffvhuff": "ffvhuff", "utvideo": "utvideo"},
     **{"qtrle": "qtrle", "rawvideo": "rawvideo", "msvideo1": "msvideo1", "cinepak": "cinepak"},
     **{"png": "png", "apng": "apng", "gif": "gif"},
@@ -72,6 +81,7 @@ SHOWN_AS_DECODED = {
         "theora",
     ),
     *("mjpeg", "prores", "dnxhd", "dvvideo", "ffv1", "huffyuv", "ffvhuff", "utvideo", "qtrle"),
+    *("v210", "r210"),
     *("rawvideo", "msvideo1", "cinepak", "png", "apng", "gif", "bmp", "tiff", "webp"),
 }
 """Decoders of codecs without B frames: each packet is one picture, shown in the order of decoding

@@ -18,10 +18,13 @@ _LINE = re.compile(r" {6}(\S[^:]*\S): (.*)")
 """Metadata, in which anybody may write anything, has its names padded with spaces."""
 _CROPPING = re.compile(r"(\d{1,6})/(\d{1,6})/(\d{1,6})/(\d{1,6})\s*")
 _messages = threading.Lock()
+STEREO = "the layout of a stereoscopic film"
+STEREO_TAG = "stereo_mode"
+"""By which Matroska, and its muxer, say it."""
 _TITLES = {
     "DOVI configuration record": "Dolby Vision",
     "Spherical Mapping": "the projection of a spherical film",
-    "Stereo 3D": "the layout of a stereoscopic film",
+    "Stereo 3D": STEREO,
 }
 
 
@@ -66,6 +69,9 @@ def with_stream_facts(film: Film, container: InputContainer) -> Film:
     ISO/IEC 14496-12, 12.1.4 (clap), and Matroska's PixelCrop elements.
     """
     facts = side_data_of(container, film.video.index)
+    if STEREO_TAG in container.streams[film.video.index].metadata:
+        film = replace(film, says_layout=True)
+        facts.pop("Stereo 3D", None)
     left_out = tuple(
         f"{film.path}: left out, since it went with the old pictures: {name}"
         for title, name in _TITLES.items()

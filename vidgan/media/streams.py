@@ -5,7 +5,7 @@ reading it back; a codec that only FFmpeg reads there (DTS or PCM in mp4) counts
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from vidgan.errors import InputError, SettingsError
@@ -202,6 +202,16 @@ def plan_streams(
                 f"{counts[choice.kind]} of this kind, counted from 0; see `vidgan probe`"
             )
     return plans
+
+
+def said_of_choices(
+    source: Place, others: Sequence[OtherStream], streams: Streams
+) -> Iterator[str]:
+    """Name the kinds that were chosen, and of which a film has none."""
+    kinds = {other.kind for other in others}
+    for choice in streams.choices:
+        if choice.number is None and not choice.leave and choice.kind not in kinds:
+            yield f"{source} has no {choice.kind} for --map {choice}; see `vidgan probe`"
 
 
 def plan_stream(other: OtherStream, container: Container) -> Plan:

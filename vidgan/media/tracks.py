@@ -10,7 +10,7 @@ import av
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.error import FFmpegError
-from av.stream import Stream
+from av.stream import Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 
 from vidgan.media.carry import Carried, tally_for
@@ -102,6 +102,18 @@ class Tracks:
         tally = tally_for(stream)
         if tally is not None:
             self.carried.tallies[stream.index] = tally
+
+    def name_default(self) -> None:
+        """Name the subtitles that come to be shown: mp4 and mov turn the first on if none is."""
+        carried = self.carried.streams
+        texts = [index for index, made in carried.items() if isinstance(made, SubtitleStream)]
+        if not self.kind.is_mp4 or not texts:
+            return
+        if not any(carried[index].disposition & Disposition.default for index in texts):
+            self.carried.warnings.append(
+                f"stream {texts[0]}: {self.ending} marks it as default, as it does with the first "
+                "subtitles where none are"
+            )
 
     def _describe(self, template: Stream, stream: Stream) -> None:
         stream.metadata.update(stream_tags(template.metadata, self.kind.format))

@@ -165,6 +165,8 @@ class Film:
     `frames_promised`, and `count_film` for how many there are."""
     duration: Fraction | None
     """Seconds, as the container says."""
+    says_layout: bool = False
+    """It says, as mkv and webm can, how the pictures for two eyes lie in one."""
     chapters: int
     metadata: dict[str, str]
     warnings: tuple[str, ...]

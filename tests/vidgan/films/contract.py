@@ -370,6 +370,7 @@ FILMS: dict[str, Make] = {
     "webp": _webp,
     "y4m": _plain("a.y4m", codec="wrapped_avframe"),
     "numbered": _numbered,
+    "raw-kinds": _plain("a.ivf", codec="libvpx"),
     "bare": _bare,
     "h264": _plain("a.mp4"),
     "hevc": _plain("hevc.mp4", codec="libx265"),

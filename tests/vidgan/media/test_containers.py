@@ -92,9 +92,15 @@ FILMS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "mov qtrle": ("a.mov", {"codec": "qtrle", "pixel_format": "rgb24", "codec_options": GOP}),
+    "mov v210": ("a.mov", {"codec": "v210", "pixel_format": "yuv422p10le"}),
+    "mov r210": ("a.mov", {"codec": "r210", "pixel_format": "gbrp10le"}),
     "mov png": ("a.mov", {"codec": "png", "pixel_format": "rgb24"}),
     "mkv ffv1": ("a.mkv", {"codec": "ffv1", "codec_options": GOP}),
     "mkv raw": ("a.mkv", {"codec": "rawvideo"}),
+    "ivf vp8": ("a.ivf", {"codec": "libvpx"}),
+    "m1v": ("a.m1v", {"codec": "mpeg1video", "codec_options": GOP | {"bf": "2"}}),
+    "m2v": ("a.m2v", {"codec": "mpeg2video", "open_gop": True}),
+    "mjpeg": ("a.mjpeg", {"codec": "mjpeg", "pixel_format": "yuvj420p", "rate": 25}),
     "mkv mpeg1": ("a.mkv", {"codec": "mpeg1video", "codec_options": GOP | {"bf": "2"}}),
 }
 
@@ -123,6 +129,23 @@ def test_every_frame_at_its_time(make_film: MakeFilm, read_number: ReadNumber, r
     count = count_film(film, frames_per_chunk=12)
     assert (count.frames, count.missing_frames) == (options["frames"], 0)
     assert film.warnings + count.warnings == ()
+
+
+def test_raw_dv(make_film: MakeFilm, read_number: ReadNumber) -> None:
+    """As camcorders write it: two fields in a picture, and FFmpeg takes a tick for one."""
+    film = probe(
+        make_film("a.dv", codec="dvvideo", size=(720, 576), frames=6, rate=25, audio=False)
+    )
+    assert (film.video.average_rate, film.video.fields) == (25, "flagged")
+    numbers = shown_in(film, read_number, 4)
+    assert numbers == {Fraction(number, 25): number for number in range(6)}
+
+
+def test_a_length_that_is_guessed_by_a_bit_rate_is_none(make_film: MakeFilm) -> None:
+    path = make_film("a.m1v", codec="mpeg1video", frames=FRAMES, audio=False)
+    with av.open(str(path)) as container:
+        assert (container.duration or 0) < av.time_base / 2, "FFmpeg's guess of 1.25 s"
+    assert probe(path).duration is None
 
 
 @pytest.mark.skipif(
@@ -180,6 +203,11 @@ def test_numbered_pictures_that_are_not_all_there(tmp_path: Path) -> None:
         probe(path)
     with pytest.raises(InputError, match=r"g%02d.png: no picture fits this pattern"):
         probe(tmp_path / "g%02d.png")
+    (tmp_path / "e01.exr").write_bytes(b"v/1\1")
+    with pytest.raises(InputError, match=r"e%02d.exr: numbered pictures in .exr are not supported"):
+        probe(tmp_path / "e%02d.exr")
+    with pytest.raises(InputError, match=r"x%02d.exr: no such file"):
+        probe(tmp_path / "x%02d.exr")
 
 
 def test_numbered_pictures_are_known_again(tmp_path: Path) -> None:

@@ -156,6 +156,20 @@ def test_whole_pictures_are_left_as_they_are(tmp_path: Path, kind: str) -> None:
             assert np.array_equal(pictures[frame.pts], to_rgb(frame, film.video.color))
 
 
+@pytest.mark.parametrize(
+    ("kind", "size"), [("ffv1", (64, 720)), ("ffv1", (32, 480)), ("dnxhd", (256, 480))]
+)
+def test_what_cannot_be_fields_is_not_judged_by_its_looks(
+    tmp_path: Path, kind: str, size: tuple[int, int]
+) -> None:
+    """The lines of two moments, in a height that no fields have, and where the codec says no."""
+    name, options = ("a.mov", {"profile": "dnxhr_hq"}) if kind == "dnxhd" else ("a.mkv", {})
+    path = write_fields(tmp_path / name, codec=kind, options=options, frames=FRAMES, size=size)
+    film = probe(path)
+    assert film.video.fields == "progressive"
+    assert not [warning for warning in film.warnings if "interlaced" in warning]
+
+
 def test_off_leaves_fields_woven_and_on_takes_all_pictures(tmp_path: Path) -> None:
     film = woven_film(tmp_path, "h264")
     with av.open(str(film.path)) as container:

@@ -81,13 +81,21 @@ def test_nothing_is_read_beyond_the_end() -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("90", 90), ("90.5", Fraction(181, 2)), ("1:30", 90), ("1:01:30.25", Fraction(14761, 4))],
+    [
+        ("90", 90),
+        ("90.5", Fraction(181, 2)),
+        ("1:30", 90),
+        ("1:01:30.25", Fraction(14761, 4)),
+        ("99:59.9", Fraction(59999, 10)),
+    ],
 )
 def test_times_are_written_as_people_do(text: str, seconds: Fraction) -> None:
     assert parse_time(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "1:2:3:4", "-1", "1.5:00", "inf", "1e3", "ten"])
+@pytest.mark.parametrize(
+    "text", ["", "1:2:3:4", "-1", "1.5:00", "inf", "1e3", "1:99", "1:60.0", "1:60:00"]
+)
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a time"):
         parse_time(text)

@@ -17,10 +17,13 @@ from tests.vidgan.films.tracks import (
     open_subtitles,
     subtitle_packets,
 )
+from tests.vidgan.here import convert_here
 from vidgan.media.join import JoinReport, join
 from vidgan.media.languages import for_mp4, for_quicktime
 from vidgan.media.preflight import check_output
+from vidgan.media.probe import probe
 from vidgan.media.streams import Streams
+from vidgan.options import Options
 
 MakeFilm = Callable[..., Path]
 EncodeFilm = Callable[..., Any]
@@ -116,6 +119,44 @@ def test_marks_that_a_container_cannot_say_are_named(
     source = with_tracks(small(make_film), tmp_path / "film.mkv", MANY[:3])
     report = encode_film(source, target).join(tmp_path / ("out" + target))
     assert report.warnings == tuple(f"stream {said}" for said in lost)
+
+
+@pytest.mark.parametrize("target", [".mp4", ".mov"])
+def test_subtitles_that_come_to_be_shown_by_default_are_named(
+    target: str, make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    """mp4 and mov turn the first on where none is; of none but the first it is said."""
+    tracks = [Track(kind="subtitle", marks=FORCED), Track(kind="subtitle")]
+    source = with_tracks(small(make_film), tmp_path / "film.mkv", tracks)
+    report = encode_film(source, target).join(tmp_path / ("out" + target))
+    assert DEFAULT in tracks_of(tmp_path / ("out" + target))[0].marks
+    named = f"stream 1: {target} marks it as default, as it does with the first subtitles where"
+    assert [w for w in report.warnings if "default" in w] == [f"{named} none are"]
+    chosen = [Track(kind="subtitle"), Track(kind="subtitle", marks=DEFAULT)]
+    source = with_tracks(small(make_film), tmp_path / "chosen.mkv", chosen)
+    report = encode_film(source, target).join(tmp_path / ("chosen" + target))
+    assert not [w for w in report.warnings if "default" in w]
+
+
+@pytest.mark.parametrize(("target", "kept"), [(".mkv", True), (".mp4", False)])
+def test_the_layout_of_a_stereoscopic_film_is_kept_or_named_once(
+    target: str, kept: bool, make_film: MakeFilm, tmp_path: Path, identity_file: Path
+) -> None:
+    source = tmp_path / "stereo.mkv"
+    with av.open(str(small(make_film))) as plain, av.open(str(source), "w") as container:
+        stream = container.add_stream_from_template(plain.streams.video[0], opaque=True)
+        stream.metadata["stereo_mode"] = "left_right"
+        for packet in plain.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                container.mux(packet)
+    assert not probe(source).warnings
+    output = tmp_path / ("out" + target)
+    report = convert_here(source, output, Options(weights=identity_file))
+    said = f"{source}: left out, since it went with the old pictures: the layout of a "
+    assert report.warnings == (() if kept else (f"{said}stereoscopic film",))
+    with av.open(str(output)) as container:
+        assert ("stereo_mode" in container.streams.video[0].metadata) is kept
 
 
 SAID = ["en-GB", "de", "pt", "zho", "swe", "fre", "cze", "rum", "per", "hr", "x-klingon", "epo"]
