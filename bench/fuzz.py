@@ -2,15 +2,18 @@
 
     python bench/fuzz.py [--seconds S] [--seed N] [--keep FOLDER] [--json FILE]
 
-Small films of several containers and codecs have bits flipped, bytes cut out, boxes resized,
-packets exchanged, parts repeated or zeroed. They are converted twenty at a time by a process of
-its own, which is given a deadline. Each must end in
+Small films of all kinds (bench/fuzz_films.py) have bits flipped, bytes cut out, boxes resized,
+packets exchanged, parts repeated or zeroed (bench/damages.py). They are converted twenty at a time,
+with options that vary, by a process of its own, which is given a deadline, and which looks at each
+as `vidgan probe` does. Each must end in
 
-- an output that decodes without an error into as many frames as the report says, or
+- an output that is read to its end and whose pictures decode without an error, as many as the
+  report says, at times that rise (sound is copied with what damage it has), or
 - one line of a named error;
 
 with the driver alive, in time, and with nothing half-written left. Where one does not, the damaged
-file is kept (`--keep`), and the exit status is 1. The same seed damages alike.
+file is kept (`--keep`), and the exit status is 1. Of a batch that was not done in time each film
+has to be alone. The same seed damages alike.
 """
 
 import argparse
@@ -19,63 +22,95 @@ import os
 import random
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from fractions import Fraction
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from damages import Original, damaged, read_original
+from fuzz_films import make_films
 from setting import machine, print_machine, print_table
 
 BATCH = 20
 DEADLINE = 240.0
 """Seconds for a batch: a part whose worker crashes is tried again, and each costs some."""
-FRAMES, SIZE = 24, (64, 48)
-FILMS = {
-    "h264.mp4": ("libx264", "yuv420p", {"g": "8", "bf": "2", "x264-params": "log-level=none"}),
-    "h264.ts": ("libx264", "yuv420p", {"g": "8"}),
-    "hevc.mkv": ("libx265", "yuv420p", {"g": "8", "x265-params": "log-level=none"}),
-    "vp9.webm": ("libvpx-vp9", "yuv420p", {"g": "8", "cpu-used": "8", "deadline": "realtime"}),
-    "av1.mp4": ("libsvtav1", "yuv420p", {"g": "8", "preset": "12"}),
-    "mpeg4.avi": ("mpeg4", "yuv420p", {"g": "8", "bf": "2"}),
-    "mpeg2.mpg": ("mpeg2video", "yuv420p", {"g": "8"}),
-    "prores.mov": ("prores_ks", "yuv422p10le", {}),
-    "ffv1.mkv": ("ffv1", "yuv420p", {}),
-    "mjpeg.avi": ("mjpeg", "yuvj420p", {}),
-    "gif.gif": ("gif", "rgb8", {}),
-}
-BOXES = (
-    *(b"moov", b"trak", b"mdia", b"stbl", b"stts", b"ctts", b"stsz", b"stsc", b"stco", b"elst"),
-    *(b"stsd", b"avcC", b"mdat", b"hdrl", b"strl", b"movi", b"idx1"),
+CHOICES: tuple[dict[str, Any], ...] = (
+    *({}, {}, {"tonemap": True}, {"tonemap": True, "compare": "side"}),
+    *({"deinterlace": "on"}, {"deinterlace": "off"}, {"start": 0.3, "end": 0.7}, {"start": 0.5}),
+    *({"every": 3}, {"maps": ["-audio"]}, {"codec": "libx265", "tonemap": True}, {"size": 32}),
 )
+"""Options, one of these for each batch."""
+ENDINGS = (".mp4", ".mkv", ".mov", ".webm", ".gif")
+"""A film may also have another's name, so that it is written as that."""
 CONVERT = """
-import json, sys, traceback
+import json, resource, sys, traceback
 from pathlib import Path
 from cluster.session import session
 from vidgan.conversion import convert_all
+from vidgan.description import describe, film_to_lines
+from vidgan.errors import VidganError
+from vidgan.media.part import Part
+from vidgan.media.probe import probe
+from vidgan.media.streams import Streams
+from vidgan.media.types import Treatment
 from vidgan.options import Options
 
 weights = Path(sys.argv[1])
+
+def options(codec=None, size=None, maps=(), start=None, end=None, every=1, **treatment):
+    return Options(
+        weights=weights, workers=1, chunk_frames=8, retries=1, codec=codec, size=size,
+        crf=None if codec else 30, streams=Streams.parse(maps),
+        part=Part(start=start, end=end, every=every), treatment=Treatment(**treatment),
+    )
+
+def look(path):
+    try:
+        film_to_lines(describe(probe(path), full=True))
+    except VidganError as error:
+        return str(error)
+
 with session(num_cpus=2, preload=("vidgan.worker",)):
     print("up", flush=True)
     for line in sys.stdin:
-        inputs, output = json.loads(line)
-        options = Options(weights=weights, workers=1, chunk_frames=8, retries=1, crf=30)
+        inputs, output, chosen = json.loads(line)
         said = {"files": {}, "failed": {}, "crash": None}
         try:
-            report = convert_all([Path(path) for path in inputs], Path(output), options)
+            said["looked"] = {path: look(Path(path)) for path in inputs}
+            report = convert_all([Path(path) for path in inputs], Path(output), options(**chosen))
             said["files"] = {str(f.source): [str(f.output), f.frames] for f in report.files}
             said["failed"] = {str(f.source): str(f) for f in report.failed}
+        except VidganError as error:
+            said["failed"] = {path: str(error) for path in inputs}
         except BaseException:
             said["crash"] = traceback.format_exc()
+        said["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         print(json.dumps(said), flush=True)
 """
-Damage = Callable[[bytearray, random.Random], None]
+
+
+@dataclass
+class Ends:
+    """How films ended."""
+
+    tally: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    """The same, by the kind of the film."""
+    wrong: list[str] = field(default_factory=list)
+    """A line for each that ended otherwise."""
+    memory: int = 0
+    """MB of the driver, at most."""
+
+    def count(self, path: Path, end: str) -> None:
+        """One more."""
+        self.tally[end] += 1
+        self.kinds[f"{path.name.split('.', 1)[1]}: {end}"] += 1
 
 
 def main() -> None:
@@ -83,17 +118,20 @@ def main() -> None:
     print_machine(machine())
     folder = Path(tempfile.mkdtemp(prefix="f-", dir="/tmp"))
     try:
-        tally, wrong = _fuzz(folder, args)
+        ends = _fuzz(folder, args)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    rows = [(what, str(count)) for what, count in sorted(tally.items())]
+    rows = [(what, str(count)) for what, count in sorted(ends.tally.items())]
+    rows.append(("most memory of the driver, MB", str(ends.memory)))
     print_table(f"films damaged for {args.seconds:.0f} s, seed {args.seed}", rows)
-    for line in wrong:
+    for line in ends.wrong:
         print(f"WRONG: {line}")
     if args.json:
-        numbers = {"machine": machine(), "seed": args.seed, **tally, "wrong": wrong}
+        numbers = {"machine": machine(), "seed": args.seed, **ends.tally, "wrong": ends.wrong}
+        numbers["driver_mb"] = ends.memory
+        numbers["kinds"] = dict(sorted(ends.kinds.items()))
         args.json.write_text(json.dumps(numbers, indent=2) + "\n")
-    sys.exit(1 if wrong else 0)
+    sys.exit(1 if ends.wrong else 0)
 
 
 def _arguments() -> argparse.Namespace:
@@ -105,54 +143,75 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _fuzz(folder: Path, args: argparse.Namespace) -> tuple[Counter[str], list[str]]:
-    """How the films ended, and one line for each that ended otherwise."""
-    originals = list(_make_films(folder / "films"))
-    weights = _identity(folder)
-    tally: Counter[str] = Counter()
-    wrong: list[str] = []
+@dataclass
+class Driver:
+    """The process that converts, and starts anew where it hangs or crashes."""
+
+    weights: Path
+    folder: Path
+    process: "subprocess.Popen[str] | None" = None
+
+    def convert(
+        self, films: list[Path], output: Path, chosen: dict[str, Any]
+    ) -> dict[str, Any] | str:
+        """What it says of films; or how it ended."""
+        if self.process is None:
+            self.process = _start(self.weights, self.folder)
+        said = _ask(self.process, [[str(film) for film in films], str(output), chosen])
+        if said is not None:
+            return said
+        try:  # one that crashed takes a moment to be gone
+            how = f"crashes with {self.process.wait(2)}: {_last_words(self.folder)}"
+        except subprocess.TimeoutExpired:
+            how = f"is not done in {DEADLINE:.0f} s"
+        self.stop()
+        return how
+
+    def stop(self) -> None:
+        """Let it end."""
+        if self.process is not None:
+            _stop(self.process)
+        self.process = None
+
+
+def _fuzz(folder: Path, args: argparse.Namespace) -> Ends:
+    originals = [read_original(path) for path in make_films(folder / "films")]
+    driver = Driver(_identity(folder), folder)
     rng = random.Random(args.seed)
-    driver = _start(weights, folder)
-    ends = time.monotonic() + args.seconds
-    number = 0
-    while time.monotonic() < ends:
+    stops = time.monotonic() + args.seconds
+    ends, number = Ends(), 0
+    while time.monotonic() < stops:
         batch = folder / f"batch{number}"
-        damaged = _damage_some(originals, batch, rng)
-        said = _ask(driver, [list(map(str, damaged)), str(batch / "out")])
-        if said is None:
-            how = "hangs" if driver.poll() is None else f"crashed with {driver.returncode}"
-            wrong.append(f"the driver {how} with one of {_kept(damaged, args.keep, number)}")
-            _stop(driver)
-            driver = _start(weights, folder)
-        else:
-            for path, line in _judge(said, damaged, batch / "out", tally):
-                wrong.append(f"{_kept([path], args.keep, number)}: {line}")
+        films = _damage_some(originals, batch, rng)
+        chosen = rng.choice(CHOICES)
+
+        def complain(path: Path, line: str, chosen: Any = chosen, number: int = number) -> None:
+            name = f"seed{args.seed}-batch{number}-{path.name}"
+            args.keep.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, args.keep / name)
+            ends.wrong.append(f"{args.keep / name} {chosen or ''}: {line}")
+            print(f"WRONG: {ends.wrong[-1]}", flush=True)
+
+        said = driver.convert(films, batch / "out", chosen)
+        together = [(films, said)]
+        if isinstance(said, str):
+            ends.tally["batches not done in time or crashed, done again one by one"] += 1
+            shutil.rmtree(batch / "out", ignore_errors=True)
+            together = [([film], driver.convert([film], batch / "out", chosen)) for film in films]
+        for some, said_of_them in together:
+            if isinstance(said_of_them, str):
+                complain(some[0], f"the driver {said_of_them}")
+                continue
+            for path, line in _judge(said_of_them, some, batch / "out", ends):
+                complain(path, line)
         shutil.rmtree(batch)
         number += 1
-    _stop(driver)
-    return tally, wrong
+    driver.stop()
+    return ends
 
 
-def _make_films(folder: Path) -> Iterator[Path]:
-    import av
-    import numpy as np
-
-    folder.mkdir()
-    os.environ.setdefault("SVT_LOG", "1")
-    width, height = SIZE
-    for name, (codec, pixel_format, options) in FILMS.items():
-        path = folder / name
-        with av.open(str(path), "w") as container:
-            stream: Any = container.add_stream(codec, rate=24, options=options)
-            stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
-            for number in range(FRAMES):
-                ramp = np.add.outer(np.arange(height) * 3, np.arange(width) * 2 + 9 * number)
-                picture = np.stack([ramp, ramp[::-1], 255 - ramp], -1).astype(np.uint8)
-                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-                frame.pts, frame.time_base = number, Fraction(1, 24)
-                container.mux(stream.encode(frame.reformat(format=pixel_format)))
-            container.mux(stream.encode(None))
-        yield path
+def _last_words(folder: Path) -> str:
+    return (folder / "stderr").read_text(errors="replace")[-300:]
 
 
 def _identity(folder: Path) -> Path:
@@ -165,69 +224,16 @@ def _identity(folder: Path) -> Path:
     return path
 
 
-def _damage_some(originals: list[Path], folder: Path, rng: random.Random) -> list[Path]:
+def _damage_some(originals: list[Original], folder: Path, rng: random.Random) -> list[Path]:
     folder.mkdir()
     paths = []
     for number in range(BATCH):
         original = rng.choice(originals)
-        data = bytearray(original.read_bytes())
-        for damage in rng.choices(DAMAGES, k=rng.choice((1, 1, 1, 2, 3))):
-            if len(data) > 64:
-                damage(data, rng)
-        paths.append(folder / f"{number}{original.suffix}")
-        paths[-1].write_bytes(data)
+        stem, _, ending = original.name.rpartition(".")
+        ending = f".{ending}" if rng.random() < 0.7 else rng.choice(ENDINGS)
+        paths.append(folder / f"{number}.{stem}{ending}")
+        paths[-1].write_bytes(damaged(original, rng))
     return paths
-
-
-def _flip(data: bytearray, rng: random.Random) -> None:
-    for _ in range(rng.choice((1, 4, 30, 200))):
-        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-
-
-def _cut_end(data: bytearray, rng: random.Random) -> None:
-    del data[rng.randrange(1, len(data)) :]
-
-
-def _cut_out(data: bytearray, rng: random.Random) -> None:
-    start = rng.randrange(len(data))
-    del data[start : start + rng.choice((1, 7, 188, 1000))]
-
-
-def _zero(data: bytearray, rng: random.Random) -> None:
-    start, length = rng.randrange(len(data)), rng.choice((4, 64, 900))
-    data[start : start + length] = bytes(len(data[start : start + length]))
-
-
-def _repeat(data: bytearray, rng: random.Random) -> None:
-    start, length = rng.randrange(len(data)), rng.choice((16, 188, 2000))
-    data[start:start] = data[start : start + length]
-
-
-def _exchange(data: bytearray, rng: random.Random) -> None:
-    """Two parts of one length, as packets are that come in the wrong order."""
-    length = rng.choice((32, 188, 600))
-    one, other = sorted(rng.randrange(max(1, len(data) - length)) for _ in range(2))
-    if other - one >= length:
-        first, second = data[one : one + length], data[other : other + length]
-        data[one : one + length], data[other : other + length] = second, first
-
-
-def _resize_box(data: bytearray, rng: random.Random) -> None:
-    """The size of a box of mp4 or AVI, or the first number in it, becomes another."""
-    places = [at for name in BOXES if (at := data.find(name)) >= 4]
-    if not places:
-        _flip(data, rng)
-        return
-    at = rng.choice(places) + rng.choice((-4, 4, 8, 12, 16))
-    if at + 4 <= len(data):
-        value = rng.choice((0, 1, 7, 0x7FFFFFFF, 0xFFFFFFFF, rng.getrandbits(32)))
-        data[at : at + 4] = struct.pack(">I", value)
-
-
-DAMAGES: tuple[Damage, ...] = (
-    *(_flip, _flip, _cut_end, _cut_out, _zero),
-    *(_repeat, _exchange, _resize_box, _resize_box),
-)
 
 
 def _start(weights: Path, folder: Path) -> "subprocess.Popen[str]":
@@ -274,45 +280,54 @@ def _stop(driver: "subprocess.Popen[str]") -> None:
 
 
 def _judge(
-    said: dict[str, Any], damaged: list[Path], output: Path, tally: Counter[str]
+    said: dict[str, Any], films: list[Path], output: Path, ends: Ends
 ) -> Iterator[tuple[Path, str]]:
-    """What is wrong with what became of a batch."""
+    """What is wrong with what became of films."""
     if said["crash"]:
-        yield damaged[0], f"or another of its batch ends them all: {said['crash']}"
+        yield films[0], f"or another of its batch ends them all: {said['crash']}"
         return
-    for path in damaged:
+    ends.memory = max(ends.memory, said["memory"])
+    for path in films:
+        looked = said["looked"][str(path)]
+        if looked is not None and (reason := _wrong_line(looked)) is not None:
+            yield path, f"is looked at: {reason}"
         if (line := said["failed"].get(str(path))) is not None:
             crashed = "brought down its worker" in line
-            tally["failed by a crash of a decoder" if crashed else "refused in a line"] += 1
-            if "\n" in line or "please report this" in line:
-                yield path, f"is refused by: {line}"
+            ends.count(path, "failed by a crash of a decoder" if crashed else "refused in a line")
+            if (reason := _wrong_line(line)) is not None:
+                yield path, reason
         elif str(path) in said["files"]:
-            tally["converted"] += 1
+            ends.count(path, "converted")
             made, frames = said["files"][str(path)]
             if (reason := _wrong_with(Path(made), frames)) is not None:
                 yield path, reason
+            if Path(f"{made}.vidgan").exists():
+                yield path, f"is done, and {made}.vidgan is left"
         else:
             yield path, "nobody says what became of it"
     for left in output.glob("**/*.part*"):
-        yield damaged[0], f"or another of its batch left {left.name}"
+        yield films[0], f"or another of its batch left {left.name}"
+
+
+def _wrong_line(line: str) -> str | None:
+    return f"is refused by: {line}" if "\n" in line or "please report this" in line else None
 
 
 def _wrong_with(path: Path, frames: int) -> str | None:
+    """An output, judged by reading all of it and decoding all pictures."""
     import av
 
     try:
         with av.open(str(path)) as container:
-            found = sum(1 for _ in container.decode(video=0))
+            video = container.streams.video[0]
+            packets = (packet for packet in container.demux() if packet.stream is video)
+            times = [frame.pts for packet in packets for frame in video.decode(packet)]
     except av.FFmpegError as error:
         return f"its output does not decode: {error}"
-    return None if found == frames else f"its output has {found} frames, not {frames}"
-
-
-def _kept(paths: list[Path], folder: Path, number: int) -> str:
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in paths:
-        shutil.copy(path, folder / f"batch{number}-{path.name}")
-    return ", ".join(str(folder / f"batch{number}-{path.name}") for path in paths)
+    if len(times) != frames:
+        return f"its output has {len(times)} frames, not {frames}"
+    rising = all(one is not None and two is not None and one < two for one, two in pairwise(times))
+    return None if rising else f"the times of its output do not rise: {times}"
 
 
 if __name__ == "__main__":

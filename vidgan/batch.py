@@ -13,7 +13,7 @@ from vidgan.errors import OutputError, VidganError, WorkerError
 from vidgan.jobs import Job
 from vidgan.progress import Progress
 from vidgan.report import FileReport
-from vidgan.tasks import Result, Task
+from vidgan.tasks import Result, Task, part_of
 
 _MOST_WAITING = 16
 """Outputs that wait to be written; photographs wait in memory."""
@@ -31,8 +31,8 @@ class Batch:
         self._jobs = jobs
         self._progress = progress
         self._account = account
-        self._origin: list[Job] = []
-        """Which job each task came from."""
+        self._origin: list[tuple[Job, str]] = []
+        """Which job each task came from, and which part of it that is."""
         self._writer = ThreadPoolExecutor(1, "writer")
         self._writing: dict[Future[FileReport], Job] = {}
 
@@ -69,7 +69,7 @@ class Batch:
                 for task in self._account.clock.each("demux", tasks):
                     if job.error is not None:
                         break
-                    self._origin.append(job)
+                    self._origin.append((job, part_of(task)))
                     self._account.hand_out()
                     yield task
             self._write_if_complete(job)
@@ -82,13 +82,13 @@ class Batch:
         """
         self._account.take(None if isinstance(result, Lost) else result)
         self._reap()
-        job = self._origin[position]
+        job, part = self._origin[position]
         if job.error is not None:
             return
         with self._failing(job):
             if isinstance(result, Lost):
                 raise WorkerError(
-                    f"one part of it brought down its worker {result.attempts} times "
+                    f"{job.piece.source}: {part} brought down its worker {result.attempts} times "
                     f"({result.reason}): try a smaller --size or fewer --workers; "
                     "what is finished is kept"
                 )

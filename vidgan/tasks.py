@@ -70,6 +70,15 @@ def cost_of(task: Task) -> float:
     return max(1, len(task.chunk.owned)) * task.video.width * task.video.height
 
 
+def part_of(task: Task) -> str:
+    """What a task is of its file, for messages; times are the pictures' own, in seconds."""
+    if isinstance(task, ImageTask):
+        return "it"
+    tick = task.video.time_base
+    first, last = (float(pts * tick) for pts in (task.chunk.owned[0], task.chunk.owned[-1]))
+    return f"the part from {first:.3f} to {last:.3f} s"
+
+
 OnReuse = Callable[[tuple[int, int], int], object]
 """Told of a (job, chunk) that is done already, and of how many frames it has."""
 

@@ -241,6 +241,6 @@ def test_a_part_that_kills_its_workers_fails_its_own_film_alone(
     report = convert_all(films, tmp_path / "out", options, KillAtStart(4))
     (failure,) = report.failures
     (done,) = report.files
-    assert "one part of it brought down its worker 3 times" in str(failure)
+    assert "the part from 0.000 to 0.458 s brought down its worker 3 times" in str(failure)
     assert str(next(film for film in films if film != done.source)) in str(failure)
     assert {*(tmp_path / "out").iterdir()} == {done.output, tmp_path / "out/vidgan-report.json"}

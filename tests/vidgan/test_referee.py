@@ -1,13 +1,8 @@
-"""FFmpeg's own programs as an independent referee of what is written.
+"""FFmpeg's own programs judge films that went through a whole conversion, over Ray.
 
-They are Debian's (`apt-get install ffmpeg`), another build and another version than the library in
-PyAV. Where they are not installed these tests are skipped, unless VIDGAN_NEEDS_FFMPEG is set.
+What each row and each output of the contract holds, `media/test_contract_referee.py` shows.
 """
 
-import json
-import os
-import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,18 +12,12 @@ from typing import Any
 import pytest
 
 import vidgan
+from tests.vidgan.referee import Said, ask, needs_ffmpeg, words_on_decoding
 from vidgan.media.types import Color
 
 MakeFilm = Callable[..., Path]
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.usefixtures("ray_up"),
-    pytest.mark.skipif(
-        shutil.which("ffprobe") is None and "VIDGAN_NEEDS_FFMPEG" not in os.environ,
-        reason="needs FFmpeg's programs: apt-get install ffmpeg",
-    ),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_up"), needs_ffmpeg]
 
 BT709 = Color(matrix=1, primaries=1, transfer=1, full_range=False)
 BT601_FULL = Color(matrix=5, primaries=5, transfer=6, full_range=True)
@@ -63,32 +52,6 @@ CASES = [
 ]
 
 
-def ffprobe(path: Path, *options: str) -> Any:
-    command = ["ffprobe", "-v", "error", "-of", "json", *options, f"file:{path}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    assert done.stderr == ""
-    return json.loads(done.stdout)
-
-
-def times(path: Path) -> list[Fraction]:
-    found = ffprobe(path, "-select_streams", "v:0", "-show_entries", "frame=best_effort_timestamp")
-    (stream,) = ffprobe(path, "-select_streams", "v:0", "-show_entries", "stream=time_base")[
-        "streams"
-    ]
-    tick = Fraction(stream["time_base"])
-    return [frame["best_effort_timestamp"] * tick for frame in found["frames"]]
-
-
-def streams(path: Path) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = ffprobe(path, "-show_streams")["streams"]
-    return found
-
-
-def rotation(video: dict[str, Any]) -> int:
-    turns = [data["rotation"] for data in video.get("side_data_list", ()) if "rotation" in data]
-    return int(turns[0]) % 360 if turns else 0
-
-
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: case.name)
 def converted(
     request: pytest.FixtureRequest,
@@ -104,48 +67,37 @@ def converted(
 
 
 def test_every_output_decodes_without_a_word(converted: tuple[Path, Path]) -> None:
-    _, output = converted
-    command = ["ffmpeg", "-nostdin", "-v", "warning", "-xerror", "-i", f"file:{output}"]
-    decode = ["-map", "0:v", "-map", "0:a?", "-f", "null", "-"]
-    done = subprocess.run([*command, *decode], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert words_on_decoding(converted[1]) == []
 
 
 def test_every_frame_is_shown_at_its_time(converted: tuple[Path, Path]) -> None:
-    source, output = converted
-    before, after = times(source), times(output)
+    before, after = map(times, converted)
     assert len(before) == len(after) > 20
-    finest = GRID.get(output.suffix, Fraction(1, 1000))
+    finest = GRID.get(converted[1].suffix, Fraction(1, 1000))
     assert all(abs(a - b) <= finest for a, b in zip(before, after, strict=True))
 
 
+def times(path: Path) -> list[Fraction]:
+    return [time for time in ask(path).times if time is not None]
+
+
 def test_colours_shape_and_turn_are_tagged_as_they_were(converted: tuple[Path, Path]) -> None:
-    source, output = converted
-    before, after = (
-        next(stream for stream in streams(path) if stream["codec_type"] == "video")
-        for path in converted
-    )
+    source, output = map(ask, converted)
+    before, after = source.video, output.video
     assert (after["width"], after["height"]) == (before["width"], before["height"])
-    assert rotation(after) == rotation(before)
+    assert output.turn == source.turn
     assert after.get("sample_aspect_ratio", "1:1") == before.get("sample_aspect_ratio", "1:1")
     for tag in ("color_range", "color_space", "color_primaries", "color_transfer"):
         if before.get(tag, "unknown") != "unknown":
-            assert after.get(tag) == before[tag], (tag, source, output)
+            assert after.get(tag) == before[tag], (tag, *converted)
 
 
 def test_all_else_is_there_in_the_same_order(converted: tuple[Path, Path]) -> None:
-    source, output = converted
-    kept = [
-        [
-            (s["codec_type"], s["tags"].get("language", "und") if "tags" in s else "und")
-            for s in streams(path)
-            if s["codec_type"] in {"video", "audio", "subtitle"}
-        ]
-        for path in (source, output)
-    ]
-    assert kept[0] == kept[1]
-    chapters = [
-        [(c["start_time"], c["tags"]["title"]) for c in ffprobe(path, "-show_chapters")["chapters"]]
-        for path in (source, output)
-    ]
-    assert chapters[0] == chapters[1]
+    source, output = map(ask, converted)
+    assert kinds(source) == kinds(output)
+    assert source.named_chapters == output.named_chapters
+
+
+def kinds(said: Said) -> list[tuple[str, str]]:
+    """Of sound and text, each with its language; mp4 has a track of chapters' titles besides."""
+    return [(kind, language) for kind, _, language, _ in said.beside if kind != "data"]

@@ -15,6 +15,10 @@ MOST_PIXELS_TOGETHER = 100 * MOST_PIXELS
 """Of all pictures of an animation: five minutes in HD. It holds them as differences of some bytes,
 so that a small file can ask for any number."""
 
+_LONGEST_SIDE = 16384
+"""Pixels of a picture of WebP. An animation's canvas may say more, in 24 bits; what says so is
+damaged, and each of its pictures would fill memory."""
+
 
 def webp_pictures(path: Path) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Each picture with the time it is shown for, in milliseconds: uint8 (H, W, 4) RGBA.
@@ -26,6 +30,11 @@ def webp_pictures(path: Path) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     try:
         with Image.open(path, formats=("WEBP",)) as file:
             frames = getattr(file, "n_frames", 1)
+            if max(file.size) > _LONGEST_SIDE:
+                raise InputError(
+                    f"{path} is damaged: it says that its pictures have {file.width}x{file.height} "
+                    f"pixels, and WebP has {_LONGEST_SIDE} a side at most"
+                )
             if file.width * file.height > MOST_PIXELS:
                 raise _too_large(path)
             if file.width * file.height * frames > MOST_PIXELS_TOGETHER:

@@ -16,6 +16,8 @@ from tests.vidgan.films.described_twice import with_second_description
 from tests.vidgan.films.pictures import Draw, draw
 from tests.vidgan.films.stills import write_numbered, write_webp
 from tests.vidgan.films.tracks import with_packets
+from vidgan.media.containers import CONTAINERS, SEQUENCES
+from vidgan.media.encoder_table import ENCODERS
 from vidgan.media.part import WHOLE, Part
 from vidgan.media.types import UNTREATED, Color, Treatment
 
@@ -511,3 +513,11 @@ REFUSED: dict[str, Make] = {
     "map-missing": lambda kit: Sample(path=kit.film("a.mp4"), maps=("audio:1",)),
 }
 """By the id of the refusal."""
+
+WRITTEN = [
+    (ending, codec)
+    for ending, kind in {**CONTAINERS, **SEQUENCES}.items()
+    for codec in kind.encoders
+    if not ENCODERS[codec].is_hardware
+]
+"""Every ending and every codec that a film can be written as, but for those of hardware."""

@@ -178,6 +178,18 @@ def test_an_animated_webp(tmp_path: Path, read_number: ReadNumber) -> None:
     assert shown_in(film, read_number, 4) == {start: i for i, start in enumerate(starts)}
 
 
+def test_a_canvas_that_damage_has_made_huge_fills_no_memory(tmp_path: Path) -> None:
+    """One bit of 24 turned: the pictures lie in 96 columns and 262208 rows."""
+    path = write_webp(tmp_path / "a.webp", [40, 50, 60])
+    data = bytearray(path.read_bytes())
+    at = data.index(b"VP8X") + 15
+    assert data[at : at + 3] == (63).to_bytes(3, "little")
+    data[at + 2] |= 4
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="have 96x262208 pixels, and WebP has 16384 a side"):
+        probe(path)
+
+
 @pytest.mark.parametrize(
     ("pattern", "numbers"),
     [("frame_%04d.png", range(10)), ("%d.jpg", range(997, 1007)), ("a b-%03d.x.tif", range(7, 17))],

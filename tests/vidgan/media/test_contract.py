@@ -8,19 +8,14 @@ from typing import Any
 import av
 import pytest
 
-from tests.vidgan.films.contract import BT709, FILMS, FRAMES, REFUSED, Kit, Sample
-from tests.vidgan.here import convert_here
+from tests.vidgan.films.contract import BT709, FILMS, FRAMES, REFUSED, WRITTEN, Kit, Sample
+from tests.vidgan.here import convert_here, found_in, options_for
 from vidgan.errors import VidganError
-from vidgan.inputs import default_output
 from vidgan.media.containers import CONTAINERS, SEQUENCES
 from vidgan.media.contract import REFUSALS, ROWS, Found, Refusal, Row, rows_of
-from vidgan.media.encoder_table import ENCODERS
-from vidgan.media.glance import glance
 from vidgan.media.probe import probe
 from vidgan.media.samples import is_rgb
-from vidgan.media.streams import Streams
 from vidgan.media.types import Color, VideoStream
-from vidgan.options import Options
 
 MakeFilm = Callable[..., Path]
 ReadNumber = Callable[[Any], int]
@@ -40,32 +35,12 @@ def kit(make_film: MakeFilm, tmp_path: Path) -> Kit:
     return Kit(make_film=make_film, folder=folder)
 
 
-def found_in(sample: Sample) -> Found:
-    film = probe(sample.path, rate=sample.rate)
-    output = default_output(sample.path)
-    if sample.ending is not None:
-        output = output.with_suffix(sample.ending)
-    return Found(film=film, glance=glance(film), output=output)
-
-
 def shown(path: Path, read_number: ReadNumber) -> tuple[list[int], list[Fraction]]:
     """The numbers and the times, in seconds, of all frames."""
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
     times = [Fraction(f.pts or 0) * (f.time_base or 0) for f in frames]
     return [read_number(frame.to_ndarray(format="rgb24")) for frame in frames], times
-
-
-def options_for(sample: Sample, identity_file: Path) -> Options:
-    return Options(
-        weights=identity_file,
-        precision="fp32",
-        treatment=sample.treatment,
-        rate=sample.rate,
-        part=sample.part,
-        codec=sample.codec,
-        streams=Streams.parse(sample.maps),
-    )
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
@@ -106,14 +81,6 @@ def expected_look(found: Found, row: Row) -> dict[str, object]:
     if is_rgb(found.film.video.pixel_format):
         return look | {"colour": SRGB_IN_709}
     return look | ({"colour": BT709} if row.id == "hdr" else {})
-
-
-WRITTEN = [
-    (ending, codec)
-    for ending, kind in {**CONTAINERS, **SEQUENCES}.items()
-    for codec in kind.encoders
-    if not ENCODERS[codec].is_hardware
-]
 
 
 @pytest.mark.parametrize("written", WRITTEN, ids=" of ".join)
