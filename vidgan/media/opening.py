@@ -53,6 +53,17 @@ def demux(container: InputContainer, streams: Sequence[Stream] = ()) -> "Iterato
         return
 
 
+def first_bytes(place: Place, number: int = 1 << 16) -> bytes:
+    """What a file, local or remote, begins with; nothing of numbered pictures."""
+    if isinstance(place, Remote):
+        with Reader(place) as remote:
+            return remote.read(number)
+    if is_pattern(place):
+        return b""
+    with place.open("rb") as file:
+        return file.read(number)
+
+
 def _open(place: Place) -> AbstractContextManager[InputContainer]:
     if isinstance(place, Remote):
         return _open_remote(place)

@@ -22,8 +22,9 @@ from vidgan.media.background import decoder_with_alpha
 from vidgan.media.looks import look_around
 from vidgan.media.opening import demux, open_film
 from vidgan.media.packets import is_packed_bitstream, not_packed
-from vidgan.media.sources import DECODERS, source_of
+from vidgan.media.sources import DECODERS
 from vidgan.media.stated import read_color
+from vidgan.media.stated_length import stated_frames, stated_seconds
 from vidgan.media.stream_facts import with_stream_facts
 from vidgan.media.streams import KINDS, TIMECODE
 from vidgan.media.transparency import with_transparency
@@ -77,8 +78,8 @@ def probe(path: Place, *, rate: Fraction | None = None) -> Film:
             container=_kind(path, container),
             video=_describe(path, container, stream),
             others=tuple(_other_streams(container)),
-            frames_declared=frames_declared(stream),
-            duration=_duration(container),
+            frames_declared=frames_declared(stream) or stated_frames(path, container),
+            duration=stated_seconds(path, container, stream),
             chapters=len(container.chapters()),
             metadata={k: v for k, v in container.metadata.items() if k.lower() not in _FILE_TAGS},
             warnings=tuple(_warnings(stream, spares)),
@@ -188,12 +189,6 @@ def _average_rate(stream: AvVideoStream) -> Fraction | None:
     average = stream.average_rate or None
     is_tick = average is not None and stream.time_base == 1 / average and average > _FASTEST
     return stream.guessed_rate if is_tick else average
-
-
-def _duration(container: InputContainer) -> Fraction | None:
-    if not container.duration or source_of(container.format.name).length_is_guess:
-        return None
-    return Fraction(container.duration, av.time_base)
 
 
 def _coded(context: av.VideoCodecContext, decoder: str) -> Coded:

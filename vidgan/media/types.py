@@ -180,10 +180,11 @@ class Film:
     def frames_promised(self) -> int:
         """What an index of every frame says, by which losses can be told; 0 where there is none.
 
-        The mp4 family has one. Matroska has a tag alone, which stays what it was when a film is
-        cut by `-c copy`; AVI counts empty slots as well.
+        The mp4 family has one, and animated PNG a count. Matroska has a tag alone, which stays what
+        it was when a film is cut by `-c copy`; AVI counts empty slots as well.
         """
-        return self.frames_declared if self.container.startswith("mov") else 0
+        has_index = self.container.startswith("mov") or self.container == "apng"
+        return self.frames_declared if has_index else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

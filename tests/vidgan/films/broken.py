@@ -36,7 +36,7 @@ def bare(source: Path, path: Path) -> Path:
     return path
 
 
-def moved(source: Path, path: Path, seconds: int) -> Path:
+def moved(source: Path, path: Path, seconds: float) -> Path:
     """A transport stream whose clock shows so much more."""
     with av.open(str(source)) as old, av.open(str(path), "w", format="mpegts") as new:
         streams = {s.index: new.add_stream_from_template(s) for s in old.streams}
@@ -47,8 +47,8 @@ def moved(source: Path, path: Path, seconds: int) -> Path:
     return path
 
 
-def _move(packet: "Packet[Any]", stream: Stream, seconds: int) -> None:
-    later = round(seconds / packet.time_base)
+def _move(packet: "Packet[Any]", stream: Stream, seconds: float) -> None:
+    later = round(Fraction(seconds) / packet.time_base)
     assert packet.pts is not None
     assert packet.dts is not None
     packet.pts, packet.dts, packet.stream = packet.pts + later, packet.dts + later, stream

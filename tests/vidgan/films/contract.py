@@ -133,8 +133,12 @@ def _bare(kit: Kit) -> Sample:
 
 
 def _wrapping(kit: Kit) -> Sample:
-    """A clock of 33 bits at 90 kHz, which starts anew in the middle."""
-    return Sample(path=moved(kit.film("a.ts"), kit.folder / "b.ts", 2**33 // 90_000 - 1))
+    """A clock of 33 bits at 90 kHz, which starts anew among the pictures."""
+    path = moved(kit.film("a.ts"), kit.folder / "b.ts", 2**33 / 90_000 - 0.3)
+    with av.open(str(path), options={"correct_ts_overflow": "0"}) as container:
+        times = [packet.pts for packet in container.demux(video=0) if packet.pts is not None]
+    assert min(times) < kit.frames / 24 * 90_000 < max(times)
+    return Sample(path=path)
 
 
 def _packed(kit: Kit) -> Sample:
@@ -359,9 +363,7 @@ FILMS: dict[str, Make] = {
     "mkv": _plain("a.mkv", open_gop=True),
     "webm": _plain("a.webm", codec="libvpx-vp9"),
     "avi": _plain("a.avi"),
-    "mpeg-ts": lambda kit: Sample(
-        path=moved(kit.film("a.ts"), kit.folder / "b.ts", 2**33 // 90_000)
-    ),
+    "mpeg-ts": _wrapping,
     "mpeg-ps": _vob,
     "flv": _plain("a.flv", bframes=0),
     "asf": _plain("a.wmv", codec="wmv2", codec_options=GOP),

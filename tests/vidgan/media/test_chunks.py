@@ -216,6 +216,9 @@ def test_pictures_before_the_start_of_an_edit_list_are_not_owned(
         ),
         ("cut.mkv", {}, "is cut off at"),
         ("cut.webm", {"codec": "libvpx-vp9"}, "is cut off at"),
+        ("cut.avi", {"codec": "mpeg4"}, "is cut off at"),
+        ("cut.wmv", {"codec": "wmv2", "audio": "libmp3lame"}, "is cut off at"),
+        ("cut.apng", {"codec": "apng", "pixel_format": "rgb24", "audio": False}, "of 100 frames"),
     ],
 )
 def test_a_film_cut_off_says_what_is_missing(
@@ -227,15 +230,27 @@ def test_a_film_cut_off_says_what_is_missing(
     reader = ChunkReader(probe(path), frames_per_chunk=24)
     frames = sum(len(chunk.owned) for chunk in reader)
     assert 30 < frames == reader.frames < 90
-    assert reader.missing_frames == (100 - frames if name == "cut.mp4" else 0)
-    assert len(reader.warnings) == 1
-    assert str(path) in reader.warnings[0]
-    assert words in reader.warnings[0]
+    counted = path.suffix in (".mp4", ".apng")
+    assert reader.missing_frames == (100 - frames if counted else 0)
+    said = reader.warnings[-1]  # FFmpeg may have stumbled over the last picture before
+    assert str(path) in said
+    assert words in said
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
-def test_a_whole_film_has_no_warnings(make_film: MakeFilm, name: str) -> None:
-    reader = ChunkReader(probe(make_film(name, frames=100)), frames_per_chunk=24)
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.mp4", {}),
+        ("a.mkv", {}),
+        ("a.avi", {"codec": "mpeg4"}),
+        ("a.wmv", {"codec": "wmv2", "audio": "libmp3lame"}),
+        ("a.apng", {"codec": "apng", "pixel_format": "rgb24", "audio": False}),
+    ],
+)
+def test_a_whole_film_has_no_warnings(
+    make_film: MakeFilm, name: str, options: dict[str, Any]
+) -> None:
+    reader = ChunkReader(probe(make_film(name, frames=100, **options)), frames_per_chunk=24)
     list(reader)
     assert (reader.frames, reader.missing_frames, reader.warnings) == (100, 0, [])
 
