@@ -22,9 +22,7 @@ _ASF_BROADCAST = 1
 _PNG_SIGNATURE = 8
 
 
-def stated_seconds(
-    place: Place, container: InputContainer, video: VideoStream
-) -> Fraction | None:
+def stated_seconds(place: Place, container: InputContainer, video: VideoStream) -> Fraction | None:
     """Seconds; None where nothing says."""
     name = container.format.name
     if not container.duration or source_of(name).length_is_guess:
