@@ -12,6 +12,7 @@ from av.stream import Stream
 _PICTURE = b"\x00\x00\x01\xb6"
 _LAVC = b"\x00\x00\x01\xb2Lavc"
 _PACKED = b"\x00\x00\x01\xb2DivX503b1393p\x00"
+_SEQUENCE, _EXTENSION = 0xB3, 0xB5
 _NOT_CODED = b"\x00\x00\x01\xb6\x51\x9b\x07"  # a P picture that says: as before
 
 
@@ -92,3 +93,39 @@ def _saying_packed(data: bytes) -> bytes:
         return data
     end = data.find(b"\x00\x00\x01", start + 4)
     return data[:start] + _PACKED + data[end:]
+
+
+def soft_telecine(source: Path, path: Path) -> Path:
+    """MPEG-2 whose pictures say, by turns, that they are to be shown for two fields and for three.
+
+    As films of 24 pictures a second lie on DVDs of 59.94 fields (ITU-T H.262, 6.3.10:
+    top_field_first and repeat_first_field).
+    """
+    with av.open(str(source)) as old, av.open(str(path), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        fields = Fraction(1001, 60_000)
+        decoded = Fraction(0)
+        for number, packet in enumerate(p for p in old.demux(video=0) if p.size):
+            top_first, repeats = [(1, 1), (0, 0), (0, 1), (1, 0)][number % 4]
+            flagged = av.Packet(_with_fields(bytes(packet), top_first, repeats))
+            flagged.stream, flagged.time_base = stream, Fraction(1, 90_000)
+            flagged.pts = flagged.dts = round(decoded * 90_000)
+            flagged.is_keyframe = packet.is_keyframe
+            decoded += fields * (3 if repeats else 2)
+            new.mux(flagged)
+    return path
+
+
+def _with_fields(data: bytes, top_first: int, repeats: int) -> bytes:
+    """Of a picture without B pictures around it; the sequence says 29.97 and "not progressive"."""
+    changed, at = bytearray(data), -1
+    while (at := changed.find(b"\0\0\x01", at + 1)) >= 0:
+        code, kind = changed[at + 3], changed[at + 4] >> 4
+        if code == _SEQUENCE:
+            changed[at + 7] = changed[at + 7] & 0xF0 | 4
+        elif code == _EXTENSION and kind == 1:
+            changed[at + 5] &= ~0x08
+        elif code == _EXTENSION and kind == 8:
+            changed[at + 7] = changed[at + 7] & ~0x82 | top_first << 7 | repeats << 1
+            changed[at + 8] |= 0x80
+    return bytes(changed)

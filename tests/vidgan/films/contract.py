@@ -357,7 +357,7 @@ _PHONE = {
 _COVER = _plain("cover.mp4", cover=True)
 
 FILMS: dict[str, Make] = {
-    "mp4": _plain("a.m4v"),
+    "mp4": _plain("a.m4v", rate=240),
     "mov": _plain("a.mov", rate=Fraction(120_000, 1001)),
     "3gp": _plain("a.3gp"),
     "mkv": _plain("a.mkv", open_gop=True),

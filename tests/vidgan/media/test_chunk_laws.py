@@ -30,9 +30,9 @@ seeded = settings(
 def orders(draw: st.DrawFn) -> list[list[int]]:
     """GOPs: places in the order of show, listed in the order of decoding.
 
-    Each begins with a keyframe. But for the first, pictures shown before it may come right after it
-    (an open GOP); the rest comes in any order. Now and then one is shown after the next keyframe, at
-    which no film can be cut.
+    Each begins with a keyframe. But for the first, pictures shown before it may come right after
+    it (an open GOP); the rest comes in any order. Now and then one is shown after the next
+    keyframe, at which no film can be cut.
     """
     gops: list[list[int]] = []
     start = 0

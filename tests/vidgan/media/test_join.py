@@ -231,6 +231,37 @@ def test_late_start_stays_exact_and_in_step(
     assert packets_of(tmp_path / ("out" + ending), "audio") == packets_of(source, "audio")
 
 
+@pytest.mark.parametrize("kind", ["audio", "subtitle"])
+@pytest.mark.parametrize("ending", [".mp4", ".mov", ".mkv"])
+def test_what_alone_starts_late_stays_in_step(
+    ending: str, kind: str, make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    source = later(make_film("film.mkv", frames=24, subtitles=True), tmp_path / "late.mkv", kind)
+    encode_film(source, ending).join(tmp_path / ("out" + ending))
+    before, after = packets_of(source, kind), packets_of(tmp_path / ("out" + ending), kind)
+    spoken = [time for data, time in after if len(data) > 2]  # mp4 has empty lines between others
+    expected = [time for _, time in before]
+    assert expected[0] >= Fraction(1, 2)
+    assert all(abs(a - b) <= Fraction(1, 1000) for a, b in zip(expected, spoken, strict=True))
+    assert decode_file(tmp_path / ("out" + ending))[0] == on_grid(decode_file(source)[0], ending)
+
+
+def later(source: Path, path: Path, kind: str) -> Path:
+    """The same in Matroska, but what is of this kind comes 0.7 s later."""
+    with av.open(str(source)) as old, av.open(str(path), "w") as new:
+        streams = {s.index: new.add_stream_from_template(s) for s in old.streams}
+        packets = [packet for packet in old.demux() if packet.size]
+        for packet in packets:
+            if packet.stream.type == kind:
+                assert packet.pts is not None
+                assert packet.dts is not None
+                packet.pts, packet.dts = packet.pts + 700, packet.dts + 700
+            packet.stream = streams[packet.stream.index]
+        for packet in sorted(packets, key=lambda packet: packet.dts or 0):
+            new.mux(packet)
+    return path
+
+
 @pytest.mark.parametrize("ending", [".mov", ".mkv"])
 def test_pictures_stay_put_when_priming_moves_to_another_container(
     ending: str, make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path

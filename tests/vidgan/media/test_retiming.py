@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.vidgan.films.broken import bare, moved, packed, retimed
+from tests.vidgan.films.broken import bare, moved, packed, retimed, soft_telecine
 from vidgan.media.chunks import ChunkReader
 from vidgan.media.clock import Clock, mended
 from vidgan.media.count import count_film
@@ -127,6 +127,24 @@ def test_program_streams_that_state_few_times(make_film: MakeFilm, read_number: 
     film = probe(make_film("tiny.mpg", frames=30, rate=25, **options))
     found, numbers, _ = shown(film, read_number)
     assert (found, numbers) == ([3600 * i for i in range(30)], list(range(30)))
+
+
+@pytest.mark.parametrize("name", ["a.ts", "a.vob", "a.mkv"])
+def test_soft_telecine_keeps_its_pictures_at_their_times(
+    make_film: MakeFilm, tmp_path: Path, read_number: ReadNumber, name: str
+) -> None:
+    """Pictures that are shown for three fields and for two: each once, none deinterlaced."""
+    options = {"codec": "mpeg2video", "codec_options": {"g": "12", "bf": "0"}, "audio": False}
+    source = make_film("a.m2v.mkv", frames=24, rate=Fraction(24_000, 1001), **options)
+    film = probe(soft_telecine(source, tmp_path / name))
+    assert film.video.fields == "progressive"
+    found, numbers, said = shown(film, read_number)
+    assert (numbers, said) == (list(range(24)), [])
+    lengths = [(b - a) * film.video.time_base * Fraction(60_000, 1001) for a, b in pairwise(found)]
+    certain = (
+        22 if name == "a.vob" else 23
+    )  # of the last picture of a program stream FFmpeg guesses
+    assert [round(fields) for fields in lengths[:certain]] == ([3, 2] * 12)[:certain]
 
 
 def test_packed_pictures_are_taken_apart(
