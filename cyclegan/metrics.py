@@ -74,6 +74,21 @@ def bootstrap_counts(pictures: int, *, seed: int, resamples: int = RESAMPLES) ->
     return counts.scatter_add_(1, drawn, torch.ones_like(drawn, dtype=torch.float64))
 
 
+def block_counts(size: int, *, block: int, seed: int, resamples: int = RESAMPLES) -> Tensor:
+    """How often each of a row of values is drawn, neighbours together: float64 (R, size).
+
+    The circular block bootstrap (Politis and Romano 1992), for values that depend on those near
+    them: `block` values in a row are drawn at a time, with replacement, from any place on, until
+    there are `size`; the row's start follows its end.
+    """
+    random = torch.Generator().manual_seed(seed)
+    starts = torch.randint(size, (resamples, -(-size // block)), generator=random)
+    drawn = (starts[..., None] + torch.arange(block)) % size
+    drawn = drawn.flatten(1)[:, :size]
+    counts = torch.zeros(resamples, size, dtype=torch.float64)
+    return counts.scatter_add_(1, drawn, torch.ones_like(drawn, dtype=torch.float64))
+
+
 def estimate(value: float, resampled: Tensor) -> Estimate:
     """A figure with its percentile interval out of (R,) resamples."""
     outside = (1 - CONFIDENCE) / 2

@@ -1,9 +1,7 @@
 """`vidgan eval`: how near a generator brings the pictures of one domain to another."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 import torch
 from tqdm import tqdm
@@ -19,11 +17,11 @@ from cyclegan.features import (
 from cyclegan.features.alexnet import AlexNet
 from cyclegan.folders import is_held_out, list_images
 from cyclegan.judge import Heard, Judge, read_pictures
-from cyclegan.networks import Generator
 from cyclegan.photographs import DataError
-from cyclegan.translator import Translator, resolve_device
-from vidgan.errors import InputError, ModelError, SettingsError
-from vidgan.models import Direction, find_model, list_models, read_model, run_size, weights_file
+from cyclegan.translator import Translator
+from vidgan.errors import InputError, ModelError
+from vidgan.judged import choose_generators, chosen_device
+from vidgan.models import Direction
 from vidgan.scores import Evaluation, Pictures
 
 SIDE = 256
@@ -35,8 +33,6 @@ FEWEST = 10
 MOST = 2048
 """Pictures of a domain; of more, an even choice is taken. They are held in memory: 400 MB."""
 
-_DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationOptions:
@@ -44,7 +40,7 @@ class EvaluationOptions:
 
     direction: Direction | None = None
     size: int | None = None
-    every: bool = False
+    every_picture: bool = False
     """Use all pictures, not only those that a training on these folders holds out."""
     features: FeatureName = "auto"
     inception: Path | None = None
@@ -60,8 +56,8 @@ def evaluate(source: str, a: Path, b: Path, options: EvaluationOptions) -> Evalu
         InputError: a folder of images cannot be used.
         ModelError: weights cannot be used, or no feature network is installed.
     """
-    chosen = _choose(source, options)
-    device = _device(options)
+    chosen = choose_generators(source, direction=options.direction, size=options.size)
+    device = chosen_device(options.device)
     network, alexnet = _networks(options, device)
     domains = {"a": _pictures(a, options), "b": _pictures(b, options)}
     steps = 2 * sum(len(domain.paths) for domain in domains.values())
@@ -87,53 +83,10 @@ def evaluate(source: str, a: Path, b: Path, options: EvaluationOptions) -> Evalu
         features=network.name,
         side=SIDE,
         size=chosen.size,
-        every=options.every,
+        every=options.every_picture,
         domains=domains,
         scores=scores,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Choice:
-    """Generators by direction, what to call them, and the short side at which they see pictures."""
-
-    label: str
-    generators: Mapping[Direction, Generator]
-    size: int
-
-
-def _choose(source: str, options: EvaluationOptions) -> _Choice:
-    if options.size is not None and options.size < 0:
-        raise SettingsError(f"--size {options.size}: must be 0 or more")
-    label, files, size = _find(source, options.direction)
-    generators = {name: read_model(file).network for name, file in files.items()}
-    chosen = size if options.size is None else options.size
-    return _Choice(label=label, generators=generators, size=chosen)
-
-
-def _find(source: str, direction: Direction | None) -> tuple[str, dict[Direction, Path], int]:
-    """Label, files and size: of a file, of a run, or else of a model of that name."""
-    path = Path(source)
-    if path.is_file():
-        return path.stem, {direction or "a2b": path}, 0
-    is_run = any((path / f"{name}.safetensors").exists() for name in _DIRECTIONS)
-    is_name = any(model.card.name == source for model in list_models())
-    if is_run or (path.exists() and not is_name):
-        wanted = (direction,) if direction else _DIRECTIONS
-        there = [name for name in wanted if (path / f"{name}.safetensors").exists()]
-        files = {name: weights_file(path, name) for name in there or wanted}
-        return str(path), files, run_size(path)
-    if not is_name and path.name != source:
-        raise ModelError(f"{source}: no such file or run; give a generator's weights, or a name")
-    model = find_model(source)
-    return source, {direction or "a2b": model.path}, model.card.size
-
-
-def _device(options: EvaluationOptions) -> torch.device:
-    try:
-        return resolve_device(options.device)
-    except ValueError as exc:
-        raise SettingsError(str(exc)) from exc
 
 
 def _networks(
@@ -152,10 +105,10 @@ def _pictures(folder: Path, options: EvaluationOptions) -> Pictures:
         found = list_images(folder)
     except DataError as exc:
         raise InputError(str(exc)) from exc
-    usable = found if options.every else [path for path in found if is_held_out(path)]
+    usable = found if options.every_picture else [path for path in found if is_held_out(path)]
     if len(usable) < FEWEST:
-        held_out = "" if options.every else " held out from training"
-        remedy = "" if options.every else ", or add --all if none of them was trained on"
+        held_out = "" if options.every_picture else " held out from training"
+        remedy = "" if options.every_picture else ", or add --all if none of them was trained on"
         raise InputError(
             f"{folder} holds {len(usable)} pictures{held_out}, and {FEWEST} are needed: "
             f"give a folder with more{remedy}"

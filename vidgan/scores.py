@@ -57,7 +57,7 @@ class Evaluation:
             *(self._counted(name) for name in self.domains),
             f"features: {self.features}; figures of other networks do not compare",
             "",
-            *_table([("", list(self.scores)), *rows]),
+            *table([("", list(self.scores)), *rows]),
         ]
 
     def _counted(self, name: str) -> str:
@@ -100,7 +100,7 @@ _ROWS: tuple[tuple[str, Callable[[Score], str]], ...] = (
 )
 
 
-def _table(rows: list[tuple[str, list[str]]]) -> list[str]:
+def table(rows: list[tuple[str, list[str]]]) -> list[str]:
     """Columns side by side, flush left."""
     lines = [(label, *cells) for label, cells in rows]
     widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]

@@ -6,7 +6,7 @@ are as dense as the frames wanted, those alone are read, by seeking; else it is 
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 from vidgan.media.background import read_alpha
 from vidgan.media.chunks import ChunkReader
 from vidgan.media.decode import decode_chunk
-from vidgan.media.deinterlace import is_deinterlaced
+from vidgan.media.frames import chunks_with
 from vidgan.media.opening import demux, open_film
-from vidgan.media.overlap import overlapping
 from vidgan.media.random_access import may_start_at
 from vidgan.media.seen import seen_in_8_bits
 from vidgan.media.turn import upright
@@ -100,7 +99,7 @@ def take_frames(
     if choice.keyframes_alone:
         chunks = _key_chunks(film, choice.spots)
     else:
-        chunks = _chunks(film, choice.spots, treatment)
+        chunks = chunks_with(film, spots, treatment)
     for chunk in chunks:
         for frame in decode_chunk(chunk, film.video, treatment):
             yield spots[frame.pts], upright(seen_in_8_bits(frame.rgb, film.video), film.video)
@@ -129,21 +128,6 @@ def _nearest(times: Sequence[int], share: float) -> int:
 def _spots(chosen: Iterable[int], times: Sequence[int]) -> tuple[Spot, ...]:
     length = max(1, times[-1] - times[0])
     return tuple(Spot(pts=pts, share=(pts - times[0]) / length) for pts in sorted(set(chosen)))
-
-
-def _chunks(film: Film, spots: Sequence[Spot], treatment: Treatment) -> Iterator[Chunk]:
-    """The chunks that own chosen frames, owning those alone: no other is turned into RGB."""
-    wanted = {spot.pts for spot in spots}
-    chunks: Iterable[Chunk] = ChunkReader(film)
-    if is_deinterlaced(film.video, treatment.deinterlace):
-        chunks = overlapping(chunks, film.video)
-    for chunk in chunks:
-        chosen = tuple(pts for pts in chunk.owned if pts in wanted)
-        if chosen:
-            yield replace(chunk, owned=chosen)
-        wanted.difference_update(chosen)
-        if not wanted:
-            return
 
 
 def _keyframes_before(film: Film, shares: Sequence[float]) -> list[Spot]:
