@@ -4,6 +4,8 @@ Shapes: N frames, H x W pixels, channels last as video has them; h x w what the 
 """
 
 import copy
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TypeVar
 
 import numpy as np
@@ -16,12 +18,16 @@ from cyclegan.memory import is_of_memory
 from cyclegan.networks import Generator
 from cyclegan.precision import Precision, resolve_dtype
 from cyclegan.resampling import added, shrunk
+from cyclegan.steady import Link, Row
 from cyclegan.traced import traced
 from cyclegan.turns import Turns
 from cyclegan.view import PLAIN, View
 
 Frames = NDArray[np.uint8]
 Depth = TypeVar("Depth", bound=np.uint8 | np.uint16)
+Steady = Callable[[Tensor, Tensor], Tensor]
+"""What frames are to a generator, (N, 3, h, w) in levels of 8 bits, and the changes to them ->
+those changes, steadied."""
 
 LEAST_SIDE = 8
 """Pixels: the convolutions at a quarter of the size reflect one pixel, and need two for it."""
@@ -69,12 +75,16 @@ class Translator:
         precision: Precision = "auto",
         size: int = 0,
         batch: int | None = None,
+        steady: float = 0.0,
     ) -> None:
         if size < 0:
             raise ValueError(f"size must be 0 (native) or a number of pixels, not {size}")
+        if not 0 <= steady < 1:
+            raise ValueError(f"steady must be from 0 to less than 1, not {steady}")
         self.device = resolve_device(device)
         self.dtype = resolve_dtype(precision, self.device)
         self.size = size
+        self.steady = steady
         self.batch = batch or (8 if self.device.type == "cuda" else 1)
         self.multiple = generator.config.multiple
         self._turns = Turns()
@@ -89,13 +99,18 @@ class Translator:
         on_cpu = self.device.type == "cpu"
         self._forward = traced(network, self._least_image()) if on_cpu else network
 
-    def __call__(self, frames: NDArray[Depth], view: View = PLAIN) -> NDArray[Depth]:
+    def __call__(
+        self, frames: NDArray[Depth], view: View = PLAIN, *, link: Link | None = None
+    ) -> NDArray[Depth]:
         """Translate RGB frames (N, H, W, 3): uint8 in [0, 255], or uint16 in [0, 65535].
 
         The same shape and depth come back. Of 16 bits the generator sees fractions of its levels,
         and its change is added to them before anything is rounded, so that a gradient stays
         smooth; bfloat16 knows half a level of 8 bits at black and at white, and finer ones between.
         `view` is how the generator sees them, where that is not as they are.
+
+        With a `link` the frames follow those that the link before it was given for, in whichever
+        order the calls come, and are steadied; without one each is by itself.
 
         Raises:
             ValueError: neither uint8 nor uint16 (N, H, W, 3), or a frame without pixels.
@@ -108,20 +123,38 @@ class Translator:
         if 0 in frames.shape[1:3]:
             raise ValueError(f"frames have no pixels: {frames.shape}")
         out = np.empty_like(frames, order="C")
-        with torch.inference_mode():
+        row = None if link is None else Row(link, frames=len(frames), strength=self.steady)
+        with torch.inference_mode(), row or nullcontext():
             start = 0
             while start < len(frames):
                 batch = self.batch
                 part = slice(start, start + batch)
-                if self._fits(frames[part], out[part], batch, view):
+                steady = None if row is None else self._in_row(row, start)
+                if self._fits(frames[part], out[part], batch, view, steady):
                     start += batch
         return out
 
-    def _fits(self, frames: NDArray[Depth], out: NDArray[Depth], batch: int, view: View) -> bool:
+    def _in_row(self, row: Row, start: int) -> Steady:
+        def steady(seen: Tensor, changes: Tensor) -> Tensor:
+            if start == 0:
+                with self._turns.away():
+                    row.wait()
+            return row.steadied(start, seen, changes)
+
+        return steady
+
+    def _fits(
+        self,
+        frames: NDArray[Depth],
+        out: NDArray[Depth],
+        batch: int,
+        view: View,
+        steady: Steady | None,
+    ) -> bool:
         """Translate into `out`; False where memory did not suffice, and less is asked of it now."""
         with self._turns.turn() as alone:
             try:
-                out[:] = self._translate(frames, batch, view)
+                out[:] = self._translate(frames, batch, view, steady)
             except (RuntimeError, MemoryError) as error:
                 if not is_of_memory(error) or (alone and batch == 1):
                     raise
@@ -134,16 +167,18 @@ class Translator:
         self.batch = min(self.batch, max(1, batch // 2))
         return False
 
-    def _translate(self, frames: NDArray[Depth], batch: int, view: View) -> NDArray[Depth]:
+    def _translate(
+        self, frames: NDArray[Depth], batch: int, view: View, steady: Steady | None
+    ) -> NDArray[Depth]:
         # A copy of what is read-only, as Pillow's arrays are: torch warns of it.
         whole = np.require(frames, requirements=("C", "W"))
         full = _filled(torch.from_numpy(whole).to(self.device), batch)
         translate = self._translate_levels if full.dtype == torch.uint8 else self._translate_deep
-        made = translate(full, view)
+        made = translate(full, view, steady)
         levels: NDArray[Depth] = made[: len(frames)].cpu().numpy()
         return levels
 
-    def _translate_levels(self, full: Tensor, view: View) -> Tensor:
+    def _translate_levels(self, full: Tensor, view: View, steady: Steady | None) -> Tensor:
         """Uint8 (N, H, W, 3) -> the same."""
         height, width = full.shape[1:3]
         h, w = self._seen_size(height, width)
@@ -151,14 +186,18 @@ class Translator:
         planes = full.permute(0, 3, 1, 2)
         if (h, w) == (height, width):
             out = view.stored(self._generate(view.upright(planes)).add_(1).mul_(127.5))
+            if steady is not None:
+                seen = planes.float()
+                out = steady(seen, out - seen).add_(seen)
             return out.round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
         # On CUDA the antialiasing kernel takes floats alone.
         source = planes if self.device.type == "cpu" else planes.float()
         small = F.interpolate(source, (h, w), mode="bilinear", antialias=True)
         answer = self._generate(view.upright(small)).add_(1).mul_(127.5)
-        return added(full, view.stored(answer) - small)
+        change = view.stored(answer) - small
+        return added(full, change if steady is None else steady(small.float(), change))
 
-    def _translate_deep(self, full: Tensor, view: View) -> Tensor:
+    def _translate_deep(self, full: Tensor, view: View, steady: Steady | None) -> Tensor:
         """Uint16 (N, H, W, 3) -> the same."""
         height, width = full.shape[1:3]
         h, w = self._seen_size(height, width)
@@ -169,6 +208,8 @@ class Translator:
         signed = (seen / (_DEEP * 127.5) - 1).to(self.dtype)
         answer = self._apply(signed).sub_(signed.float()).mul_(_DEEP * 127.5)
         change = view.stored(view.own(answer))
+        if steady is not None:
+            change = steady(small / _DEEP, change)
         if is_native:
             made = small.add_(change).round_().clamp_(0, _DEEP * 255)
             return made.to(torch.uint16).permute(0, 2, 3, 1)

@@ -30,6 +30,19 @@ class Turns:
                 self._under_way -= 1
                 self._changed.notify_all()
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Within a turn: let others have it meanwhile, of whom one may be what is waited for."""
+        with self._changed:
+            self._under_way -= 1
+            self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._changed.wait_for(lambda: not (self._single and self._under_way))
+                self._under_way += 1
+
     def one_at_a_time(self) -> None:
         """From now on."""
         with self._changed:

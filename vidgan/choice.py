@@ -20,12 +20,15 @@ from vidgan.tasks import Recipe, TranslatorSettings
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A generator, what to call it, and the short side at which it sees frames."""
+    """A generator, what to call it, the short side at which it sees frames, and how much these
+    lean on one another.
+    """
 
     label: str
     generator: LoadedGenerator
     weights: bytes
     size: int
+    steady: float
 
     def recipe(self, crew: Crew, precision: Precision) -> Recipe:
         """What workers need; "auto" is settled here, so that they all compute alike."""
@@ -36,6 +39,7 @@ class Choice:
                 device=crew.device,
                 precision=_resolved(precision, crew.device),
                 size=self.size,
+                steady=self.steady,
             ),
             lanes=crew.lanes,
         )
@@ -43,7 +47,8 @@ class Choice:
     def purpose(self, options: Options) -> bytes:
         """All that is chosen of what a frame becomes, before it is known what will compute it."""
         asked = (options.device, options.precision, options.chunk_frames)
-        facts = (_sha256(self.weights), self.generator.config, self.size, asked, _versions())
+        seen = (self.size, self.steady)
+        facts = (_sha256(self.weights), self.generator.config, seen, asked, _versions())
         return repr(facts).encode()
 
 
@@ -56,14 +61,21 @@ def choose_model(options: Options) -> Choice:
     if options.pair is not None:
         model = find_model(options.pair)
         path, label, size = model.path, options.pair, model.card.size
+        steady = model.card.steady
     else:
         assert options.weights is not None
         path, label, size = _from_weights(options.weights, options)
+        steady = 0.0
     generator = read_model(path)
     if options.weights is not None and (inside := card_inside(generator.metadata)):
-        size = size or inside.size
-    weights = save(generator.network.state_dict())
-    return Choice(label, generator, weights, size if options.size is None else options.size)
+        size, steady = size or inside.size, inside.steady
+    return Choice(
+        label=label,
+        generator=generator,
+        weights=save(generator.network.state_dict()),
+        size=size if options.size is None else options.size,
+        steady=steady if options.steady is None else options.steady,
+    )
 
 
 def _from_weights(weights: Path, options: Options) -> tuple[Path, str, int]:

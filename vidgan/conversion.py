@@ -46,6 +46,7 @@ def convert(
     device: str = "auto",
     precision: Precision = "auto",
     size: int | None = None,
+    steady: float | None = None,
     codec: str | None = None,
     crf: int | None = None,
     preset: str | None = None,
@@ -83,6 +84,7 @@ def convert(
         device=device,
         precision=precision,
         size=size,
+        steady=steady,
         codec=codec,
         crf=crf,
         preset=preset,
@@ -127,6 +129,7 @@ def convert_all(
         KeyboardInterrupt: interrupted; finished chunks are kept.
     """
     choice = choose_model(options)
+    options = replace(options, steady=choice.steady)
     pieces, failures = plan(inputs, output, choice.label)
     folders = dict.fromkeys(piece.folder for piece in pieces if piece.folder is not None)
     run = _Run(failed=failures, progress=progress or Progress())

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator
 
+from cyclegan.steady import WARM_UP
 from vidgan.errors import OutputError, VidganError
 from vidgan.finished import Work
 from vidgan.inputs import Piece
@@ -116,6 +117,8 @@ class FilmJob:
     def _chunks(self) -> Iterable[Chunk]:
         """Those of the film, with what their pictures need of others."""
         video = self.film.video
+        if self._options.steady:
+            return overlapping(self._reader, video, pictures=WARM_UP)
         if is_deinterlaced(video, self._options.treatment.deinterlace):
             return overlapping(self._reader, video)
         return self._reader

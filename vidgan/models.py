@@ -35,6 +35,8 @@ class Card:
     summary: str
     size: int = 0
     """The short side, in pixels, at which it should see a frame; 0 is the frame's own."""
+    steady: float = 0.0
+    """How much frames of a film should lean on one another, from 0 to less than 1."""
     data: str = ""
     training: str = ""
     looks_like: str = ""
@@ -231,4 +233,6 @@ def _is_fact(key: str, value: object) -> bool:
     """Whether a card may say so; what it says goes to the screen, where codes would be obeyed."""
     if key == "size":
         return type(value) is int and value >= 0
+    if key == "steady":
+        return type(value) in (int, float) and 0 <= value < 1  # type: ignore[operator]
     return isinstance(value, str) and value.isprintable()

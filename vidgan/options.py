@@ -35,6 +35,7 @@ class Options:
     device: str = "auto"
     precision: Precision = "auto"
     size: int | None = None
+    steady: float | None = None
     codec: str | None = None
     crf: int | None = None
     preset: str | None = None
@@ -65,6 +66,8 @@ class Options:
         _check_least("workers", self.workers, 1)
         _check_least("retries", self.retries, 0)
         _check_least("size", self.size, 0)
+        if self.steady is not None and not 0 <= self.steady < 1:
+            raise SettingsError(f"--steady {self.steady:g}: must be from 0 to less than 1")
         _check_least("chunk-frames", self.chunk_frames, 1)
         _check_most("workers", self.workers, MOST_WORKERS)
         _check_amount("cpus-per-worker", self.cpus_per_worker)

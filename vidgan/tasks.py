@@ -18,6 +18,7 @@ class TranslatorSettings:
     device: str = "auto"
     precision: Precision = "auto"
     size: int = 0
+    steady: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

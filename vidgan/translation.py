@@ -1,11 +1,11 @@
 """The pictures of a film through a generator, and its answer in the film's own colours."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from cyclegan.translator import Translator
 from cyclegan.view import Colors, View
 from vidgan.media.seen import seen_levels
 from vidgan.media.tone import FROM_709, is_wide
@@ -14,7 +14,7 @@ from vidgan.media.types import Levels, VideoStream
 
 def translate(
     pictures: Levels,
-    translator: Translator,
+    translator: Callable[[Levels, View], Levels],
     *,
     video: VideoStream,
     shown: VideoStream,

@@ -1,9 +1,11 @@
 """What one actor does with a chunk: decode, translate and encode, all three at the same time."""
 
+import itertools
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,12 +16,14 @@ from safetensors.torch import load
 
 from cyclegan.allocator import keep_freed_memory
 from cyclegan.networks import Generator, build_generator
+from cyclegan.steady import WARM_UP, Link, links
 from cyclegan.translator import Translator
 from vidgan.errors import VidganError, WorkerError
 from vidgan.images import translate_image
 from vidgan.media.compare import compared
 from vidgan.media.decode import decode_chunk
 from vidgan.media.encode import ChunkEncoder
+from vidgan.media.overlap import pictures_before
 from vidgan.media.seen import shown_levels
 from vidgan.media.turn import stored, upright
 from vidgan.media.types import EncodedChunk, Levels, Packet, RgbFrame
@@ -81,7 +85,11 @@ class FilmWorker:
         network = _network_of(recipe)
         try:
             return Translator(
-                network, device=settings.device, precision=settings.precision, size=settings.size
+                network,
+                device=settings.device,
+                precision=settings.precision,
+                size=settings.size,
+                steady=settings.steady,
             )
         except (RuntimeError, ValueError) as error:
             raise WorkerError(
@@ -155,12 +163,15 @@ class FilmWorker:
         assert self._lanes is not None
         return self._lanes.submit(watches.translate.call, self._translator, frames)
 
-    def _in_lane(self, pictures: Levels, task: FilmTask, watches: Watches) -> "Future[Levels]":
+    def _in_lane(
+        self, pictures: Levels, task: FilmTask, link: Link | None, watches: Watches
+    ) -> "Future[Levels]":
         assert self._lanes is not None
         made = partial(
             translate, video=task.video, shown=task.shown, as_stored=_stays_as_stored(task)
         )
-        return self._lanes.submit(watches.translate.call, made, pictures, self._translator)
+        translator = partial(self._translator, link=link)
+        return self._lanes.submit(watches.translate.call, made, pictures, translator)
 
     def _convert_chunk(
         self, task: FilmTask, place: tuple[int, int], watches: Watches
@@ -169,16 +180,20 @@ class FilmWorker:
         encoder = ChunkEncoder(task.shown, task.encoder)
         packets: list[Packet] = []
         delivered: set[int] = set()
+        before = pictures_before(task.chunk, WARM_UP) if self._translator.steady else ()
+        chunk = replace(task.chunk, owned=(*before, *task.chunk.owned))
         decoded = watches.decode.each(
-            decode_chunk(task.chunk, task.video, task.treatment, keeps_alpha=task.shown.alpha)
+            decode_chunk(chunk, task.video, task.treatment, keeps_alpha=task.shown.alpha)
         )
         with (
             prefetch(decoded, depth=ahead) as frames,
             prefetch(self._translate(frames, task, watches), depth=ahead) as batches,
         ):
-            for bare, before, future in batches:
-                pictures = _put_together(before, future.result(), task)
+            for bare, untouched, future in batches:
+                pictures = _put_together(untouched, future.result(), task)
                 for (pts, alpha), rgb in zip(bare, pictures, strict=True):
+                    if pts in before:
+                        continue
                     frame = RgbFrame(pts=pts, rgb=np.ascontiguousarray(rgb), alpha=alpha)
                     packets += watches.encode.call(encoder.encode, frame)
                     delivered.add(pts)
@@ -196,6 +211,7 @@ class FilmWorker:
         A chunk hands over all its frames before the next one may: two that took turns would both
         be late, and the lanes idle while both are encoded.
         """
+        row = links() if self._translator.steady else itertools.repeat(None)
         with self._turn:
             as_stored = _stays_as_stored(task)
             for batch in _batches(frames, self._translator.batch):
@@ -204,7 +220,7 @@ class FilmWorker:
                     pictures = [upright(picture, task.video) for picture in pictures]
                 stack: Levels = np.stack(pictures)
                 before = None if task.treatment.compare is None else _before(stack, task)
-                made = self._in_lane(stack, task, watches)
+                made = self._in_lane(stack, task, next(row), watches)
                 yield [(frame.pts, _as_shown(frame, task)) for frame in batch], before, made
 
 

@@ -1,6 +1,7 @@
 """A film looked at and converted in this process: all that a conversion does, but for Ray."""
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from tests.vidgan.films.contract import Sample
@@ -28,6 +29,7 @@ def convert_here(source: Place, output: Path, options: Options) -> FileReport:
         VidganError: as a conversion does.
     """
     choice = choose_model(options)
+    options = replace(options, steady=choice.steady)
     recipe = choice.recipe(_ALONE, options.precision)
     piece = Piece(source=source, output=output)
     job = FilmJob(0, piece, options, choice.purpose(options), lambda size: None)

@@ -35,6 +35,13 @@ from vidgan.places import Place
     metavar="N",
     help="Short side at which the generator sees a frame; 0 is native.  [default: the model's]",
 )
+@click.option(
+    "--steady",
+    type=float,
+    metavar="X",
+    help="How much frames lean on those before, where nothing moves, from 0 to less than 1: "
+    "against flicker.  [default: the model's]",
+)
 @part_options
 @picture_options
 @encoder_options

@@ -1,4 +1,4 @@
-"""Chunks that bring the picture before their first one and the one after their last one."""
+"""Chunks that bring pictures before their first one, and the one after their last one."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -7,10 +7,13 @@ from vidgan.media.random_access import may_start_at
 from vidgan.media.types import Chunk, Packet, VideoStream
 
 
-def overlapping(chunks: Iterable[Chunk], video: VideoStream) -> Iterator[Chunk]:
+def overlapping(
+    chunks: Iterable[Chunk], video: VideoStream, *, pictures: int = 1
+) -> Iterator[Chunk]:
     """The same chunks in order, owning the same, with more packets where they need them.
 
-    Before: those from the last keyframe of the chunk before, from which its last picture is exact.
+    Before: those from a keyframe of the chunk before, from which its last `pictures` are exact, or
+    as many as it has.
     After: in a GOP that is cut into parts, those up to the next picture; other chunks have the
     next keyframe already. Held in memory are three chunks.
     """
@@ -18,21 +21,33 @@ def overlapping(chunks: Iterable[Chunk], video: VideoStream) -> Iterator[Chunk]:
     chunk: Chunk | None = None
     for after in chunks:
         if chunk is not None:
-            yield _with_neighbours(chunk, before, after, video)
+            yield _with_neighbours(chunk, before, after, video, pictures)
         before, chunk = chunk, after
     if chunk is not None:
-        yield _with_neighbours(chunk, before, None, video)
+        yield _with_neighbours(chunk, before, None, video, pictures)
+
+
+def pictures_before(chunk: Chunk, most: int) -> tuple[int, ...]:
+    """The times of the last pictures before those that a chunk owns, of those it shows exactly."""
+    packets = chunk.packets
+    if not chunk.owned:
+        return ()
+    times = {packet.pts for packet in packets if not packet.is_discard}
+    earlier = sorted(pts for pts in times if packets[0].pts <= pts < chunk.owned[0])
+    return tuple(earlier[-most:])
 
 
 def _with_neighbours(
-    chunk: Chunk, before: Chunk | None, after: Chunk | None, video: VideoStream
+    chunk: Chunk, before: Chunk | None, after: Chunk | None, video: VideoStream, pictures: int
 ) -> Chunk:
     packets = chunk.packets
     if after is not None and after.owned and not _has(packets, after.owned[0]):
         longer = _up_to(after.packets, after.owned[0])
         packets = longer if _is_same(longer[0], packets[0]) else packets + longer
-    if before is not None and before.owned and not _shows(packets, before.owned[-1]):
-        packets = (*_last_gop(before, packets[0], video), *packets)
+    if before is not None and before.owned:
+        first = before.owned[-pictures:][0]
+        if not _shows(packets, first):
+            packets = (*_from_picture(before, first, packets[0], video), *packets)
     return replace(chunk, packets=packets)
 
 
@@ -51,16 +66,17 @@ def _up_to(packets: tuple[Packet, ...], pts: int) -> tuple[Packet, ...]:
     return packets[: ends[0]] if ends else packets
 
 
-def _last_gop(chunk: Chunk, after: Packet, video: VideoStream) -> tuple[Packet, ...]:
-    """What the last picture of a chunk needs, up to the packet that the next chunk begins with."""
-    last = chunk.owned[-1]
+def _from_picture(
+    chunk: Chunk, first: int, after: Packet, video: VideoStream
+) -> tuple[Packet, ...]:
+    """What the pictures of a chunk from one on need, up to the packet that the next begins with."""
     packets = chunk.packets
     own = next((n for n, p in enumerate(packets) if n and _is_same(p, after)), len(packets))
     starts = [
         n
         for n, packet in enumerate(packets[:own])
         if packet.is_keyframe
-        and packet.pts <= last
+        and packet.pts <= first
         and may_start_at(packet.data, codec=video.codec, extradata=video.extradata)
     ]
     return packets[starts[-1] if starts else 0 : own]

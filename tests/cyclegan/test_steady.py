@@ -1,0 +1,187 @@
+"""Films whose translation leans on the frame before, where nothing moves."""
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cyclegan.config import FastConfig
+from cyclegan.networks import Generator, build_generator, init_weights
+from cyclegan.steady import Link, Row, links, steadied
+from cyclegan.translator import Translator
+
+Frames = NDArray[np.uint8]
+STRENGTH = 0.7
+
+
+def generator() -> Generator:
+    network = build_generator(FastConfig(blocks=1, filters=4))
+    init_weights(network, std=0.15, seed=3)
+    return network
+
+
+def numbers(*shape: int, seed: int) -> Tensor:
+    return 100 * torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def a_film(count: int, *, noise: float = 2.0, side: int = 32) -> Frames:
+    """A camera that stands still, with the noise of its sensor."""
+    rng = np.random.default_rng(5)
+    scene = torch.from_numpy(rng.uniform(60, 190, (1, 3, 4, 4)))
+    smooth = torch.nn.functional.interpolate(scene, (side, side), mode="bilinear")
+    still = smooth.permute(0, 2, 3, 1).numpy()
+    noisy = still + rng.normal(0, noise, (count, side, side, 3))
+    return noisy.round().clip(0, 255).astype(np.uint8)
+
+
+def test_where_nothing_moves_a_change_leans_on_those_before() -> None:
+    seen = numbers(1, 3, 8, 8, seed=1).expand(4, -1, -1, -1)
+    changes = numbers(4, 3, 8, 8, seed=2)
+    _, made = steadied(None, seen, changes, strength=STRENGTH)
+    expected = changes[0]
+    for change, found in zip(changes, made, strict=True):
+        expected = STRENGTH * expected + (1 - STRENGTH) * change
+        torch.testing.assert_close(found, expected)
+
+
+def test_what_moves_has_its_own_change_alone_and_so_has_a_cut() -> None:
+    seen = numbers(1, 3, 16, 32, seed=1).repeat(3, 1, 1, 1)
+    seen[1, :, :, 16:] += 60  # something passes on the right
+    seen[2] += 120
+    changes = numbers(3, 3, 16, 32, seed=2)
+    _, made = steadied(None, seen, changes, strength=STRENGTH)
+    torch.testing.assert_close(made[1, ..., 16:], changes[1, ..., 16:], rtol=0, atol=0.1)
+    left = torch.lerp(changes[1], changes[0], STRENGTH)[..., :13]
+    torch.testing.assert_close(made[1, ..., :13], left)
+    torch.testing.assert_close(made[2], changes[2], rtol=0, atol=0.1)
+
+
+def test_noise_is_not_taken_for_movement() -> None:
+    noise = 3 * torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    seen, changes = 100 + noise, torch.stack([torch.zeros(3, 16, 16), torch.ones(3, 16, 16)])
+    _, made = steadied(None, seen, changes, strength=STRENGTH)
+    assert float(made[1].mean()) == pytest.approx(1 - STRENGTH, abs=0.2)
+
+
+def test_frames_of_another_size_begin_anew() -> None:
+    before, _ = steadied(
+        None, numbers(1, 3, 8, 8, seed=1), numbers(1, 3, 8, 8, seed=2), strength=0.9
+    )
+    changes = numbers(1, 3, 8, 12, seed=3)
+    _, made = steadied(before, numbers(1, 3, 8, 12, seed=1), changes, strength=0.9)
+    assert torch.equal(made, changes)
+
+
+@pytest.mark.parametrize("size", [0, 16])
+def test_a_row_is_the_same_however_it_is_cut_and_whichever_thread_is_first(size: int) -> None:
+    film = a_film(12)
+    translator = Translator(generator(), device="cpu", precision="fp32", size=size, steady=STRENGTH)
+    whole = translator(film, link=next(links()))
+    with ThreadPoolExecutor(4) as lanes:
+        parts = [film[:1], film[1:4], film[4:5], film[5:12]]
+        asked = [
+            lanes.submit(translator, part, link=link)
+            for part, link in reversed(list(zip(parts, links(), strict=False)))
+        ]
+        found = [future.result(timeout=60) for future in reversed(asked)]
+    assert np.array_equal(np.concatenate(found), whole)
+    one_by_one = Translator(
+        generator(), device="cpu", precision="fp32", size=size, batch=4, steady=STRENGTH
+    )
+    assert np.abs(one_by_one(film, link=next(links())).astype(int) - whole).max() <= 1
+
+
+@pytest.mark.parametrize("size", [0, 16])
+@pytest.mark.parametrize("levels", [1, 257])
+def test_a_still_film_flickers_less(size: int, levels: int) -> None:
+    """Of 8 bits, and of 16."""
+    film: NDArray[Any] = a_film(16)
+    if levels > 1:
+        film = film.astype(np.uint16) * np.uint16(levels)
+    translator = Translator(generator(), device="cpu", precision="fp32", size=size, steady=STRENGTH)
+
+    def flicker(made: NDArray[Any]) -> float:
+        change = made.astype(float) - film
+        return float(np.abs(np.diff(change, axis=0))[4:].mean())
+
+    alone, together = translator(film), translator(film, link=next(links()))
+    assert together.dtype == film.dtype
+    assert np.array_equal(alone[0], together[0])
+    assert flicker(together) < 0.6 * flicker(alone)
+    drift = together[4:].mean(axis=0) - alone[4:].mean(axis=0)
+    assert np.abs(drift).mean() < 0.3 * np.abs(together.astype(float) - alone).mean() + levels
+
+
+def test_without_strength_a_row_is_frames_by_themselves() -> None:
+    film = a_film(4)
+    translator = Translator(generator(), device="cpu", precision="fp32", size=16)
+    assert np.array_equal(translator(film, link=next(links())), translator(film))
+
+
+def test_what_goes_wrong_is_told_to_those_who_wait() -> None:
+    first, second = itertools.islice(links(), 2)
+    translator = Translator(generator(), device="cpu", steady=STRENGTH)
+
+    def fail(*_: object) -> Tensor:
+        raise RuntimeError("no such kernel")
+
+    broken = Translator(generator(), device="cpu", steady=STRENGTH)
+    broken._forward = fail
+    film = a_film(2)
+    with ThreadPoolExecutor(2) as lanes:
+        later = lanes.submit(partial(translator, film[1:], link=second))
+        earlier = lanes.submit(partial(broken, film[:1], link=first))
+        for asked in (earlier, later):
+            with pytest.raises(RuntimeError, match="no such kernel"):
+                asked.result(timeout=60)
+
+
+def test_lanes_that_take_turns_do_not_wait_for_each_other_for_ever() -> None:
+    """One that has its turn and waits for the frame before must let that one have it."""
+    film = a_film(6)
+    plain = Translator(generator(), device="cpu", precision="fp32", steady=STRENGTH)
+    expected = plain(film, link=next(links()))
+    taking_turns = Translator(generator(), device="cpu", precision="fp32", steady=STRENGTH)
+    taking_turns._turns.one_at_a_time()
+    with ThreadPoolExecutor(6) as lanes:
+        row = list(itertools.islice(links(), 6))
+        asked = [
+            lanes.submit(taking_turns, film[n : n + 1], link=row[n]) for n in (5, 4, 3, 2, 1, 0)
+        ]
+        found = [future.result(timeout=60) for future in reversed(asked)]
+    assert np.array_equal(np.concatenate(found), expected)
+
+
+def test_a_batch_that_is_tried_again_leaves_the_same() -> None:
+    seen, changes = numbers(4, 3, 8, 8, seed=1), numbers(4, 3, 8, 8, seed=2)
+    link: Link = next(links())
+    with Row(link, frames=4, strength=STRENGTH) as row:
+        row.wait()
+        whole = row.steadied(0, seen, changes)
+        halves = [row.steadied(0, seen[:2], changes[:2]), row.steadied(2, seen[2:], changes[2:])]
+    assert torch.equal(torch.cat(halves), whole)
+    left = link.after.result(timeout=0)
+    assert left is not None
+    assert torch.equal(left.change, whole[3])
+
+
+def test_no_frames_leave_what_those_before_left() -> None:
+    first, second, third = itertools.islice(links(), 3)
+    film = a_film(2)
+    translator = Translator(generator(), device="cpu", precision="fp32", steady=STRENGTH)
+    translator(film[:1], link=first)
+    translator(film[:0], link=second)
+    whole = translator(film, link=next(links()))
+    assert np.array_equal(translator(film[1:], link=third), whole[1:])
+
+
+@pytest.mark.parametrize("steady", [-0.1, 1.0, float("nan")])
+def test_a_strength_out_of_range_is_refused(steady: float) -> None:
+    with pytest.raises(ValueError, match="steady must be from 0 to less than 1"):
+        Translator(generator(), device="cpu", steady=steady)
