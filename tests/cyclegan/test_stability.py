@@ -8,9 +8,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from cyclegan import stability
 from cyclegan.flow import Dis, Flow, Flows, Pixels
-from cyclegan.metrics import block_counts
+from cyclegan.metrics import block_counts, estimate
 from cyclegan.stability import FilmJudge, Stability, judged_size
 from cyclegan.warping import is_visible, places, sampled
 
@@ -25,7 +24,7 @@ class Known:
     name = "known"
 
     def __call__(self, first: Pixels, second: Pixels) -> Flows:
-        there = np.zeros((*first.shape[:2], 2), np.float32) - np.float32(SHIFT)
+        there = np.zeros((*first.shape[:2], 2), np.float32) - np.array(SHIFT, np.float32)
         return Flows(there, -there)
 
 
@@ -241,7 +240,7 @@ def test_intervals_hold_the_truth_where_neighbours_are_alike() -> None:
             row[place] = 0.8 * row[place - 1] + noise[place]
         values = torch.from_numpy(row[50:])
         for block, counts in draws.items():
-            found = stability.estimate(float(values.mean()), counts @ values / size)
+            found = estimate(float(values.mean()), counts @ values / size)
             held[block] += found.low <= 0 <= found.high
     assert held[24] >= 83
     assert held[1] <= 60
