@@ -18,7 +18,9 @@ from vidgan.crew import Crew
 from vidgan.errors import VidganError
 from vidgan.film_job import FilmJob
 from vidgan.inputs import Piece
+from vidgan.media.containers import container_for
 from vidgan.media.encoders import encoder_settings, output_pixel_format
+from vidgan.media.fitted import as_encoded
 from vidgan.media.probe import probe
 from vidgan.media.shown import shown
 from vidgan.options import Options
@@ -151,8 +153,9 @@ def written_as(sample: "Sample") -> tuple[Written, tuple[int, int]]:
     """How a film would come out by default, and its width and height."""
     film = probe(sample.path, rate=sample.rate)
     output = output_of(sample, Path())
-    settings = encoder_settings(output, codec=sample.codec, bits=film.video.bits)
     video = shown(film.video, sample.treatment)
+    settings = encoder_settings(output, codec=sample.codec, bits=film.video.bits, alpha=video.alpha)
+    video = as_encoded(video, container_for(output), settings.codec)
     made = Written(output.suffix, settings.codec, output_pixel_format(video, settings))
     return made, (film.video.width, film.video.height)
 
