@@ -20,6 +20,7 @@ from cyclegan.state import TrainState, new_state
 from cyclegan.step import StepResult, StepSettings, train_step
 from cyclegan.train_config import LossWeights, TrainConfig
 from cyclegan.training import train
+from tests.cyclegan.counting import Counting
 
 CPU = torch.device("cpu")
 QUIET = LossWeights(stability=3.0, stability_noise=0.0)
@@ -64,20 +65,6 @@ def test_noise_has_the_levels_it_is_asked_for() -> None:
     plain = crops(1, count=50)
     assert float((noisy(plain, levels=4) - plain).std()) * 127.5 == pytest.approx(4, rel=0.02)
     assert torch.equal(noisy(plain, levels=0), plain)
-
-
-class Counting(nn.Module):
-    """Counts the calls of a generator."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-        self.calls = 0
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.calls += 1
-        out: Tensor = self.network(x)
-        return out
 
 
 def take(state: TrainState, weights: LossWeights) -> StepResult:

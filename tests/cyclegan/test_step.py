@@ -11,6 +11,7 @@ from cyclegan.config import GanMode, ResnetConfig
 from cyclegan.state import TrainState, new_state
 from cyclegan.step import Checkpointed, StepLosses, StepResult, StepSettings, train_step
 from cyclegan.train_config import LossWeights, TrainConfig
+from tests.cyclegan.counting import Counting
 
 CPU = torch.device("cpu")
 
@@ -112,20 +113,6 @@ def test_generators_learn_from_their_own_loss_alone(
 def test_discriminators_are_ready_to_learn_after_the_step(state: TrainState) -> None:
     step(state)
     assert all(p.requires_grad for p in state.networks.discriminators())
-
-
-class Counting(nn.Module):
-    """Counts the calls of a generator."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-        self.calls = 0
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.calls += 1
-        out: Tensor = self.network(x)
-        return out
 
 
 @pytest.mark.parametrize(("identity", "calls"), [(0.0, 2), (0.5, 3)])
