@@ -6,6 +6,7 @@ from typing import Literal
 
 Norm = Literal["instance", "batch"]
 DiscriminatorNorm = Literal["instance", "batch", "spectral"]
+DiscriminatorKind = Literal["patch", "projected", "both"]
 GanMode = Literal["lsgan", "vanilla", "hinge"]
 
 
@@ -115,14 +116,17 @@ GENERATORS: dict[str, TrainableConfig] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscriminatorConfig:
-    """The PatchGAN (Isola et al. 2017, §6.1.2), on one scale or more.
+    """The PatchGAN (Isola et al. 2017, §6.1.2), on one scale or more; or heads on a trained
+    network's features (`projected`, Sauer et al. 2021); or both.
 
     `filters` is 64 in the paper. `layers` normalised convolutions, all but the last of stride 2,
     follow the first: 3 judge 70x70 patches, 2 judge 34x34, 4 judge 142x142. Of `scales` the
     first sees the picture, each further one half the side of the one before (Wang et al. 2018,
-    §3.2). The norm "spectral" bounds the weights instead of what comes out (Miyato et al. 2018).
+    §3.2). The norm "spectral" bounds the weights instead of what comes out (Miyato et al. 2018);
+    heads on features always have it.
     """
 
+    kind: DiscriminatorKind = "patch"
     filters: int = 64
     norm: DiscriminatorNorm = "instance"
     channels: int = 3
@@ -137,9 +141,10 @@ class DiscriminatorConfig:
     @property
     def least_side(self) -> int:
         """Pixels; of less, the coarsest one makes a single pixel before its last convolution,
-        which has no variance to normalise by.
+        which has no variance to normalise by. Features want two pixels on the coarsest scale.
         """
-        return int(3 * 2 ** (self.layers + self.scales - 1))
+        patch = int(3 * 2 ** (self.layers + self.scales - 1))
+        return {"patch": patch, "projected": 64, "both": max(patch, 64)}[self.kind]
 
 
 def generator_to_json(config: GeneratorConfig) -> str:

@@ -1,12 +1,11 @@
 """Discriminators: float tensors (N, C, H, W) in [-1, 1] in, scores of overlapping patches out."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from cyclegan.config import DiscriminatorConfig, DiscriminatorNorm
 from cyclegan.networks import init_weights, norm_layer
+from cyclegan.projected import ProjectedDiscriminator, bounded
 
 
 class PatchDiscriminator(nn.Module):
@@ -58,19 +57,54 @@ class MultiScaleDiscriminator(nn.Module):
         return tuple(scores)
 
 
-Discriminator = PatchDiscriminator | MultiScaleDiscriminator
+class CombinedDiscriminator(nn.Module):
+    """Pixels and features, judged side by side; all scores have the same weight."""
+
+    def __init__(self, pixels: nn.Module, features: ProjectedDiscriminator) -> None:
+        super().__init__()
+        self.pixels, self.features = pixels, features
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """(N, 3, H, W) in [-1, 1] -> scores (N, 1, h, w): of pixels, then of features."""
+        of_pixels = self.pixels(x)
+        scores = of_pixels if isinstance(of_pixels, tuple) else (of_pixels,)
+        return (*scores, *self.features(x))
+
+
+Discriminator = (
+    PatchDiscriminator | MultiScaleDiscriminator | ProjectedDiscriminator | CombinedDiscriminator
+)
 
 
 def new_discriminator(config: DiscriminatorConfig, *, seed: int) -> Discriminator:
-    """A discriminator with CycleGAN's initial weights, drawn from `seed` alone."""
+    """A discriminator with CycleGAN's initial weights, drawn from `seed` alone.
+
+    Raises:
+        FeaturesError: it judges features, and their network is not installed.
+    """
+    match config.kind:
+        case "patch":
+            return _of_pixels(config, seed=seed)
+        case "projected":
+            return _of_features(config, seed=seed)
+        case "both":
+            return CombinedDiscriminator(
+                _of_pixels(config, seed=seed), _of_features(config, seed=seed)
+            )
+
+
+def _of_pixels(
+    config: DiscriminatorConfig, *, seed: int
+) -> PatchDiscriminator | MultiScaleDiscriminator:
     network = PatchDiscriminator(config) if config.scales == 1 else MultiScaleDiscriminator(config)
     init_weights(network, seed=seed)
     if config.norm == "spectral":
-        # Only now: it estimates the norms of the weights that it finds, from vectors that it draws
-        # of torch's own random numbers.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            for module in list(network.modules()):
-                if isinstance(module, nn.Conv2d):
-                    spectral_norm(module)
+        bounded(network, seed=seed)
+    return network
+
+
+def _of_features(config: DiscriminatorConfig, *, seed: int) -> ProjectedDiscriminator:
+    network = ProjectedDiscriminator(config, seed=seed)
+    init_weights(network.heads, seed=seed)
+    bounded(network.heads, seed=seed)
     return network

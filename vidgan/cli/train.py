@@ -72,6 +72,14 @@ network_options = family(
         help="Width of the generators.  [default: the architecture's]",
     ),
     click.option(
+        "--discriminator",
+        type=click.Choice(["patch", "projected", "both"]),
+        default="patch",
+        show_default=True,
+        help="What judges: a PatchGAN, heads on EfficientNet's features (pip install "
+        "'vidgan[metrics]'), or both.",
+    ),
+    click.option(
         "--discriminator-filters",
         type=COUNT,
         default=64,

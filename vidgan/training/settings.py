@@ -12,8 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from cyclegan.checkpoint import write_atomically
-from cyclegan.config import GENERATORS, DiscriminatorConfig, DiscriminatorNorm, GanMode, require
+from cyclegan.config import (
+    GENERATORS,
+    DiscriminatorConfig,
+    DiscriminatorKind,
+    DiscriminatorNorm,
+    GanMode,
+    require,
+)
 from cyclegan.data import Preprocess
+from cyclegan.features import find_efficientnet
 from cyclegan.train_config import LossWeights, TrainConfig
 from vidgan.errors import ModelError, SettingsError
 
@@ -78,6 +86,7 @@ def train_config(
     *,
     workers: int,
     generator: str,
+    discriminator: DiscriminatorKind,
     discriminator_filters: int,
     discriminator_norm: DiscriminatorNorm,
     discriminator_layers: int,
@@ -96,7 +105,8 @@ def train_config(
     """The configuration that the options of `vidgan train` mean.
 
     Raises:
-        ValueError: an unknown generator, or a number out of range.
+        ValueError: an unknown generator, a number out of range, or a network that the
+            discriminators need and that is not installed.
     """
     for option, rate in (("--lr-g", plain["lr_g"]), ("--lr-d", plain["lr_d"])):
         require(0 < rate < math.inf, f"{option} {rate}: must be more than 0, such as 2e-4")
@@ -110,6 +120,8 @@ def train_config(
     if generator not in GENERATORS:
         raise ValueError(f"--generator {generator}: unknown; known are {', '.join(GENERATORS)}")
     network = GENERATORS[generator]
+    if discriminator != "patch":
+        find_efficientnet()
     return TrainConfig(
         workers=workers,
         preprocess=Preprocess(load=load or round(crop * LOAD_TO_CROP), crop=crop, flip=flip),
@@ -122,6 +134,7 @@ def train_config(
         ),
         generator=replace(network, filters=generator_filters) if generator_filters else network,
         discriminator=DiscriminatorConfig(
+            kind=discriminator,
             filters=discriminator_filters,
             norm=discriminator_norm,
             layers=discriminator_layers,
