@@ -18,6 +18,7 @@ from cyclegan.checkpoint import save_generator
 from cyclegan.config import DiscriminatorConfig, ResnetConfig
 from cyclegan.discriminators import PatchDiscriminator
 from cyclegan.networks import build_generator, init_weights
+from cyclegan.weights import read_generator
 from vidgan.models import PACKAGE_MODELS, Card, find_model, list_models, run_size
 
 Command = Callable[..., Any]
@@ -94,6 +95,31 @@ def test_a_run_is_imported_in_a_direction(
     assert said.status == 0
     expected = translated(run / f"{direction}.safetensors")
     assert np.array_equal(translated(find_model("mine").path), expected)
+
+
+def test_half_precision_halves_a_model_and_changes_hardly_a_level(
+    run: Path, vidgan_command: Command
+) -> None:
+    vidgan_command("models", "import", run, "--name", "whole")
+    assert vidgan_command("models", "import", run, "--name", "half", "--half").status == 0
+    whole, half = (find_model(name).path for name in ("whole", "half"))
+    weights = sum(each.numel() for each in load_generator(whole).parameters())
+    saved = whole.stat().st_size - half.stat().st_size
+    assert saved == pytest.approx(2 * weights, abs=64)  # offsets in the header are shorter, too
+    difference = translated(whole).astype(int) - translated(half)
+    assert abs(difference).max() <= 1
+
+
+def test_weights_that_half_precision_cannot_hold_are_not_kept(
+    home: Path, run: Path, vidgan_command: Command
+) -> None:
+    network = load_generator(run / "a2b.safetensors")
+    next(network.parameters()).data[0] = 70000
+    config = read_generator(run / "a2b.safetensors").config
+    save_generator(network, config, run / "a2b.safetensors")
+    said = vidgan_command("models", "import", run, "--name", "mine", "--half")
+    assert_refused(said, 1, "fp16 cannot hold", "without --half")
+    assert not home.exists()
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "-x", "two words", "é", "a\nb"])

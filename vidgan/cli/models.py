@@ -56,6 +56,7 @@ def models_show(name: str) -> None:
     help="Which generator of a run.",
 )
 @click.option("--size", type=click.IntRange(min=0), help="Short side at which it sees frames.")
+@click.option("--half", is_flag=True, help="Keep weights in fp16: half the size.")
 @click.option("--overwrite", is_flag=True, help="Replace a model of this name.")
 def models_import(source: Path, **options: Any) -> None:
     """Keep a generator under a name: any public CycleGAN .pth, our safetensors, or a run."""
