@@ -14,11 +14,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
-GENEROUS = 90.0
+GENEROUS = 300.0
+"""Seconds: only a hang takes so long, also on a busy machine."""
 HUB = "10.77.0.1"
 PORT = 6379
 """Nobody else listens in a namespace of our own."""
 STORE_BYTES = 80 << 20
+ALL_THERE = """
+import contextlib, sys, time, ray
+while not ray.is_initialized():
+    with contextlib.suppress(ConnectionError):
+        ray.init(address=sys.argv[1], log_to_driver=False)
+while sum(node["Alive"] for node in ray.nodes()) < int(sys.argv[2]):
+    time.sleep(0.1)
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +80,10 @@ def islands_allowed() -> bool:
 
 @contextlib.contextmanager
 def islands(*names: str) -> Iterator[Islands]:
-    """Start the first machine and those named, each with one CPU and one `slot`; end all."""
+    """Start the first machine and those named, each with one CPU and one `slot`; end all.
+
+    Where the block begins, all have joined.
+    """
     folder = Path(tempfile.mkdtemp(prefix="net-", dir="/tmp"))  # sockets want a short path
     (folder / "token").write_text(secrets.token_hex(32))
     ours = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
@@ -87,7 +99,7 @@ def islands(*names: str) -> Iterator[Islands]:
                 "RAY_worker_niceness": "0",
                 "RAY_health_check_initial_delay_ms": "1000",
                 "RAY_health_check_period_ms": "1000",  # a test does not wait for half a minute
-                "RAY_health_check_timeout_ms": "1000",
+                "RAY_health_check_timeout_ms": "5000",  # nor is one that is starved given up
                 "RAY_health_check_failure_threshold": "3",
             },
             hub=stack.enter_context(_namespace()),
@@ -99,7 +111,21 @@ def islands(*names: str) -> Iterator[Islands]:
         cluster.start("hub", [*head, "--include-dashboard=false"], holder=cluster.hub)
         for number, name in enumerate(names, start=2):
             _join(cluster, name, f"10.77.0.{number}", stack.enter_context(_namespace()))
+        _wait_for(cluster, 1 + len(names))
         yield cluster
+
+
+def _wait_for(cluster: Islands, machines: int) -> None:
+    """Wait until so many are in the cluster."""
+    asking = [sys.executable, "-c", ALL_THERE, cluster.address, str(machines)]
+    subprocess.run(
+        [*cluster.within, *asking],
+        env=cluster.environment,
+        cwd=cluster.folder,
+        check=True,
+        timeout=GENEROUS,
+        capture_output=True,
+    )
 
 
 def _join(cluster: Islands, name: str, address: str, holder: int) -> None:

@@ -8,10 +8,9 @@ import pytest
 
 import vidgan
 from tests.islands import islands, islands_allowed
-from tests.vidgan.driving import CHUNK_FRAMES, drive
+from tests.vidgan.driving import CHUNK_FRAMES, HANGS, drive
 
 MakeFilm = Callable[..., Path]
-GENEROUS = 90.0
 
 
 @pytest.mark.slow
@@ -41,7 +40,7 @@ def test_a_machine_cut_off_for_a_while_holds_nothing_up_and_does_no_harm_when_it
         _, cut = driver.hear("WorkerLost")[-1]
         driver.hear("done", times=4)
         cluster.plug("east")
-        cluster.machines["east"].wait(GENEROUS)  # Ray ends there by itself: it was given up
+        cluster.machines["east"].wait(HANGS)  # Ray ends there by itself: it was given up
         driver.hear("done", times=2)
         driver.hurry()
         driver.end()
