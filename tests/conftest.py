@@ -2,6 +2,10 @@
 
 import os
 
+from hypothesis import HealthCheck, settings
+
+from patient import PATIENT
+
 # Ray starts its workers at niceness 15, and the tests of the other process would starve them.
 os.environ.setdefault("RAY_worker_niceness", "0")
 
@@ -14,3 +18,11 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import torch  # noqa: F401
 
 del os.environ["OMP_NUM_THREADS"]
+
+# What is slow to come up on a busy machine is waited for.
+for name, seconds in PATIENT.items():
+    os.environ.setdefault(name, seconds)
+
+# Nor is an example wrong, or too large, because it takes long there.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
