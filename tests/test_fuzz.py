@@ -15,7 +15,7 @@ def test_a_damaged_film_is_converted_right_or_refused_in_a_line(tmp_path: Path) 
         [sys.executable, str(FUZZ), "--seconds", "60", "--seed", "5", "--keep", str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -82,7 +82,7 @@ def refusal(address: str | None) -> str:
     began = time.monotonic()
     with pytest.raises(ClusterError) as refused:
         JobService(address)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 45
     said = str(refused.value)
     assert "\n" not in said
     return said

@@ -42,6 +42,6 @@ def test_two_workers_share_a_gpu_and_take_a_resource_by_its_name(
     launch: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
 ) -> None:
     with launch(SHARES, str(tmp_path), f"/tmp/n-{tmp_path.parent.parent.name[-6:]}") as process:
-        out, err = process.communicate(timeout=90)
+        out, err = process.communicate(timeout=300)
     assert out.splitlines()[-4:] == ["True"] * 4, err
     assert process.returncode == 0

@@ -286,7 +286,7 @@ def seen(folder: Path, pictures: tuple[Path, Path]) -> list[Seen]:
     for rank in ranks:
         rank.start()
     for rank in ranks:
-        rank.join(120)
+        rank.join(600)
         assert rank.exitcode == 0
     sys.path.pop(0)
     return [Seen(**torch.load(folder / f"seen-{r}.pt", weights_only=True)) for r in range(RANKS)]

@@ -149,7 +149,7 @@ def test_without_a_compiler_compile_ends_in_one_line(
         env=os.environ | nowhere,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert (said.returncode, said.stdout) == (1, "")

@@ -186,10 +186,10 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
         + png_chunk(b"IDAT", zlib.compress(bytes(1000)))
         + png_chunk(b"IEND", b"")
     )
-    started = time.monotonic()
+    began = time.process_time()
     with pytest.raises(UnreadableError, match=r"p\.png cannot be read as an image .*pixels"):
         read_image(tmp_path / "p.png")
-    assert time.monotonic() - started < 5
+    assert time.process_time() - began < 5
 
 
 def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_out_of_memory_halves_the_batch_then_lanes_wait_for_each_other(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
         env={**os.environ, "MALLOC_ARENA_MAX": "1"},
     )
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
@@ -162,7 +162,7 @@ def test_out_of_memory_for_a_single_frame_is_the_caller_s() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 1
     assert "can't allocate memory" in done.stderr

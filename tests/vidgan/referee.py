@@ -78,7 +78,7 @@ def ask(path: Path, *options: str) -> Said:
     show = ["-show_streams", "-show_chapters", "-show_format", "-show_frames"]
     frames = ["-show_entries", "frame=stream_index,best_effort_timestamp"]
     command = ["ffprobe", "-v", "error", "-of", "json", *show, *frames, *options, _name(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     found = json.loads(done.stdout)
     said = Said(
         streams=found["streams"],
@@ -104,7 +104,7 @@ def words_on_decoding(path: Path) -> list[str]:
     streams = ["-map", "0:v", "-map", "0:a?", "-map", "0:s?", "-c:s", "ass"]
     out = ["-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-"]
     done = subprocess.run(
-        [*command, *streams, *out], capture_output=True, text=True, check=False, timeout=60
+        [*command, *streams, *out], capture_output=True, text=True, check=False, timeout=300
     )
     words = [line.rpartition("] ")[2].strip() for line in done.stderr.splitlines()]
     assert done.returncode == 0, words

@@ -18,8 +18,8 @@ class Web:
     """Bytes of a file after which it says nothing more, and keeps the line open."""
     cuts_after: int | None = None
     """Bytes of a file after which it hangs up."""
-    answers_after: float = 0.0
-    """Seconds."""
+    answers_from: int = 0
+    """Whoever asks waits until there have been so many askers."""
     asked: list[str] = field(default_factory=list)
     """Paths, with what stands after "?"."""
     sent: int = 0
@@ -104,12 +104,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.site.sent += end
         if end < len(data):
             if self.site.hangs_after is not None:
-                self.site.ended.wait(30)
+                self.site.ended.wait()
             self.close_connection = True
 
     def _answer(self) -> tuple[bytes, int]:
         self.site.asked.append(self.path)
-        time.sleep(self.site.answers_after)
+        while len(self.site.asked) < self.site.answers_from and not self.site.ended.is_set():
+            time.sleep(0.01)
         data = self.site.files.get(self.path.partition("?")[0])
         if data is None:
             self.send_error(404)
@@ -144,7 +145,7 @@ class _DeafHandler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         self.site.asked.append("PUT")
         self.site.heard.set()
-        self.site.ended.wait(60)
+        self.site.ended.wait()
         self.close_connection = True
 
     def do_DELETE(self) -> None:

@@ -250,7 +250,7 @@ def test_a_cluster_that_is_not_there(here: Path) -> None:
     command = [sys.executable, "-m", "vidgan", "convert", "clip.mp4", *TO]
     started = time.monotonic()
     said = subprocess.run([*command, "--address", "127.0.0.1:1"], capture_output=True, check=False)
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 45
     (line,) = said.stderr.decode().strip().split("\n")
     assert line.startswith("vidgan: no Ray cluster answers at 127.0.0.1:1")
     assert "ray start --head" in line

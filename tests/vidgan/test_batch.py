@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from patient import PATIENCE
 from tests.vidgan.photos import encode, gradient
 from vidgan.account import Account
 from vidgan.batch import Batch
@@ -36,7 +37,7 @@ PNG = encode(Image.fromarray(gradient()), "PNG")
 
 
 class SlowJob(ImageJob):
-    """Writing takes ten seconds, unless it is stopped."""
+    """Writing takes minutes, unless it is stopped."""
 
     stopped_in_time = False
 
@@ -47,7 +48,7 @@ class SlowJob(ImageJob):
 
     def finish(self) -> FileReport:
         self.begun.set()
-        self.stopped_in_time = self._stopped.wait(10)
+        self.stopped_in_time = self._stopped.wait(PATIENCE)
         raise OutputError("stopped")
 
     def stop(self) -> None:
@@ -144,7 +145,7 @@ def test_a_film_that_failed_lets_go_of_its_ledger_at_once(
     with batch_of(film) as batch:
         for task in batch.tasks(b""):
             batch.take(0, Result(job=task.job, value=WorkerError("a part of it failed")))
-        for _ in range(100):
+        for _ in range(20 * PATIENCE):
             if not ledger_of(piece.output).exists():
                 break
             time.sleep(0.05)

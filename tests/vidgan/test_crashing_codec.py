@@ -33,7 +33,7 @@ KEPT_IN = Path()
 
 def wait_for_parts_before() -> None:
     """A worker may have several in hand, all of which go with it: let those before be kept."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while len(list(KEPT_IN.glob("*.chunk"))) < POISON and time.monotonic() < deadline:
         time.sleep(0.02)
 

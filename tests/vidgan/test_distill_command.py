@@ -179,7 +179,7 @@ def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(here: Path) -> None:
             assert block, said
             said += block
         training.send_signal(signal.SIGINT)
-        out, err = training.communicate(timeout=60)
+        out, err = training.communicate(timeout=300)
     assert (out, training.returncode) == (b"", 130)
     assert b"`vidgan distill --out run --resume` goes on from here" in err
     assert load_checkpoint(here / "run/checkpoint.pt")["step"]

@@ -174,12 +174,11 @@ def test_where_results_go(bucket: Remote) -> None:
 def test_many_photographs_are_asked_for_at_once(bucket: Remote, tmp_path: Path) -> None:
     names = [f"{number:02}.png" for number in range(40)]
     files = {f"/{name}": b"x" for name in names if name != "07.png"}
-    with serving(Web(files=files, answers_after=0.1)) as web, fresh_connections():
+    with serving(Web(files=files, answers_from=8)) as web, fresh_connections():
         pieces, _ = plan([Remote(f"{web.url}/{name}") for name in names], tmp_path, "x")
-        began = time.monotonic()
         assert bytes_of(pieces) == 39
+        web.answers_from = len(web.asked) + 8
         jobs = list(open_jobs(pieces, Options(pair="none"), b"", lambda size: None))
-        assert time.monotonic() - began < 4, "one after the other they take 8 s"
     there = [job.piece.source.name for job in jobs if isinstance(job, ImageJob)]
     assert there == [name for name in names if name != "07.png"]
     assert str(jobs[7]) == f"{web.url}/07.png: no such file; check the name"
@@ -292,7 +291,7 @@ def test_a_bad_server_is_one_line_in_bounded_time_and_never_the_end_of_a_film(
     with serving(Web(files={"/a.mp4": bikes.read_bytes()}, **behaviour)) as web:
         started = time.monotonic()
         said = vidgan_command("probe", f"{web.url}/a.mp4?sig=secret")
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 45
     assert said.status == 1
     assert len(said.lines) == 1, said.lines
     said_line = said.lines[0]

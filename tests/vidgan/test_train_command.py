@@ -292,7 +292,7 @@ def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(here: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as training:
         wait_for(training, rb"cycle_a")
         training.send_signal(signal.SIGINT)
-        out, err = training.communicate(timeout=60)
+        out, err = training.communicate(timeout=300)
     assert out == b""
     lines = [line for line in err.decode().split("\n") if line]
     last = lines[-1].rpartition("\r")[2]
@@ -305,6 +305,6 @@ def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(here: Path) -> None:
     with subprocess.Popen([*command, "--resume"], stderr=subprocess.PIPE) as training:
         shown = wait_for(training, rb"([1-9]\d*)/100000")
         training.send_signal(signal.SIGINT)
-        training.communicate(timeout=60)
+        training.communicate(timeout=300)
     assert int(shown[1]) > steps
     assert training.returncode == 130

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from patient import PATIENCE
 from tests.vidgan.connections import put, s3_at
 from tests.vidgan.servers import Deaf, deaf
 from vidgan import upload
@@ -76,7 +77,7 @@ def test_a_server_that_stops_reading_is_given_up_in_bounded_time(
     started = time.monotonic()
     with pytest.raises(RemoteError, match=r"^s3://films/out.mp4: the server does not answer"):
         upload.upload(part, Remote("s3://films/out.mp4"))
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 45
     assert deaf_store.asked.count("DELETE") == 1, "the upload's parts"
 
 
@@ -107,7 +108,7 @@ from vidgan.errors import RemoteError
 from vidgan.places import Remote
 from vidgan.transport import look, write_all
 
-connection.TIDY_SECONDS = 1.0
+connection.TIDY_SECONDS = 4.0
 hear_signals()
 try:
     print("begun", flush=True)
@@ -127,12 +128,12 @@ def test_after_an_interrupt_all_servers_together_are_given_seconds(deaf_store: D
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
-        assert deaf_store.heard.wait(30)
+        assert deaf_store.heard.wait(PATIENCE)
         interrupted = time.monotonic()
         process.send_signal(signal.SIGINT)
         said = process.stdout.read().splitlines()
-        assert process.wait(30) == 0
-    assert time.monotonic() - interrupted < 8
+        assert process.wait(PATIENCE) == 0
+    assert time.monotonic() - interrupted < 45
     assert said[0].startswith("s3://films/0.json: the server does not answer")
     assert said[1:] == [
         f"s3://films/{number}.json: left as it is, since its server took too long before the end"

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 """Seconds; machines of continuous integration are slow, and busy."""
 
 Message = dict[str, Any]
