@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # for the films, which tests and benches share
 
 if TYPE_CHECKING:
-    from tests.vidgan.films.contract import Sample
+    from tests.vidgan.films.kit import Sample
     from vidgan.options import Options
 
 _SHOWN = 132
@@ -48,7 +48,8 @@ def row_ids() -> list[str]:
 
 def row_film(row: str, folder: Path, shape: Shape) -> "Sample":
     """The film that touches this row, in an empty folder."""
-    from tests.vidgan.films.contract import FILMS, Kit
+    from tests.vidgan.films.contract import FILMS
+    from tests.vidgan.films.kit import Kit
 
     folder.mkdir(parents=True)
     kit = Kit(

@@ -18,7 +18,7 @@ from processes import field, read, tree
 from row_films import Shape, options_of, output_of, row_films
 
 if TYPE_CHECKING:
-    from tests.vidgan.films.contract import Sample
+    from tests.vidgan.films.kit import Sample
     from vidgan.options import Options
 
 INTERVAL = 0.05

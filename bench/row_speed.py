@@ -27,7 +27,7 @@ from vidgan.options import Options
 from vidgan.worker import FilmWorker
 
 if TYPE_CHECKING:
-    from tests.vidgan.films.contract import Sample
+    from tests.vidgan.films.kit import Sample
 
 _AT_A_TIME = 2
 """Chunks that a worker has: while one is being encoded the next one is decoded."""

@@ -4,7 +4,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from tests.vidgan.films.contract import Sample
+from tests.vidgan.films.kit import Sample
 from vidgan.choice import choose_model, digest
 from vidgan.crew import Crew
 from vidgan.errors import VidganError

@@ -8,7 +8,9 @@ from typing import Any
 import av
 import pytest
 
-from tests.vidgan.films.contract import BT709, FILMS, FRAMES, REFUSED, WRITTEN, Kit, Sample
+from tests.vidgan.films.contract import FILMS, WRITTEN
+from tests.vidgan.films.kit import BT709, FRAMES, Kit, Sample
+from tests.vidgan.films.refused import REFUSED
 from tests.vidgan.here import convert_here, found_in, options_for
 from vidgan.errors import VidganError
 from vidgan.media.containers import CONTAINERS, SEQUENCES

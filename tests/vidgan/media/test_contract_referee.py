@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.vidgan.films.contract import FILMS, FRAMES, WRITTEN, Kit, Sample
+from tests.vidgan.films.contract import FILMS, WRITTEN
+from tests.vidgan.films.kit import FRAMES, Kit, Sample
 from tests.vidgan.here import convert_here, found_in, options_for
 from tests.vidgan.referee import Said, ask, needs_ffmpeg, words_on_decoding
 from vidgan.media.contract import ROWS

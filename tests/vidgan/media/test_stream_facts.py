@@ -11,8 +11,8 @@ from shutil import copy
 import av
 import pytest
 
-from tests.vidgan.films.contract import BT709
 from tests.vidgan.films.crops import with_pixel_crop
+from tests.vidgan.films.kit import BT709
 from vidgan.media.opening import open_film
 from vidgan.media.stream_facts import side_data_of
 
