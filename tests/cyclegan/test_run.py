@@ -1,4 +1,4 @@
-"""A training on disk: it stops, goes on and refuses without ever losing what it had."""
+"""A training on disk: it stops and goes on without ever losing what it had."""
 
 import itertools
 import json
@@ -15,70 +15,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from cyclegan.checkpoint import (
-    WeightsError,
-    load_checkpoint,
-    save_checkpoint,
-    save_generator,
-    write_atomically,
-)
-from cyclegan.config import DiscriminatorConfig, FastConfig, ResnetConfig
-from cyclegan.data import DataError, UnpairedImages, list_images
-from cyclegan.networks import build_generator
+from cyclegan.checkpoint import load_checkpoint
+from cyclegan.config import DiscriminatorConfig, ResnetConfig
 from cyclegan.precision import Precision
 from cyclegan.run import Listeners, RunOptions, Stopped, run_training
-from cyclegan.run_folder import RunFolder
 from cyclegan.state import TrainingError
 from cyclegan.train_config import LossWeights, TrainConfig
 from cyclegan.training import Progress
 from cyclegan.weights import read_generator
-
-Domains = tuple[Path, Path]
-RESULTS = ("checkpoint.pt", "a2b.safetensors", "b2a.safetensors", "config.json")
-
-
-def run(
-    config: TrainConfig,
-    domains: Domains,
-    out: Path,
-    *,
-    resume: bool = False,
-    checkpoint_seconds: float = 300.0,
-    report: Callable[[Progress], None] = lambda progress: None,
-) -> None:
-    options = RunOptions(resume=resume, log_steps=5, checkpoint_seconds=checkpoint_seconds)
-    run_training(
-        config, dataset(config, domains), out, options=options, listeners=Listeners(report=report)
-    )
-
-
-def dataset(config: TrainConfig, domains: Domains) -> UnpairedImages:
-    a, b = map(list_images, domains)
-    images = config.steps * config.images_per_step
-    return UnpairedImages(a, b, preprocess=config.preprocess, seed=config.seed, images=images)
-
-
-def assert_same_run(one: Path, other: Path) -> None:
-    for name in RESULTS:
-        if name != "checkpoint.pt":
-            assert (one / name).read_bytes() == (other / name).read_bytes(), name
-    first, second = (load_checkpoint(out / "checkpoint.pt") for out in (one, other))
-    assert first["step"] == second["step"]
-    assert flat(first) == flat(second)
-
-
-def flat(value: object) -> object:
-    """A state as values that compare bit for bit."""
-    if isinstance(value, torch.Tensor):
-        return (value.dtype, tuple(value.shape), value.contiguous().numpy().tobytes())
-    if isinstance(value, dict):
-        return {key: flat(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [flat(item) for item in value]
-    return value
+from tests.cyclegan.runs import RESULTS, Domains, assert_same_run, dataset, run
 
 
 def test_twenty_steps_and_twenty_more_are_forty(
@@ -200,31 +147,6 @@ def test_a_finished_run_resumes_to_the_same(
     assert_same_run(tmp_path / "run", tmp_path / "before")
 
 
-def test_a_run_is_never_overwritten(tmp_path: Path, domains: Domains, tiny: TrainConfig) -> None:
-    config = replace(tiny, images=2)
-    run(config, domains, tmp_path / "run")
-    before = (tmp_path / "run/checkpoint.pt").read_bytes()
-    with pytest.raises(WeightsError, match="run holds a run already: add --resume"):
-        run(config, domains, tmp_path / "run")
-    with pytest.raises(WeightsError, match=r"other settings \(see .*config.json\)"):
-        run(replace(config, lr_g=1.0), domains, tmp_path / "run", resume=True)
-    assert (tmp_path / "run/checkpoint.pt").read_bytes() == before
-
-
-def test_a_configuration_without_a_checkpoint_is_not_overwritten(
-    tmp_path: Path, domains: Domains, tiny: TrainConfig
-) -> None:
-    config = replace(tiny, images=2)
-    run(config, domains, tmp_path / "run")
-    (tmp_path / "run/checkpoint.pt").unlink()
-    before = (tmp_path / "run/config.json").read_bytes()
-    with pytest.raises(WeightsError, match=r"config\.json is of .* other settings: remove it, or"):
-        run(replace(config, seed=8), domains, tmp_path / "run")
-    assert (tmp_path / "run/config.json").read_bytes() == before
-    run(config, domains, tmp_path / "run")
-    assert load_checkpoint(tmp_path / "run/checkpoint.pt")["step"] == 1
-
-
 @contextmanager
 def infinite_weights_after_step(number: int) -> Iterator[None]:
     """As a learning rate makes them that is too high."""
@@ -268,38 +190,6 @@ def test_a_training_that_diverges_keeps_what_it_had(
     with infinite_weights_after_step(1), pytest.raises(TrainingError, match="diverged"):
         again(tiny, domains, out)
     assert {name: (out / name).read_bytes() for name in RESULTS} == before
-
-
-def test_a_checkpoint_of_other_networks_is_refused(
-    tmp_path: Path, domains: Domains, tiny: TrainConfig
-) -> None:
-    config = replace(tiny, images=2)
-    run(config, domains, tmp_path / "run")
-    other = replace(config, generator=FastConfig(blocks=1, filters=5))
-    run(other, domains, tmp_path / "other")
-    shutil.copy(tmp_path / "run/checkpoint.pt", tmp_path / "other/checkpoint.pt")
-    with pytest.raises(WeightsError, match="not of a training with these settings"):
-        run(other, domains, tmp_path / "other", resume=True)
-
-
-@pytest.mark.parametrize("content", [b"", b"garbage"])
-def test_resuming_from_a_broken_checkpoint(
-    tmp_path: Path, domains: Domains, tiny: TrainConfig, content: bytes
-) -> None:
-    config = replace(tiny, images=2)
-    run(config, domains, tmp_path / "run")
-    (tmp_path / "run/checkpoint.pt").write_bytes(content)
-    with pytest.raises(WeightsError, match="is not a readable checkpoint") as caught:
-        run(config, domains, tmp_path / "run", resume=True)
-    assert "\n" not in str(caught.value)
-
-
-def test_resuming_where_there_is_no_run(
-    tmp_path: Path, domains: Domains, tiny: TrainConfig
-) -> None:
-    with pytest.raises(WeightsError, match="run holds no run: train without --resume first"):
-        run(tiny, domains, tmp_path / "run", resume=True)
-    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_killed_before_its_first_checkpoint_resumes_from_the_start(
@@ -379,78 +269,3 @@ def test_a_resumed_log_holds_each_step_once(
     log.write_text(log.read_text() + '{"step": 999}\n{"st')
     run(config, domains, out, resume=True)
     assert [json.loads(x)["step"] for x in log.read_text().splitlines()] == [5, 10, 15, 20]
-
-
-def test_a_run_in_use_is_refused(tmp_path: Path) -> None:
-    with (
-        RunFolder(tmp_path / "run").locked(),
-        pytest.raises(WeightsError, match="in use by another training"),
-        RunFolder(tmp_path / "run").locked(),
-    ):
-        pass
-    with RunFolder(tmp_path / "run").locked():
-        pass
-
-
-def test_a_file_that_is_not_of_a_training_is_no_checkpoint(tmp_path: Path) -> None:
-    save_checkpoint({"weights": torch.ones(2)}, tmp_path / "checkpoint.pt")
-    with pytest.raises(WeightsError, match="is not the checkpoint of a training"):
-        load_checkpoint(tmp_path / "checkpoint.pt")
-
-
-def test_an_out_that_is_a_file_is_refused(
-    tmp_path: Path, domains: Domains, tiny: TrainConfig
-) -> None:
-    (tmp_path / "run").touch()
-    with pytest.raises(WeightsError, match=r"run cannot be written \(.*\): choose another --out"):
-        run(tiny, domains, tmp_path / "run")
-
-
-def test_bad_data_stops_before_a_run_is_there(
-    tmp_path: Path, domains: Domains, tiny: TrainConfig
-) -> None:
-    (domains[0] / "000.png").write_bytes(b"")
-    with pytest.raises(DataError, match=r"000\.png"):
-        run(replace(tiny, batch=5), domains, tmp_path / "run")
-    assert not (tmp_path / "run/checkpoint.pt").exists(), "the same command must work once repaired"
-
-
-def test_a_failed_write_keeps_the_file_that_was_there(tmp_path: Path) -> None:
-    file = tmp_path / "weights"
-    file.write_text("old")
-
-    def fail(part: Path) -> None:
-        part.write_text("half of the n")
-        assert file.read_text() == "old"
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(OSError, match="No space left"):
-        write_atomically(file, fail)
-    assert [p.name for p in tmp_path.iterdir()] == ["weights"]
-    assert file.read_text() == "old"
-
-    write_atomically(file, lambda part: part.write_text("new"))
-    assert [p.name for p in tmp_path.iterdir()] == ["weights"]
-    assert file.read_text() == "new"
-
-
-def test_a_checkpoint_that_cannot_be_saved_keeps_the_one_before(tmp_path: Path) -> None:
-    file = tmp_path / "checkpoint.pt"
-    save_checkpoint({"step": 1}, file)
-    with pytest.raises(Exception, match="pickle"):
-        save_checkpoint({"step": 2, "bad": lambda: None}, file)
-    assert load_checkpoint(file) == {"step": 1}
-    assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.pt"]
-
-
-def test_same_weights_same_bytes(tmp_path: Path) -> None:
-    config = FastConfig(blocks=1, filters=4)
-    network: nn.Module = build_generator(config)
-    metadata = {f"key {n}": str(n) for n in range(20)}
-    for name in ("one", "two"):
-        save_generator(network, config, tmp_path / name, metadata=metadata)
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
-    save_generator(
-        network.to(memory_format=torch.channels_last), config, tmp_path / "three", metadata=metadata
-    )
-    assert (tmp_path / "three").read_bytes() == (tmp_path / "one").read_bytes()
