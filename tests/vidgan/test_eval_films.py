@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-import vidgan
 from tests.vidgan.films.pictures import Pixels
+from tests.vidgan.here import convert_here
+from vidgan.media.part import Part
+from vidgan.options import Options
 
 Command = Callable[..., Any]
 MakeFilm = Callable[..., Path]
@@ -49,7 +52,7 @@ def lossless(path: Path, frames: list[Pixels], *, rate: int = 24) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pan(draw_picture: Callable[[int, tuple[int, int]], Pixels]) -> list[Pixels]:
     """A window that moves over a picture, with grain of its own in each frame."""
     wide = draw_picture(7, (160, 100))[30:]
@@ -138,14 +141,14 @@ def test_a_model_translates_on_the_way(
     assert "add --direction a2b" in said.err
 
 
-@pytest.mark.usefixtures("ray_up")
 def test_a_part_of_a_film_is_found_by_the_same_options(
     make_film: MakeFilm, identity_file: Path, vidgan_command: Command, tmp_path: Path
 ) -> None:
     """Times of mkv are rounded to milliseconds."""
     film = make_film("steady.mp4", frames=48, size=SIZE, audio=False)
     output = tmp_path / "out.mkv"
-    vidgan.convert(film, output, weights=identity_file, start=0.5, end=1.75, every=2, crf=4)
+    half = Part(start=Fraction(1, 2), end=Fraction(7, 4), every=2)
+    convert_here(film, output, Options(weights=identity_file, part=half, crf=4))
     part = ("--start", "0.5", "--end", "1.75", "--every", "2")
     said = vidgan_command(*judge("--film", film, output, *part, "--json"))
     assert said.status == 0, said.err
@@ -302,20 +305,26 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def films(pan: list[Pixels], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of a film, and of others that are no translation of it."""
+    folder = tmp_path_factory.mktemp("films")
+    lossless(folder / "in.mkv", pan)
+    lossless(folder / "side.mkv", side(pan))
+    lossless(folder / "wipe.mkv", wiped(pan))
+    lossless(folder / "small.mkv", [frame[:, :64] for frame in pan])
+    lossless(folder / "slow.mkv", pan, rate=20)
+    lossless(folder / "tiny.mkv", [frame[:20] for frame in pan])
+    return folder
+
+
 @pytest.fixture
-def refused_here(pan: list[Pixels], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    lossless(Path("in.mkv"), pan)
-    lossless(Path("side.mkv"), side(pan))
-    lossless(Path("wipe.mkv"), wiped(pan))
-    lossless(Path("small.mkv"), [frame[:, :64] for frame in pan])
-    lossless(Path("slow.mkv"), pan, rate=20)
-    lossless(Path("tiny.mkv"), [frame[:20] for frame in pan])
-    return tmp_path
+def among_films(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(films)
 
 
 @pytest.mark.parametrize("case", REFUSED)
-@pytest.mark.usefixtures("refused_here")
+@pytest.mark.usefixtures("among_films")
 def test_one_line_says_what_is_wrong_and_what_to_do(vidgan_command: Command, case: str) -> None:
     arguments, status, words = REFUSED[case]
     said = vidgan_command(*judge(*arguments))
@@ -324,7 +333,7 @@ def test_one_line_says_what_is_wrong_and_what_to_do(vidgan_command: Command, cas
     assert words in said.lines[0]
 
 
-@pytest.mark.usefixtures("refused_here")
+@pytest.mark.usefixtures("among_films")
 def test_without_opencv_one_line_says_what_to_install(
     vidgan_command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

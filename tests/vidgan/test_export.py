@@ -25,22 +25,29 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture
-def trained(tmp_path: Path, vidgan_command: Command) -> Path:
-    """A run of two steps with a generator kept on the way."""
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two steps with a generator kept on the way; not to be changed."""
+    from click.testing import CliRunner
+
+    from vidgan.cli.commands import cli
+
+    here = tmp_path_factory.mktemp("trained")
     random = np.random.default_rng(0)
     for name in ("a", "b"):
-        (tmp_path / name).mkdir()
+        (here / name).mkdir()
         for number in range(2):
             pixels = random.integers(0, 256, (40, 44, 3), np.uint8)
-            Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
-    said = vidgan_command(
-        *("train", "--a", "a", "--b", "b", "--out", "run", "--images", 2, "--keep", 1),
-        *("--crop", 32, "--load", 36, "--generator-filters", 4, "--discriminator-filters", 4),
-        *("--device", "cpu", "--threads", 1, "--samples", 0, "--quiet"),
-    )
-    assert said.status == 0, said.err
-    return tmp_path / "run"
+            Image.fromarray(pixels).save(here / name / f"{number}.png")
+    command = [
+        *("train", "--a", here / "a", "--b", here / "b", "--out", here / "run", "--images", 2),
+        *("--keep", 1, "--crop", 32, "--load", 36, "--generator-filters", 4),
+        *("--discriminator-filters", 4, "--device", "cpu", "--threads", 1, "--samples", 0),
+        "--quiet",
+    ]
+    said = CliRunner().invoke(cli, [str(word) for word in command])
+    assert said.exit_code == 0, said.output
+    return here / "run"
 
 
 @pytest.mark.usefixtures("ray_up")

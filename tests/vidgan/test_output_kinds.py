@@ -13,7 +13,9 @@ from PIL import Image
 import vidgan
 from tests.vidgan.conftest import Outcome
 from tests.vidgan.films.pictures import draw
+from tests.vidgan.here import convert_here
 from vidgan.errors import SettingsError
+from vidgan.options import Options
 
 pytestmark = pytest.mark.usefixtures("ray_up")
 
@@ -50,7 +52,8 @@ def test_numbered_pictures(
 def test_prores_for_an_editor(turned: Path, identity_file: Path, tmp_path: Path) -> None:
     """It keeps turn and shape, and every picture stands for itself."""
     output = tmp_path / "out.mov"
-    vidgan.convert(turned, output, weights=identity_file, codec="prores_ks", preset="lt")
+    options = Options(weights=identity_file, codec="prores_ks", preset="lt")
+    convert_here(turned, output, options)
     with av.open(str(output)) as container:
         video = container.streams.video[0]
         packets = [packet for packet in container.demux(video) if packet.size]

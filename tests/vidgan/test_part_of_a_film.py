@@ -13,7 +13,10 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 import vidgan
+from tests.vidgan.here import convert_here
 from vidgan.errors import InputError
+from vidgan.media.part import Part
+from vidgan.options import Options
 
 Pixels = NDArray[np.uint8]
 MakeFilm = Callable[..., Path]
@@ -96,7 +99,8 @@ def test_chapters_and_lines_are_cut_with_the_film(
     film: Path, identity_file: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.mkv"
-    vidgan.convert(film, output, weights=identity_file, start=4, end=7)
+    part = Part(start=Fraction(4), end=Fraction(7))
+    convert_here(film, output, Options(weights=identity_file, part=part))
     with av.open(film) as before, av.open(output) as after:
         old, new = chapters(before), chapters(after)
     first, last = Fraction(4), Fraction(7)

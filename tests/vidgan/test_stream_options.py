@@ -11,12 +11,14 @@ import av
 import pytest
 
 from tests.vidgan.films.beeps import Beeps, heard, seen, write_beeps
-from vidgan.conversion import convert
+from tests.vidgan.here import convert_here
 from vidgan.media.encoders import encoder_settings
 from vidgan.media.header import Target
+from vidgan.media.part import Part
 from vidgan.media.probe import probe
 from vidgan.media.streams import Streams
 from vidgan.media.types import UNTREATED
+from vidgan.options import Options
 
 MakeFilm = Callable[..., Path]
 Command = Callable[..., Any]
@@ -52,10 +54,10 @@ def test_chosen_streams_alone_are_written(
         assert kinds(output) == wanted
 
 
-@pytest.mark.usefixtures("ray_up")
 def test_what_does_not_fit_is_transcoded_or_named(film: Path, generator_file: Path) -> None:
     output = film.with_name("out.webm")
-    report = convert(film, output, weights=generator_file, maps=["-subtitle"])
+    options = Options(weights=generator_file, streams=Streams.parse(["-subtitle"]))
+    report = convert_here(film, output, options)
     assert report.warnings == (
         "audio 1 becomes opus: .webm holds no aac",
         "cover 3 is left out: .webm holds none of its kind",
@@ -63,7 +65,6 @@ def test_what_does_not_fit_is_transcoded_or_named(film: Path, generator_file: Pa
     assert kinds(output) == ["video", "audio"]
 
 
-@pytest.mark.usefixtures("ray_up")
 @pytest.mark.parametrize("codec", ["tta", "libopus"])
 def test_sound_of_a_part_is_exact_when_it_is_made_anew(
     codec: str, generator_file: Path, tmp_path: Path
@@ -72,8 +73,8 @@ def test_sound_of_a_part_is_exact_when_it_is_made_anew(
     film, output = write_beeps(tmp_path / "film.mkv", Beeps(codec=codec)), tmp_path / "out.webm"
     if codec == "libopus":
         output = tmp_path / "out.mov"
-    start, end = Fraction(9, 5), Fraction(19, 5)
-    convert(film, output, weights=generator_file, start=start, end=end)
+    part = Part(start=Fraction(9, 5), end=Fraction(19, 5))
+    convert_here(film, output, Options(weights=generator_file, part=part))
     assert seen(output) == pytest.approx([0.2, 1.7], abs=0.001)
     assert heard(output) == pytest.approx([0.2, 1.7], abs=0.005)
     with av.open(str(output)) as container:
