@@ -1,28 +1,35 @@
-"""Translations of a film that do not flicker where the film does not move.
+"""Translations of a film that do not flicker.
 
-A generator answers each frame by itself, and a little noise of a sensor or a codec changes its
-answer all over the picture. So the change that it makes to a frame (its output less its input)
-leans, pixel by pixel, on the change it made to the frame before, as far as the two frames are the
-same there: a recursive filter in time, bilateral in the film's own levels. Where something moves,
-and at a cut, a frame has its own change alone, so that nothing is dragged along.
+A generator answers each frame by itself, and a little noise of a sensor or a codec, or a camera
+that moves on by a pixel, changes its answer all over the picture. So the change that it makes to a
+frame (its output less its input) leans, pixel by pixel, on the change it made to the frame before,
+moved to where things are now (`cyclegan.motion`), as far as what is there is the same: a recursive
+filter in time, along the motion, bilateral in the film's own levels. Where something comes into
+sight, where motion cannot be followed, and at a cut, a frame has its own change alone, so that
+nothing is dragged along.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-SAME = 10.0
-"""Levels of 8 bits by which a place may differ to be the same for 1/e of the weight."""
-_WINDOW = 5
-"""Pixels at the generator's size over which a difference is averaged: noise is not movement."""
+from cyclegan.motion import motion, moved, window_mean
 
-WARM_UP = 12
+SAME = 15.0
+"""Levels of 8 bits by which a place may differ to be the same for 1/e of the weight."""
+_GRAIN = 1
+"""Pixels each side, at the generator's size, over which a difference has its mean: noise, and what
+falls between pixels, have none."""
+_WINDOW = 2
+"""Pixels each side over which the size of that mean counts."""
+
+WARM_UP = 20
 """Frames before a part of a film that are translated for the sake of what follows. At a strength of
-0.8 a fourteenth of the weight would be of frames before these.
+0.85 a twenty-fifth of the weight would be of frames before these.
 """
 
 
@@ -34,6 +41,16 @@ class Steadied:
     change: Tensor
 
 
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How frames in a row follow one another: all of them, or all but a first that follows none."""
+
+    motions: Tensor
+    """(M, 2, h, w): where each pixel was in the frame before."""
+    sameness: Tensor
+    """(M, 1, h, w), from 0 to 1: whether what was there is what is here."""
+
+
 def steadied(
     before: Steadied | None, seen: Tensor, changes: Tensor, *, strength: float
 ) -> tuple[Steadied, Tensor]:
@@ -43,29 +60,73 @@ def steadied(
         before: what the last call gave; None at the start.
         seen: (N, 3, h, w) in levels of 8 bits.
         changes: (N, 3, h, w) in any unit.
-        strength: in [0, 1), the weight of the frame before where nothing has moved.
+        strength: in [0, 1), the weight of the frame before where it shows the same.
 
     Returns:
         What the next call takes, and the changes, (N, 3, h, w).
     """
+    course = followed(None if before is None else before.seen, seen)
+    made = leaning(None if before is None else before.change, changes, course, strength=strength)
+    return Steadied(seen[-1], made[-1]), made
+
+
+def followed(before: Tensor | None, seen: Tensor) -> Course:
+    """The course of frames (N, 3, h, w) after one, (3, h, w), of the same size or another."""
+    follows = before is not None and before.shape == seen.shape[1:]
+    row = torch.cat([before[None], seen]) if before is not None and follows else seen
+    if len(row) == 1:
+        return Course(seen.new_empty(0, 2, *seen.shape[2:]), seen.new_empty(0, 1, *seen.shape[2:]))
+    then, now = row[:-1], row[1:]
+    motions = motion(then, now)
+    return Course(motions, _sameness(moved(then, motions), now))
+
+
+def leaning(before: Tensor | None, changes: Tensor, course: Course, *, strength: float) -> Tensor:
+    """Changes (N, 3, h, w) that lean on one another, and on that before, along their course."""
     made = []
-    for frame, change in zip(seen, changes, strict=True):
-        if before is not None and before.seen.shape == frame.shape:
-            weight = strength * _sameness(before.seen, frame)
-            change = torch.lerp(change, before.change, weight)  # noqa: PLW2901
-        before = Steadied(frame, change)
+    first = len(changes) - len(course.motions)
+    for number, change in enumerate(changes):
+        if before is not None and number >= first:
+            at = slice(number - first, number - first + 1)
+            there = moved(before[None], course.motions[at])[0]
+            change = torch.lerp(change, there, strength * course.sameness[at][0])  # noqa: PLW2901
         made.append(change)
-    assert before is not None, "there are no frames"
-    return before, torch.stack(made)
+        before = change
+    return torch.stack(made)
 
 
 def _sameness(one: Tensor, other: Tensor) -> Tensor:
-    """From 0 to 1, (1, h, w), of two frames (3, h, w)."""
-    difference = (one - other).abs().amax(dim=0, keepdim=True)
-    mean = F.avg_pool2d(
-        difference[None], _WINDOW, stride=1, padding=_WINDOW // 2, count_include_pad=False
-    )[0]
-    return torch.exp(-((mean / SAME) ** 2))
+    """From 0 to 1, (N, 1, h, w), of frames (N, 3, h, w)."""
+    difference = window_mean(one - other, _GRAIN).abs_().amax(dim=1, keepdim=True)
+    return torch.exp(-((window_mean(difference, _WINDOW) / SAME) ** 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """What some frames of a row hand on to those after them, each part as soon as there is one.
+
+    What the generator saw in the last of them is known long before the change to it is, so that
+    the motion from there is found meanwhile, in as many threads as there are.
+    """
+
+    seen: "Future[Tensor | None]" = field(default_factory=Future)
+    change: "Future[Tensor | None]" = field(default_factory=Future)
+
+    def show(self, seen: Tensor | None) -> None:
+        """Hand on what was seen last, unless that was done in an earlier try."""
+        if not self.seen.done():
+            self.seen.set_result(seen)
+
+    def leave(self, change: Tensor | None) -> None:
+        """Hand on the change to it, likewise."""
+        if not self.change.done():
+            self.change.set_result(change)
+
+    def fail(self, error: BaseException) -> None:
+        """Let those who wait for what has not been handed on raise this."""
+        for future in (self.seen, self.change):
+            if not future.done():
+                future.set_exception(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +136,17 @@ class Link:
     Each is told what the one before has left, whichever of them is ready first.
     """
 
-    before: "Future[Steadied | None]"
-    after: "Future[Steadied | None]"
+    before: Handed
+    after: Handed
 
 
 def links() -> Iterator[Link]:
     """Those of a row, in order, without end."""
-    before: Future[Steadied | None] = Future()
-    before.set_result(None)
+    before = Handed()
+    before.show(None)
+    before.leave(None)
     while True:
-        after: Future[Steadied | None] = Future()
+        after = Handed()
         yield Link(before, after)
         before = after
 
@@ -92,39 +154,55 @@ def links() -> Iterator[Link]:
 class Row:
     """The frames of one link, steadied batch by batch; a batch that is tried again, once more.
 
-    As a context it hands on to the next link, whatever happens: it would wait for ever.
+    While it waits for the link before it is within `away`, a context of the caller's. As a context
+    itself it hands on to the next link, whatever happens: that would wait for ever.
     """
 
-    def __init__(self, link: Link, *, frames: int, strength: float) -> None:
-        self._link, self._frames, self._strength = link, frames, strength
-        self._left: dict[int, Steadied | None] = {}
+    def __init__(
+        self,
+        link: Link,
+        *,
+        frames: int,
+        strength: float,
+        away: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self._link, self._frames, self._strength, self._away = link, frames, strength, away
+        self._seen: dict[int, Tensor | None] = {}
+        self._changes: dict[int, Tensor | None] = {}
 
     def __enter__(self) -> "Row":
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if self._link.after.done():
-            return
+        before, after = self._link.before, self._link.after
         if error is not None:
-            self._link.after.set_exception(error)
-        else:  # there was no frame
-            self._link.after.set_result(self._link.before.result())
-
-    def wait(self) -> None:
-        """For the link before.
-
-        Raises:
-            Exception: what has gone wrong there.
-        """
-        self._left[0] = self._link.before.result()
+            after.fail(error)
+        elif self._frames == 0:
+            after.show(self._wait(before.seen))
+            after.leave(self._wait(before.change))
 
     def steadied(self, start: int, seen: Tensor, changes: Tensor) -> Tensor:
-        """The changes to frames from number `start` on; those beyond the last are left alone."""
+        """The changes to frames from number `start` on; those beyond the last are left alone.
+
+        Raises:
+            Exception: what has gone wrong in the link before.
+        """
         count = min(len(seen), self._frames - start)
-        left, made = steadied(
-            self._left[start], seen[:count], changes[:count], strength=self._strength
-        )
-        self._left[start + count] = left
-        if start + count == self._frames and not self._link.after.done():
-            self._link.after.set_result(left)
-        return torch.cat([made, changes[count:]])
+        seen, surplus = seen[:count], changes[count:]
+        is_last = start + count == self._frames
+        if is_last:
+            self._link.after.show(seen[-1])
+        if start == 0:
+            self._seen[0] = self._wait(self._link.before.seen)
+        course = followed(self._seen[start], seen)
+        if start == 0:
+            self._changes[0] = self._wait(self._link.before.change)
+        made = leaning(self._changes[start], changes[:count], course, strength=self._strength)
+        self._seen[start + count], self._changes[start + count] = seen[-1], made[-1]
+        if is_last:
+            self._link.after.leave(made[-1])
+        return torch.cat([made, surplus])
+
+    def _wait(self, future: "Future[Tensor | None]") -> Tensor | None:
+        with self._away():
+            return future.result()

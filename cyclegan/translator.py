@@ -6,6 +6,7 @@ Shapes: N frames, H x W pixels, channels last as video has them; h x w what the 
 import copy
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -123,25 +124,19 @@ class Translator:
         if 0 in frames.shape[1:3]:
             raise ValueError(f"frames have no pixels: {frames.shape}")
         out = np.empty_like(frames, order="C")
-        row = None if link is None else Row(link, frames=len(frames), strength=self.steady)
+        row = None if link is None else self._row(link, len(frames))
         with torch.inference_mode(), row or nullcontext():
             start = 0
             while start < len(frames):
                 batch = self.batch
                 part = slice(start, start + batch)
-                steady = None if row is None else self._in_row(row, start)
+                steady = None if row is None else partial(row.steadied, start)
                 if self._fits(frames[part], out[part], batch, view, steady):
                     start += batch
         return out
 
-    def _in_row(self, row: Row, start: int) -> Steady:
-        def steady(seen: Tensor, changes: Tensor) -> Tensor:
-            if start == 0:
-                with self._turns.away():
-                    row.wait()
-            return row.steadied(start, seen, changes)
-
-        return steady
+    def _row(self, link: Link, frames: int) -> Row:
+        return Row(link, frames=frames, strength=self.steady, away=self._turns.away)
 
     def _fits(
         self,

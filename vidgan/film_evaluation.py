@@ -65,8 +65,8 @@ def evaluate_films(
 ) -> FilmEvaluation:
     """Judge translations of films: `others` are those, one for each film, or one model.
 
-    A model translates the films here and now, frame by frame as a conversion does, but in fp32 and
-    without the losses of an encoder. A film that cannot be judged does not keep others from it.
+    A model translates the films here and now, each frame alone as with `--steady 0`, but in fp32
+    and without the losses of an encoder. A film that cannot be judged does not keep others from it.
 
     Raises:
         SettingsError: neither, or an option that is out of range or has no meaning here.

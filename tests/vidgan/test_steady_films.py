@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 from cyclegan.checkpoint import save_generator
 from cyclegan.config import FastConfig
 from cyclegan.networks import build_generator, init_weights
+from cyclegan.steady import WARM_UP
 from tests.vidgan.here import convert_here
 from vidgan.choice import choose_model
+from vidgan.conversion import convert_all
 from vidgan.errors import SettingsError
 from vidgan.models import import_model, write_card
 from vidgan.options import Options
 
-FRAMES, CHUNK = 40, 10
+CHUNK = WARM_UP
+"""Frames: shorter parts give those after them fewer to begin with."""
+FRAMES = 3 * CHUNK
 Film = NDArray[np.float32]
 
 
@@ -33,16 +37,27 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def noisy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A camera that stands still before a smooth scene, lossless, in GOPs of ten frames."""
-    path = tmp_path_factory.mktemp("film") / "noisy.mkv"
+    """A camera that stands still before a smooth scene."""
+    return write_film(tmp_path_factory.mktemp("film") / "noisy.mkv", step=0)
+
+
+@pytest.fixture(scope="module")
+def panned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A camera that turns."""
+    return write_film(tmp_path_factory.mktemp("film") / "panned.mkv", step=1.3)
+
+
+def write_film(path: Path, *, step: float) -> Path:
+    """Waves that move by `step` pixels a frame, noise before them; lossless, a GOP for each part."""
     rng = np.random.default_rng(5)
-    rows, columns = np.mgrid[:48, :64]
-    waves = [np.sin(rows / 9 + n) * np.cos(columns / (7 + n)) for n in range(3)]
-    scene = 120 + 50 * np.stack(waves, axis=-1)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=25, options={"g": str(CHUNK)})
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv444p"
-        for _ in range(FRAMES):
+        for number in range(FRAMES):
+            rows, columns = np.mgrid[:48, :64]
+            columns = columns + number * step
+            waves = [np.sin(rows / 9 + n) * np.cos(columns / (7 + n)) for n in range(3)]
+            scene = 120 + 50 * np.stack(waves, axis=-1)
             levels = scene + rng.normal(0, 3, scene.shape)
             picture = levels.round().clip(0, 255).astype(np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
@@ -98,6 +113,36 @@ def test_a_model_s_card_asks_for_it_and_the_option_has_the_last_word(
     assert choose_model(Options(pair="mine", steady=0.5)).purpose(Options(pair="mine")) != (
         choose_model(Options(pair="mine")).purpose(Options(pair="mine"))
     )
+
+
+def test_where_the_camera_moves_parts_go_on_as_the_whole_does(
+    panned: Path, weights: Path, tmp_path: Path
+) -> None:
+    whole = converted(panned, tmp_path / "whole.mkv", weights, steady=0.85)
+    parts = converted(panned, tmp_path / "parts.mkv", weights, steady=0.85, chunk_frames=CHUNK)
+    plain = converted(panned, tmp_path / "plain.mkv", weights)
+    leant = np.abs(whole - plain).mean()
+    assert leant > 1
+    assert np.abs(parts - whole).mean() < 0.15 * leant
+
+
+@pytest.mark.slow
+def test_two_workers_steady_a_film_to_the_same_bytes_as_one(
+    panned: Path, weights: Path, tmp_path: Path, ray_up: None
+) -> None:
+    options = Options(weights=weights, steady=0.85, chunk_frames=CHUNK, codec="ffv1")
+    outputs = []
+    for workers in (1, 2):
+        output = tmp_path / f"{workers}.mkv"
+        report = convert_all([panned], output, replace(options, workers=workers))
+        assert not report.failures
+        (file,) = report.files
+        assert (file.frames, file.chunks, file.frames_lost) == (FRAMES, FRAMES // CHUNK, 0)
+        outputs.append(output.read_bytes())
+    assert outputs[0] == outputs[1]
+    plain = tmp_path / "plain.mkv"
+    assert not convert_all([panned], plain, replace(options, steady=0.0)).failures
+    assert plain.read_bytes() != outputs[0]
 
 
 @pytest.mark.parametrize("steady", [-0.1, 1.0, float("nan")])

@@ -39,7 +39,7 @@ from vidgan.places import Place
     "--steady",
     type=float,
     metavar="X",
-    help="How much frames lean on those before, where nothing moves, from 0 to less than 1: "
+    help="How much frames lean on those before, along what moves, from 0 to less than 1: "
     "against flicker.  [default: the model's]",
 )
 @part_options
