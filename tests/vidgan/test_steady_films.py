@@ -48,7 +48,7 @@ def panned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_film(path: Path, *, step: float) -> Path:
-    """Waves that move by `step` pixels a frame, noise before them; lossless, a GOP for each part."""
+    """Waves that move by `step` pixels a frame, and noise; lossless, a GOP for each part."""
     rng = np.random.default_rng(5)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=25, options={"g": str(CHUNK)})
