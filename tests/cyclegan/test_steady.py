@@ -93,7 +93,7 @@ def test_a_row_is_the_same_however_it_is_cut_and_whichever_thread_is_first(size:
             lanes.submit(translator, part, link=link)
             for part, link in reversed(list(zip(parts, links(), strict=False)))
         ]
-        found = [future.result(timeout=60) for future in reversed(asked)]
+        found = [future.result(timeout=600) for future in reversed(asked)]
     assert np.array_equal(np.concatenate(found), whole)
     one_by_one = Translator(
         generator(), device="cpu", precision="fp32", size=size, batch=4, steady=STRENGTH
@@ -143,7 +143,7 @@ def test_what_goes_wrong_is_told_to_those_who_wait() -> None:
         earlier = lanes.submit(partial(broken, film[:1], link=first))
         for asked in (earlier, later):
             with pytest.raises(RuntimeError, match="no such kernel"):
-                asked.result(timeout=60)
+                asked.result(timeout=600)
 
 
 def test_lanes_that_take_turns_do_not_wait_for_each_other_for_ever() -> None:
@@ -158,7 +158,7 @@ def test_lanes_that_take_turns_do_not_wait_for_each_other_for_ever() -> None:
         asked = [
             lanes.submit(taking_turns, film[n : n + 1], link=row[n]) for n in (5, 4, 3, 2, 1, 0)
         ]
-        found = [future.result(timeout=60) for future in reversed(asked)]
+        found = [future.result(timeout=600) for future in reversed(asked)]
     assert np.array_equal(np.concatenate(found), expected)
 
 
