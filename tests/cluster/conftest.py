@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cluster.session import Session, session
+from patient import PATIENT
 
 Python = Callable[..., "subprocess.Popen[str]"]
 
@@ -40,7 +41,7 @@ def launch() -> Python:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**inherited, **environment},
+            env={**inherited, **PATIENT, **environment},
             start_new_session=True,
         )
 
