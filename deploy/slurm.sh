@@ -15,7 +15,10 @@ set -euo pipefail
 
 folder=/tmp/ray-$SLURM_JOB_ID  # of this job alone: machines may be shared; sockets want it short
 export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK  # which srun does not take over by itself
-port=$((20000 + SLURM_JOB_ID % 10000))
+port=$((20000 + SLURM_JOB_ID % 1000 * 10))  # and nine above it: other jobs have others
+# Where this agent's port has a number, Ray's other parts do not wait, for 15 s, to be told it.
+ports=(--runtime-env-agent-port=$((port + 1))
+    --min-worker-port=0 --max-worker-port=0)  # 0: any that are free
 
 # Whoever shares the machines must not be able to use this cluster: a token that only we can read,
 # where all machines see it. Names of environment variables show up in job listings, files do not.
@@ -44,9 +47,9 @@ address=$(srun --nodes=1 --ntasks=1 --nodelist="$first" \
     python -c 'import ray.util; print(ray.util.get_node_ip_address())')
 
 # --block: srun ends these with the job. The dashboard stays on loopback.
-srun --nodes=1 --ntasks=1 --nodelist="$first" ray start --head --block \
-    --port="$port" --dashboard-host=127.0.0.1 --temp-dir="$folder" \
-    --num-cpus="$SLURM_CPUS_PER_TASK" &
+srun --nodes=1 --ntasks=1 --nodelist="$first" ray start --head --block "${ports[@]}" \
+    --port="$port" --ray-client-server-port=$((port + 2)) --temp-dir="$folder" \
+    --dashboard-host=127.0.0.1 --dashboard-port=$((port + 3)) --num-cpus="$SLURM_CPUS_PER_TASK" &
 
 export RAY_ADDRESS="$address:$port"
 tries=0
@@ -57,7 +60,7 @@ done
 
 if [ "$SLURM_JOB_NUM_NODES" -gt 1 ]; then
     srun --nodes=$((SLURM_JOB_NUM_NODES - 1)) --ntasks=$((SLURM_JOB_NUM_NODES - 1)) \
-        --exclude="$first" ray start --block --address="$RAY_ADDRESS" \
+        --exclude="$first" ray start --block "${ports[@]}" --address="$RAY_ADDRESS" \
         --num-cpus="$SLURM_CPUS_PER_TASK" &
 fi
 

@@ -21,6 +21,7 @@ from packaging.requirements import Requirement
 from ray.scripts.scripts import cli as ray_cli
 
 import vidgan
+from patient import PATIENT
 from tests.vidgan.films.film import write_film
 from tests.vidgan.films.spec import FilmSpec
 from vidgan.cli.commands import cli
@@ -37,13 +38,15 @@ def load(name: str) -> Any:
 
 def commands(name: str, program: str) -> Iterator[list[str]]:
     """All command lines of a program in a file, those in comments and over several lines too."""
-    text = re.sub(r"\\\n\s*", "", (DEPLOY / name).read_text())
-    text = re.sub(r"\$\w+", "1", text.replace('"$@"', "films/"))  # numbers, most of them
+    text = re.sub(r"\\\n\s*|\n\s+(?=--)", " ", (DEPLOY / name).read_text())
+    text = re.sub(r"\$\(\(.*?\)\)|\$\w+", "1", text.replace('"$@"', "films/"))  # mostly numbers
+    for array, words in re.findall(r"^(\w+)=\((.*?)\)", text, re.MULTILINE | re.DOTALL):
+        text = text.replace(f'"${{{array}[@]}}"', " ".join(words.split()))
     for found in re.finditer(
         rf"(?<![\w`-]){program} ((?:submit|convert|start|status)\b[^\n]*)", text
     ):
-        words = shlex.split(re.split(r" [>&|]|$", found[1])[0], comments=True)
-        yield [word.rstrip(";") for word in words]
+        line = shlex.split(re.split(r" [>&|]|$", found[1])[0], comments=True)
+        yield [word.rstrip(";") for word in line]
 
 
 def parse(program: click.Command, words: list[str]) -> None:
@@ -171,7 +174,7 @@ def linter(name: str) -> str:
     ids=["bash", "shellcheck", "hadolint"],
 )
 def test_linters_have_nothing_to_say(check: Callable[[], list[str | Path]]) -> None:
-    done = subprocess.run(check(), capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(check(), capture_output=True, text=True, check=False, timeout=300)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
@@ -198,6 +201,7 @@ def test_the_slurm_script_converts_and_leaves_nothing(tmp_path: Path) -> None:
         ["bash", DEPLOY / "slurm.sh", "film.mp4", "-o", "out.mp4", "--pair", "summer2winter"],
         env={
             **environment,
+            **PATIENT,
             "PATH": f"{programs}:{BIN}:{os.environ['PATH']}",
             "SLURM_JOB_ID": number,
             "SLURM_SUBMIT_DIR": str(folder),
@@ -209,7 +213,7 @@ def test_the_slurm_script_converts_and_leaves_nothing(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in folder.iterdir()) == ["film.mp4", "out.mp4"]
