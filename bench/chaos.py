@@ -37,10 +37,11 @@ from setting import add_model_options, chosen_model, machine, print_machine, pri
 
 CHUNK_FRAMES = 12
 MARK = "CHAOS_MARK"
-LONGEST_WAIT = 90.0
+LONGEST_WAIT = 300.0
 """For something to be finished after a kill; then the run is taken to hang."""
-GONE_SECONDS = 20.0
-"""Processes of a Ray whose driver was killed notice it by themselves, within this."""
+GONE_SECONDS = 120.0
+"""Processes of a Ray whose driver was killed notice it by themselves, within this: mostly in a few
+seconds, but the machine may be busy."""
 Strike = Callable[[], bool]
 """Kills something; False where there was nothing to kill."""
 

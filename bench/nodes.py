@@ -23,10 +23,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from patient import PATIENCE, PATIENT, free_ports
+
 KEEPER = Path(__file__).resolve()
 STORE_BYTES = 80 << 20
 """Shared memory of each node: some chunks; all of them share one machine."""
-_END_SECONDS = 60.0
 
 
 class Nodes:
@@ -99,6 +100,7 @@ def nodes(*, within: Sequence[str] = (), marks: Mapping[str, str] | None = None)
                 "RAY_TMPDIR": str(folder),  # in it Ray notes the address, for others to find
                 "RAY_USAGE_STATS_ENABLED": "0",
                 "RAY_worker_niceness": "0",
+                **PATIENT,
             },
             start_new_session=True,
         )
@@ -106,7 +108,7 @@ def nodes(*, within: Sequence[str] = (), marks: Mapping[str, str] | None = None)
         yield Nodes(process, {**ours, **access}, folder / "log")
     finally:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.communicate(timeout=_END_SECONDS)
+            process.communicate(timeout=PATIENCE)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -141,16 +143,22 @@ def main() -> None:
 
 
 def _add(cluster: Any, folder: Path, directory: Path, has: dict[str, Any]) -> Any:
+    from ray._private.services import wait_for_node
+
     directory.mkdir(exist_ok=True)
     os.chdir(directory)
     head_only = {} if cluster.head_node else {"include_dashboard": False}
-    return cluster.add_node(
+    node = cluster.add_node(
         **has,
         **head_only,
+        runtime_env_agent_port=free_ports(1)[0],
         node_ip_address="127.0.0.1",
         temp_dir=str(folder / "ray"),
         object_store_memory=STORE_BYTES,
+        wait=False,  # which would be for 30 s
     )
+    wait_for_node(node.gcs_address, node.plasma_store_socket_name, PATIENCE)
+    return node
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import random
 import secrets
 import shutil
 import signal
@@ -16,16 +15,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from patient import PATIENCE, PATIENT, free_ports
+
 BIN = Path(sys.executable).parent
-GENEROUS = 90.0
-"""Seconds, for what mostly takes ten."""
-STARTS_WITHIN = 2 * GENEROUS
 PORTS = (
     *("port", "dashboard-port", "ray-client-server-port", "runtime-env-agent-port"),
-    *("dashboard-agent-grpc-port", "dashboard-agent-listen-port", "metrics-export-port"),
+    "dashboard-agent-listen-port",
 )
-"""All that have numbers, as the parts of Ray wait for each other to say theirs: the server of Ray's
-client for 30 s from its start, which on a busy machine is too early for the others."""
+"""All that others ask for, and those that are not waited for where they have numbers: the server of
+Ray's client ends where it has not learnt an agent's from the node 30 s after its own start."""
 LOGS = ("*.err", "gcs_server.out", "raylet.out", "*agent.log", "dashboard.log", "*JobHead.log")
 LAST_LINES = 15
 
@@ -73,12 +71,10 @@ def head() -> Iterator[Head]:
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # listens on loopback alone, as it does there
         "RAY_worker_niceness": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
-        # A busy machine may be slow to start what else ends all: agents, and the dashboard's parts.
-        "RAY_agent_register_timeout_ms": f"{1000 * GENEROUS:.0f}",
-        "RAY_DASHBOARD_SUBPROCESS_MODULE_WAIT_READY_TIMEOUT": f"{GENEROUS}",
+        **PATIENT,
     }
     environment.pop("VIRTUAL_ENV", None)
-    ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
+    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
     dashboard = f"http://127.0.0.1:{ports['dashboard-port']}"
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
@@ -113,7 +109,7 @@ def head() -> Iterator[Head]:
     finally:
         process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=20)
+            process.wait(timeout=PATIENCE)
         process.kill()
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -124,39 +120,20 @@ def _end(log: Path, number: int) -> str:
     return "\n".join(telling[-number:])
 
 
-def _free_ports(number: int) -> list[int]:
-    """Below those that the system hands out, of which others may get one before Ray binds it.
-
-    And above 19999, up to which workers of a Ray that was started by hand listen.
-    """
-    handed_out = Path("/proc/sys/net/ipv4/ip_local_port_range")
-    lowest = int(handed_out.read_text().split()[0]) if handed_out.exists() else 32_768
-    candidates = range(20_000 if lowest > 30_000 else lowest // 2, lowest)
-    with contextlib.ExitStack() as held:
-        ports: list[int] = []
-        for port in random.sample(candidates, len(candidates)):
-            if len(ports) == number:
-                break
-            with contextlib.suppress(OSError):
-                held.enter_context(socket.create_server(("127.0.0.1", port)))
-                ports.append(port)
-        return ports
-
-
 def _wait_until_up(
     process: "subprocess.Popen[bytes]", head: Head, ports: Mapping[str, int]
 ) -> None:
     """Until each port is listened on, the job service answers, and the node is in its cluster."""
     agent = f"http://127.0.0.1:{ports['dashboard-agent-listen-port']}"
     shown = {"Authorization": f"Bearer {head.token}"}
-    deadline = time.monotonic() + STARTS_WITHIN
+    deadline = time.monotonic() + PATIENCE
     while True:
         with contextlib.suppress(OSError), contextlib.ExitStack() as answers:
             for port in ports.values():
-                answers.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+                answers.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
             for url in (f"{head.dashboard}/api/version", f"{agent}/api/local_raylet_healthz"):
                 request = urllib.request.Request(url, headers=shown)
-                answers.enter_context(urllib.request.urlopen(request, timeout=5))
+                answers.enter_context(urllib.request.urlopen(request, timeout=30))
             return
         assert process.poll() is None, head.last_words()
         assert time.monotonic() < deadline, head.last_words()

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from patient import PATIENCE, PATIENT
+
 BIN = Path(sys.executable).parent
-GENEROUS = 300.0
-"""Seconds: only a hang takes so long, also on a busy machine."""
 HUB = "10.77.0.1"
 PORT = 6379
 """Nobody else listens in a namespace of our own."""
@@ -60,7 +60,14 @@ class Islands:
         """Run `ray start` in a namespace, until it ends or is ended."""
         with (self.folder / f"{name}.log").open("w") as log:
             self.machines[name] = subprocess.Popen(
-                [*_within(holder), BIN / "ray", "start", "--block", *command],
+                [
+                    *_within(holder),
+                    BIN / "ray",
+                    "start",
+                    "--block",
+                    "--runtime-env-agent-port=6381",
+                    *command,
+                ],
                 env={**self.environment, "RAY_TMPDIR": str(self.folder / name)},
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
@@ -97,6 +104,7 @@ def islands(*names: str) -> Iterator[Islands]:
                 "RAY_AUTH_TOKEN_PATH": str(folder / "token"),
                 "RAY_USAGE_STATS_ENABLED": "0",
                 "RAY_worker_niceness": "0",
+                **PATIENT,
                 "RAY_health_check_initial_delay_ms": "1000",
                 "RAY_health_check_period_ms": "1000",  # a test does not wait for half a minute
                 "RAY_health_check_timeout_ms": "5000",  # nor is one that is starved given up
@@ -123,7 +131,7 @@ def _wait_for(cluster: Islands, machines: int) -> None:
         env=cluster.environment,
         cwd=cluster.folder,
         check=True,
-        timeout=GENEROUS,
+        timeout=PATIENCE,
         capture_output=True,
     )
 
@@ -151,7 +159,7 @@ def _namespace() -> Iterator[int]:
     with subprocess.Popen(["unshare", "--net", "sleep", "infinity"]) as holder:
         try:
             mine = os.readlink("/proc/self/ns/net")
-            deadline = time.monotonic() + GENEROUS
+            deadline = time.monotonic() + PATIENCE
             while os.readlink(f"/proc/{holder.pid}/ns/net") == mine:
                 assert time.monotonic() < deadline
                 time.sleep(0.01)

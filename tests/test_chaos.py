@@ -16,7 +16,7 @@ def test_workers_machines_and_drivers_killed_at_random_leave_no_trace() -> None:
         [sys.executable, str(CHAOS), *small],
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -18,7 +18,11 @@ from cluster import ClusterError
 from cluster.session import Session, session
 
 Python = Callable[..., "subprocess.Popen[str]"]
-GENEROUS = 60.0
+GENEROUS = 300.0
+"""Seconds: only a hang takes so long, also on a busy machine."""
+IN_TIME = 45.0
+"""Nine seconds at most are waited for an answer; the rest is for a busy machine. Ray by itself goes
+on for minutes."""
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
 """As /proc/net/tcp and tcp6 write it."""
 
@@ -178,7 +182,10 @@ def test_a_local_ray_is_silent_and_private_and_ctrl_c_leaves_nothing_running(
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the group
     out, err = process.communicate(timeout=GENEROUS)
     assert (process.returncode, said + out, err) == (0, "working\nstopped\n", "")
-    assert leftovers() == []
+    deadline = time.monotonic() + GENEROUS
+    while leftovers():  # what is killed takes a moment to be gone
+        assert time.monotonic() < deadline, leftovers()
+        time.sleep(0.1)
     assert addresses, "a local Ray has servers"
     assert addresses <= LOOPBACK
 
@@ -219,7 +226,7 @@ def test_a_second_cluster_in_one_process_is_refused(ray_session: Session) -> Non
         session(address="127.0.0.1:1"),
     ):
         pass
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < IN_TIME
 
 
 def test_clusters_that_are_not_there_are_refused_in_time(refusals: Refusals) -> None:
@@ -231,4 +238,4 @@ def test_clusters_that_are_not_there_are_refused_in_time(refusals: Refusals) -> 
         message, seconds = report[address]
         assert words in message
         assert "\n" not in message
-        assert seconds < 15
+        assert seconds < IN_TIME

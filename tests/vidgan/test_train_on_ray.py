@@ -61,7 +61,7 @@ def test_more_workers_than_the_cluster_holds_are_refused_at_once(
     said = vidgan_command(*train("run", 6, "--workers", "3"))
     assert (said.status, said.out, len(said.lines)) == (1, "", 1)
     assert said.lines[0].startswith("vidgan: --workers 3: the cluster has 2 CPUs")
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 40  # and a busy cluster is waited for 45 s
     assert not (here / "run").exists()
 
 
@@ -81,7 +81,7 @@ def trainers(pid: int) -> list[int]:
 
 
 def wait_until(is_so: Callable[[], object], process: "subprocess.Popen[str]") -> None:
-    limit = time.monotonic() + 150
+    limit = time.monotonic() + 400
     while not is_so():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < limit
@@ -94,7 +94,10 @@ def test_a_training_of_two_survives_a_killed_worker_a_killed_driver_and_ctrl_c(h
     checkpoint = here / "run/checkpoint.pt"
     command = [sys.executable, "-m", "vidgan"]
     began = [*command, *train("run", 100_000, "--workers", "2", "--checkpoint-minutes", "0.01")]
-    with subprocess.Popen(began, stderr=subprocess.PIPE, text=True) as driver:
+    with (
+        (here / "said").open("w") as log,  # a pipe that nobody reads fills up
+        subprocess.Popen(began, stderr=log, text=True) as driver,
+    ):
         wait_until(checkpoint.exists, driver)
         before = step(checkpoint)
         first = trainers(driver.pid)
@@ -102,7 +105,7 @@ def test_a_training_of_two_survives_a_killed_worker_a_killed_driver_and_ctrl_c(h
         wait_until(lambda: len(set(trainers(driver.pid)) - set(first)) == 2, driver)
         wait_until(lambda: step(checkpoint) > before + 50, driver)
         driver.kill()
-        _, said = driver.communicate()
+    said = (here / "said").read_text()
     killed_at = step(checkpoint)
     (loss,) = (line for line in said.split("\n") if "lost" in line)
     found = re.fullmatch(
@@ -117,10 +120,11 @@ def test_a_training_of_two_survives_a_killed_worker_a_killed_driver_and_ctrl_c(h
         assert driver.stderr is not None
         shown = ""
         while not (found := re.search(r"([1-9]\d*)/100000", shown)):
-            shown += driver.stderr.read(1)
+            shown += (said := driver.stderr.read(1))
+            assert said, shown
         assert int(found[1]) >= 2 * killed_at
         driver.send_signal(signal.SIGINT)
-        _, said = driver.communicate(timeout=120)
+        _, said = driver.communicate(timeout=400)
     assert driver.returncode == 130
     last = said.strip().rpartition("\n")[2].rpartition("\r")[2]
     assert last == "vidgan: interrupted; `vidgan train --out run --resume` goes on from here"
