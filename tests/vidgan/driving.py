@@ -36,7 +36,7 @@ class Told(Progress):
         until = time.monotonic() + self.pause
         while self.is_held():
             if time.monotonic() > until:
-                self.pause *= 1.13
+                self.pause = min(1.13 * self.pause, 4.0)
                 return
             time.sleep(0.05)
     def is_held(self):
@@ -61,9 +61,9 @@ class Driver:
     """What a driver has told so far: pairs of what happened, and where: which of Ray's nodes,
     or which film and chunk.
 
-    Its film does not end while a test waits for something else, however long that takes: after
-    each chunk it pauses, every time longer. In a pause it hears nothing of its workers; so a pause
-    is never longer than about an eighth of the time that has gone by.
+    Its film does not soon end while a test waits for something else: after
+    each chunk it pauses, every time longer, up to some seconds: in a pause it hears nothing of its
+    workers, and a worker has several things to say until it has started.
     """
 
     process: "subprocess.Popen[str]"

@@ -16,7 +16,7 @@ from tests.vidgan.driving import CHUNK_FRAMES, Driver, drive
 
 MakeFilm = Callable[..., Path]
 
-FRAMES = 480
+FRAMES = 1200
 HIDE = 'mount -t tmpfs none "$0" && exec "$@"'
 
 
