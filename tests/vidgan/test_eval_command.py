@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from cyclegan.folders import is_held_out
+from vidgan.models import find_model
 
 Command = Callable[..., Any]
 
@@ -95,7 +96,8 @@ def test_the_table_says_what_was_judged_and_by_what(vidgan_command: Command) -> 
     said = vidgan_command(*judge("summer2winter", "--direction", "b2a"))
     assert (said.status, said.err) == (0, "")
     lines = said.out.splitlines()
-    assert lines[0] == "summer2winter: squares of 256 pixels, seen by the generator at 144"
+    size = find_model("summer2winter").card.size
+    assert lines[0] == f"summer2winter: squares of 256 pixels, seen by the generator at {size}"
     assert lines[1] == "a: 10 of 14 pictures of a, held out from training (--all takes every one)"
     assert lines[3].startswith("features: EfficientNet-Lite0")
     table = {line[:16].strip(): line[16:].strip() for line in lines[4:]}

@@ -91,6 +91,7 @@ DEFAULTS: dict[str, Any] = {
     "checkpointing": False,
     "compile": False,
     "discriminator": {
+        "kind": "patch",
         "channels": 3,
         "filters": 64,
         "layers": 3,
@@ -130,6 +131,10 @@ CHANGED: dict[str, tuple[list[str], dict[str, Any]]] = {
     "generator_filters": (
         ["--generator-filters", "8"],
         {"generator": {**DEFAULTS["generator"], "filters": 8}},
+    ),
+    "discriminator": (
+        ["--discriminator", "projected"],
+        {"discriminator": {**DEFAULTS["discriminator"], "kind": "projected"}},
     ),
     "discriminator_filters": (
         ["--discriminator-filters", "32"],
