@@ -1,11 +1,13 @@
 """Discriminators: float tensors (N, C, H, W) in [-1, 1] in, scores of overlapping patches out."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from cyclegan.config import DiscriminatorConfig, DiscriminatorNorm
 from cyclegan.networks import init_weights, norm_layer
-from cyclegan.projected import ProjectedDiscriminator, bounded
+from cyclegan.projected import ProjectedDiscriminator
 
 
 class PatchDiscriminator(nn.Module):
@@ -99,12 +101,25 @@ def _of_pixels(
     network = PatchDiscriminator(config) if config.scales == 1 else MultiScaleDiscriminator(config)
     init_weights(network, seed=seed)
     if config.norm == "spectral":
-        bounded(network, seed=seed)
+        _bound(network, seed=seed)
     return network
 
 
 def _of_features(config: DiscriminatorConfig, *, seed: int) -> ProjectedDiscriminator:
     network = ProjectedDiscriminator(config, seed=seed)
     init_weights(network.heads, seed=seed)
-    bounded(network.heads, seed=seed)
+    _bound(network.heads, seed=seed)
     return network
+
+
+def _bound(network: nn.Module, *, seed: int) -> None:
+    """Spectral norm (Miyato et al. 2018) on all convolutions of a network, as they now are.
+
+    It estimates the norms of the weights that it finds, from vectors that it draws of torch's own
+    random numbers; those are left as they were.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for module in list(network.modules()):
+            if isinstance(module, nn.Conv2d):
+                spectral_norm(module)

@@ -13,7 +13,6 @@ from itertools import pairwise
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from cyclegan.config import DiscriminatorConfig
 from cyclegan.features import find_efficientnet
@@ -94,16 +93,3 @@ class _Mixture(nn.Module):
                 mixed = (mixed + larger) / math.sqrt(2)
             coarser = F.conv2d(mixed, self.get_buffer(f"scales{place}"), padding=1)
             yield coarser
-
-
-def bounded(network: nn.Module, *, seed: int) -> None:
-    """Spectral norm (Miyato et al. 2018) on all convolutions of a network, as they now are.
-
-    It estimates the norms of the weights that it finds, from vectors that it draws of torch's own
-    random numbers; those are left as they were.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for module in list(network.modules()):
-            if isinstance(module, nn.Conv2d):
-                spectral_norm(module)
