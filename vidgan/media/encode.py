@@ -91,7 +91,7 @@ def _plain(packet: "av.Packet[Any]") -> Packet:
     return Packet(
         data=bytes(packet),
         pts=packet.pts,
-        dts=packet.dts,
+        dts=None,  # x265's, of a chunk of one or two frames, is memory that it never wrote
         duration=packet.duration or 0,
         is_keyframe=packet.is_keyframe,
         alpha=read_alpha(packet),

@@ -125,9 +125,15 @@ def write_frames(
     tagged: bool = True,
 ) -> None:
     """A film of 25 frames a second without sound."""
-    first = frames[0]
+    first, options = frames[0], dict(options or {})
+    if codec == "libx265":
+        # Of fewer than three frames it takes decode times from memory that it never wrote, unless
+        # it may not reorder them.
+        options["x265-params"] = ":".join(
+            filter(None, [options.get("x265-params"), "log-level=error", "bframes=0"])
+        )
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25, options=options or {})
+        stream = container.add_stream(codec, rate=25, options=options)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = first.width, first.height, first.format.name
         context = stream.codec_context

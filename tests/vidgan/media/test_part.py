@@ -21,7 +21,7 @@ from vidgan.media.types import Chunk
 
 TICK = Fraction(1, 1000)
 
-seeded = settings(derandomize=True, deadline=None, max_examples=200)
+seeded = settings(max_examples=200)
 
 
 def film(counts: list[int], gaps: list[int], start: int) -> list[Chunk]:

@@ -239,7 +239,7 @@ def test_the_codec_says_the_order_that_honest_times_say(
             assert order.of(run) in (by_time, None)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     decoder=st.sampled_from(["h264", "hevc"]),
     extradata=st.binary(max_size=60),
@@ -261,7 +261,7 @@ def test_the_order_of_noise_is_unknown_and_quickly_so(
 TIMES = st.lists(st.none() | st.integers(-50, 50), max_size=30)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(stated=TIMES, after=st.none() | st.integers(-60, 60), step=st.integers(1, 5))
 def test_mended_times_rise_whatever_was_stated(
     stated: list[int | None], after: int | None, step: int
@@ -272,7 +272,7 @@ def test_mended_times_rise_whatever_was_stated(
     assert after is None or all(time > after for time in times)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     times=st.lists(st.integers(0, 10_000), unique=True, min_size=1, max_size=40).map(sorted),
     data=st.data(),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.vidgan.films.tracks import Line, with_packets, with_subtitles
 from vidgan.media.subtitles import Screen, Shown
 
-seeded = settings(derandomize=True, deadline=None, max_examples=100)
+seeded = settings(max_examples=100)
 
 MakeFilm = Callable[..., Path]
 EncodeFilm = Callable[..., Any]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from vidgan.media.timeline import check_complete, survey, timed_packets
 from vidgan.media.types import EncodedChunk, Packet
 
-seeded = settings(derandomize=True, deadline=None, max_examples=200)
+seeded = settings(max_examples=200)
 
 
 @st.composite
