@@ -23,7 +23,7 @@ del os.environ["OMP_NUM_THREADS"]
 for name, seconds in PATIENT.items():
     os.environ.setdefault(name, seconds)
 
-# Nor is an example wrong, or too large, because it takes long there; and each run has the same ones.
+# Nor is an example wrong, or too large, because it takes long there. Each run has the same ones.
 settings.register_profile(
     "busy", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
