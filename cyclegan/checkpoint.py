@@ -6,12 +6,12 @@ A generator is a safetensors file whose metadata holds its configuration as JSON
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
 from cyclegan.config import GeneratorConfig, generator_to_json
 
@@ -46,18 +46,22 @@ def save_generator(
 ) -> None:
     """Write a generator as safetensors; same weights, same bytes."""
     tensors = {
-        name: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None).contiguous()
+        name: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None)
         for name, tensor in network.state_dict().items()
     }
-    blob = _in_order(save(tensors, {**(metadata or {}), "generator": generator_to_json(config)}))
+    about = {**(metadata or {}), "generator": generator_to_json(config)}
+    blob = to_safetensors(tensors, about)
     write_atomically(path, lambda part: part.write_bytes(blob))
 
 
-def _in_order(blob: bytes) -> bytes:
-    """The same safetensors file with its header sorted: the library writes metadata in any order.
+def to_safetensors(tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:
+    """A file of safetensors; same content, same bytes.
 
-    A file is the header's length in 8 bytes, the header as JSON padded to 8 bytes, the data.
+    Its header is sorted: the library writes metadata in any order. A file is the header's length
+    in 8 bytes, the header as JSON padded to 8 bytes, the data.
     """
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    blob = save(contiguous, metadata)
     end = 8 + int.from_bytes(blob[:8], "little")
     header = json.dumps(json.loads(blob[8:end]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)

@@ -155,7 +155,7 @@ _SORTED = (*_ROWS, (0, 3), (5, 8), (4, 7), (3, 6), (1, 4), (2, 5), (4, 7), (4, 2
 def _refined(motions: Tensor, now: Tensor, then: Tensor, *, steps: int) -> Tensor:
     """Least squares of (difference + gradient * step) over windows, leaning on the motion around.
 
-    The gradient is that of `now`, which needs no anew at each step (inverse compositional).
+    The gradient is that of `now`, which is not needed anew at each step (inverse compositional).
     """
     across, down = _gradient(now)
     squares = window_mean(torch.cat([across * across, down * down, across * down], 1), _WINDOW)

@@ -145,10 +145,12 @@ def run_training(
     listeners: Listeners | None = None,
     team: Team | None = None,
 ) -> None:
-    """Train a CycleGAN: `run_learning`, on pictures of two domains."""
-    run_learning(
-        CycleLearning(config), dataset, out, options=options, listeners=listeners, team=team
-    )
+    """Train a CycleGAN: `run_learning`, on pictures of two domains.
+
+    Where the configuration names networks to begin with they are in `RunFolder.start`.
+    """
+    learning = CycleLearning(config, RunFolder(out).start if config.start else None)
+    run_learning(learning, dataset, out, options=options, listeners=listeners, team=team)
 
 
 def run_learning(

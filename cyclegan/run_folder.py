@@ -7,6 +7,7 @@ RUN/a2b.safetensors      the averaged generators at the last state
 RUN/b2a.safetensors
 RUN/every/00012000/      the same two, every so many images
 RUN/log.jsonl            one line of losses and speed per interval
+RUN/start.safetensors    the networks it began with, if those were not new
 """
 
 import contextlib
@@ -63,6 +64,11 @@ class RunFolder:
     def log(self) -> Path:
         """Losses and speed, a line per interval."""
         return self.path / "log.jsonl"
+
+    @property
+    def start(self) -> Path:
+        """The networks it began with (`cyclegan.start`), if those were not new."""
+        return self.path / "start.safetensors"
 
     @property
     def guard(self) -> Path:

@@ -67,7 +67,7 @@ def steadied(
     """
     course = followed(None if before is None else before.seen, seen)
     made = leaning(None if before is None else before.change, changes, course, strength=strength)
-    return Steadied(seen[-1], made[-1]), made
+    return Steadied(seen[-1].clone(), made[-1].clone()), made
 
 
 def followed(before: Tensor | None, seen: Tensor) -> Course:
@@ -178,8 +178,12 @@ class Row:
         if error is not None:
             after.fail(error)
         elif self._frames == 0:
-            after.show(self._wait(before.seen))
-            after.leave(self._wait(before.change))
+            try:
+                after.show(self._wait(before.seen))
+                after.leave(self._wait(before.change))
+            except BaseException as failed:
+                after.fail(failed)
+                raise
 
     def steadied(self, start: int, seen: Tensor, changes: Tensor) -> Tensor:
         """The changes to frames from number `start` on; those beyond the last are left alone.
@@ -189,18 +193,23 @@ class Row:
         """
         count = min(len(seen), self._frames - start)
         seen, surplus = seen[:count], changes[count:]
-        is_last = start + count == self._frames
+        end = start + count
+        is_last = end == self._frames
+        last_seen = seen[-1].clone()  # by itself: a view would keep the whole batch
         if is_last:
-            self._link.after.show(seen[-1])
+            self._link.after.show(last_seen)
         if start == 0:
             self._seen[0] = self._wait(self._link.before.seen)
         course = followed(self._seen[start], seen)
         if start == 0:
             self._changes[0] = self._wait(self._link.before.change)
         made = leaning(self._changes[start], changes[:count], course, strength=self._strength)
-        self._seen[start + count], self._changes[start + count] = seen[-1], made[-1]
+        last_change = made[-1].clone()
         if is_last:
-            self._link.after.leave(made[-1])
+            self._link.after.leave(last_change)
+        # Only this batch can be tried again, perhaps in smaller ones.
+        self._seen = {start: self._seen[start], end: last_seen}
+        self._changes = {start: self._changes[start], end: last_change}
         return torch.cat([made, surplus])
 
     def _wait(self, future: "Future[Tensor | None]") -> Tensor | None:

@@ -95,6 +95,8 @@ class TrainConfig(Plan):
     compile: bool = False
     """Let torch.compile build the networks; on a CPU this takes a C++ compiler."""
     guard: GuardMode = "warn"
+    start: str = ""
+    """The SHA-256 of the networks that it begins with (see `cyclegan.start`); empty: new ones."""
 
     def __post_init__(self) -> None:
         Plan.__post_init__(self)

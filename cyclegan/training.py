@@ -4,6 +4,7 @@ import itertools
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Generic
 
 import torch
@@ -14,6 +15,7 @@ from cyclegan.data import Crops
 from cyclegan.learning import Learning, R, R_co, S, Take
 from cyclegan.loading import load_batches
 from cyclegan.precision import resolve_dtype
+from cyclegan.start import read_start
 from cyclegan.state import LearningState, TrainingError, TrainState, diverged, new_state
 from cyclegan.step import Checkpointed, Networks, StepResult, StepSettings, train_step
 from cyclegan.team import Alone, Team
@@ -46,10 +48,18 @@ class CycleLearning:
     """The training of a CycleGAN."""
 
     config: TrainConfig
+    start: Path | None = None
+    """The file of the networks that it begins with (`cyclegan.start`), where its `config` has one.
+    """
 
     def new_state(self, device: torch.device, *, rank: int) -> TrainState:
-        """Fresh networks."""
-        return new_state(self.config, device, rank=rank)
+        """Fresh networks, or those that it begins with.
+
+        Raises:
+            WeightsError: their file cannot be used.
+        """
+        start = None if self.start is None else read_start(self.start, self.config.start)
+        return new_state(self.config, device, rank=rank, start=start)
 
     def stepper(self, state: TrainState, device: torch.device, team: Team) -> Take[StepResult]:
         """`train_step`, with the settings that hold at the time."""

@@ -15,7 +15,7 @@ set -euo pipefail
 
 folder=/tmp/ray-$SLURM_JOB_ID  # of this job alone: machines may be shared; sockets want it short
 export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK  # which srun does not take over by itself
-port=$((20000 + SLURM_JOB_ID % 1000 * 10))  # and nine above it: other jobs have others
+port=$((10000 + SLURM_JOB_ID % 5000 * 4))  # and three above it: of 5,000 jobs, each has others
 # Where this agent's port has a number, Ray's other parts do not wait, for 15 s, to be told it.
 ports=(--runtime-env-agent-port=$((port + 1))
     --min-worker-port=0 --max-worker-port=0)  # 0: any that are free

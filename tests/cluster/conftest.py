@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import signal
 import subprocess
 import sys
 import uuid
@@ -49,9 +50,12 @@ def launch() -> Python:
 
 
 @pytest.fixture
-def python(launch: Python, mark: str) -> Python:
-    """`launch` with the `mark` in the environment."""
-    return functools.partial(launch, TEST_MARK=mark)
+def python(launch: Python, mark: str, marked_pids: Callable[[], set[int]]) -> Iterator[Python]:
+    """`launch` with the `mark` in the environment; a test that fails leaves nothing running."""
+    yield functools.partial(launch, TEST_MARK=mark)
+    for pid in marked_pids():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture

@@ -186,6 +186,16 @@ def test_no_frames_leave_what_those_before_left() -> None:
     assert np.array_equal(translator(film[1:], link=third), whole[1:])
 
 
+def test_no_frames_pass_on_what_has_gone_wrong() -> None:
+    first, second, third = itertools.islice(links(), 3)
+    first.after.fail(RuntimeError("no such kernel"))
+    none = Row(second, frames=0, strength=STRENGTH)
+    with pytest.raises(RuntimeError, match="no such kernel"), none:
+        pass
+    for told in (third.before.seen, third.before.change):
+        assert str(told.exception(timeout=0)) == "no such kernel"
+
+
 @pytest.mark.parametrize("steady", [-0.1, 1.0, float("nan")])
 def test_a_strength_out_of_range_is_refused(steady: float) -> None:
     with pytest.raises(ValueError, match="steady must be from 0 to less than 1"):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import torch
 from PIL import Image
 
 from cyclegan import Translator, load_generator
+from vidgan.models import find_model
 
 Command = Callable[..., Any]
 
@@ -116,6 +118,7 @@ DEFAULTS: dict[str, Any] = {
     "precision": "auto",
     "preprocess": {"crop": 256, "flip": True, "load": 286},
     "seed": 0,
+    "start": "",
     "workers": 1,
 }
 """The paper's (Zhu et al. 2017, §7), but for the generator and the average of the weights."""
@@ -222,6 +225,88 @@ def test_quiet_shows_no_bar_and_a_finished_run_resumed_stays_what_it_is(
     assert (said.status, said.out[:40]) == (0, "run: trained on 8 images; try it: vidgan")
     for name in RUN - {"checkpoint.pt"}:
         assert (here / "run" / name).read_bytes() == before[name]
+
+
+def test_a_run_begins_with_the_networks_of_another(here: Path, vidgan_command: Command) -> None:
+    still = ["--lr-g", "1e-30", "--lr-d", "1e-30"]
+    assert vidgan_command(*train()).status == 0
+    assert vidgan_command(*train("--start-from", "run", *still, out="again")).status == 0
+    before, after = (torch.load(here / name / "checkpoint.pt") for name in ("run", "again"))
+    for name in ("d_a", "d_b"):
+        for key, weight in before[name].items():
+            assert torch.allclose(after[name][key], weight), f"{name}.{key}"
+    averages = {"ema_ab": "ema_ab", "ema_ba": "ema_ba", "g_ab": "ema_ab", "g_ba": "ema_ba"}
+    for name, source in averages.items():
+        for key, weight in before[source].items():
+            assert torch.allclose(after[name][key], weight, atol=1e-6), f"{name}.{key}"
+    assert (here / "again/config.json").read_bytes() != (here / "run/config.json").read_bytes()
+
+    made = (here / "again/a2b.safetensors").read_bytes()
+    (here / "again/checkpoint.pt").unlink()  # as if it had been killed before its first
+    shutil.rmtree(here / "run")
+    assert vidgan_command("train", "--out", "again", "--resume").status == 0
+    assert (here / "again/a2b.safetensors").read_bytes() == made
+
+
+def test_a_run_begins_with_two_generators_and_new_discriminators(
+    here: Path, vidgan_command: Command
+) -> None:
+    two = ["--start-from", "winter2summer", "--start-from", "summer2winter"]
+    assert vidgan_command(*train(*two, "--lr-g", "1e-30")).status == 0
+    photo = np.asarray(Image.open(here / "photo.png"))[None]
+    for run, name in (("a2b", "winter2summer"), ("b2a", "summer2winter")):
+        made, expected = (
+            Translator(load_generator(path), device="cpu", precision="fp32")(photo).astype(int)
+            for path in (here / "run" / f"{run}.safetensors", find_model(name).path)
+        )
+        assert np.abs(made - expected).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["summer2winter"], "--start-from summer2winter: give one run, or two generators"),
+        (["summer2winter"] * 3, "--start-from summer2winter: give one run, or two generators"),
+        (["summer2winter", "no"], "unknown pair 'no': known are day2night"),
+        (["dark"], "dark: not the folder of a training"),
+    ],
+)
+def test_what_a_run_cannot_begin_with_is_one_line(
+    here: Path, vidgan_command: Command, options: list[str], said: str
+) -> None:
+    sources = [word for source in options for word in ("--start-from", source)]
+    told = vidgan_command(*train(*sources))
+    assert told.status in {1, 2}
+    assert said in told.lines[-1]
+    assert not (here / "run").exists()
+
+
+def test_networks_of_another_architecture_are_no_beginning(
+    here: Path, vidgan_command: Command
+) -> None:
+    two = ["--start-from", "winter2summer", "--start-from", "summer2winter"]
+    told = vidgan_command(*train(*two, "--generator-filters", "8"))
+    assert told.status == 2
+    assert '"filters": 16' in told.lines[-1]
+    assert "give the --generator and --generator-filters that it has" in told.lines[-1]
+    assert not (here / "run").exists()
+
+
+def test_a_run_older_than_an_option_goes_on_with_its_default(
+    here: Path, vidgan_command: Command
+) -> None:
+    assert vidgan_command(*train()).status == 0
+    file = here / "run" / "options.json"
+    written = json.loads(file.read_text())
+    assert written.pop("discriminator") == "patch"
+    file.write_text(json.dumps(written))
+    assert vidgan_command("train", "--out", "run", "--resume").status == 0
+    said = vidgan_command("train", "--out", "run", "--resume", "--discriminator", "both")
+    assert said.status == 2
+    assert said.lines[-1].startswith("vidgan: --discriminator: run was begun before there was this")
+    file.write_text("{}")
+    said = vidgan_command("train", "--out", "run", "--resume")
+    assert said.lines[-1].startswith(f"vidgan: {file.relative_to(here)} cannot be used (it holds")
 
 
 REFUSED: dict[str, tuple[list[str], int, tuple[str, ...]]] = {

@@ -72,6 +72,13 @@ network_options = family(
         help="Width of the generators.  [default: the architecture's]",
     ),
     click.option(
+        "--start-from",
+        multiple=True,
+        metavar="SRC",
+        help="Begin with the networks of this run; or, given twice, with a generator from A to B "
+        "and one from B to A, by name or file.  [default: new ones]",
+    ),
+    click.option(
         "--discriminator",
         type=click.Choice(["patch", "projected", "both"]),
         default="patch",

@@ -28,8 +28,9 @@ from vidgan.errors import ModelError, SettingsError
 LOAD_TO_CROP = 286 / 256
 FREE = frozenset({"device", "threads", "address", "checkpoint_minutes", "keep", "samples"})
 """Options that may be given anew to a resumed run; those that are not stay what they were."""
-DATA = frozenset({"a", "b", "data", "frames", "upscale"})
-"""Options that say what to train on; all others that are not free are the configuration's."""
+DATA = frozenset({"a", "b", "data", "frames", "upscale", "start_from"})
+"""Options that say what to train on, and what with; all others that are not free are the
+configuration's."""
 
 Options = dict[str, Any]
 
@@ -37,7 +38,8 @@ Options = dict[str, Any]
 def options_to_resume(out: Path, options: Mapping[str, Any], given: Set[str]) -> Options:
     """The options that the run at `out` began with, and of those that may differ what is given.
 
-    `given` are those that the user named; where they decide weights they must be the same.
+    `given` are those that the user named; where they decide weights they must be the same. A run
+    that was begun before there was an option goes on with what that is by default.
     `alone` is added: whether the run began in a process without a cluster.
 
     Raises:
@@ -46,24 +48,33 @@ def options_to_resume(out: Path, options: Mapping[str, Any], given: Set[str]) ->
     """
     file = out / "options.json"
     try:
-        began: Options = json.loads(file.read_text())
-        began = {name: began[name] for name in options if name not in FREE or name in began}
+        written: Options = json.loads(file.read_text())
+        began = {name: written[name] for name in options if name in written}
+        require(bool(began), "it holds no options")
     except FileNotFoundError as exc:
         raise ModelError(f"{out} holds no run: train without --resume first") from exc
-    except (OSError, ValueError, TypeError, KeyError) as exc:
+    except (OSError, ValueError, TypeError) as exc:
         raise ModelError(f"{file} cannot be used ({exc}): train anew in another --out") from exc
+    for name in (options.keys() & given) - began.keys() - FREE:
+        raise SettingsError(
+            f"{_flag(name)}: {out} was begun before there was this option; leave it out to resume, "
+            "or choose another --out"
+        )
     resumed = dict(options)
     for name, was in began.items():
         now = _plain(options[name])
         if name not in given:
             resumed[name] = was
         elif name not in FREE and now != was and not _is_one_worker(name, now, was):
-            flag = "--" + name.replace("_", "-")
             raise SettingsError(
-                f"{flag} {now}: {out} was begun with {was}; leave it out to resume, or "
+                f"{_flag(name)} {now}: {out} was begun with {was}; leave it out to resume, or "
                 "choose another --out"
             )
     return resumed | {"alone": resumed["workers"] is None}
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _is_one_worker(name: str, now: object, was: object) -> bool:
@@ -73,12 +84,14 @@ def _is_one_worker(name: str, now: object, was: object) -> bool:
 
 def save_options(out: Path, options: Mapping[str, Any]) -> None:
     """Write down what `options_to_resume` reads."""
-    kept = {name: _plain(value) for name, value in options.items() if name != "alone"}
+    kept = {name: _plain(options[name]) for name in options.keys() - {"alone", "start"}}
     text = json.dumps(kept, indent=2, sort_keys=True) + "\n"
     write_atomically(out / "options.json", lambda part: part.write_text(text))
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
     return str(value.absolute()) if isinstance(value, Path) else value
 
 

@@ -8,6 +8,7 @@ from cyclegan.run_folder import RunFolder
 from cyclegan.train_config import TrainConfig, config_to_json
 from vidgan.errors import SettingsError
 from vidgan.training.bar import FramesBar
+from vidgan.training.beginning import Beginning, kept_beginning, read_beginning
 from vidgan.training.job import Job
 from vidgan.training.launch import launch, named_errors
 from vidgan.training.settings import DATA, FREE, options_to_resume, save_options, train_config
@@ -37,6 +38,10 @@ def train_pair(
     """
     if resume:
         options = options_to_resume(out, options, given)
+        beginning = kept_beginning(RunFolder(out))
+    else:
+        beginning = read_beginning(options["start_from"], _config(options, workers=1))
+    options["start"] = beginning.digest
     if dry_run:
         yield config_to_json(_config(options, workers=options["workers"] or 1)).rstrip()
         return
@@ -45,7 +50,8 @@ def train_pair(
         domains = _domains(out, options, quiet=quiet)
 
         def prepare(workers: int | None) -> Job:
-            return _prepare(out, options | {"workers": workers}, domains, resume=resume)
+            own = options | {"workers": workers}
+            return _prepare(out, own, domains, None if resume else beginning)
 
         launch(prepare, options, quiet=quiet)
     yield (
@@ -57,16 +63,18 @@ def _prepare(
     out: Path,
     options: dict[str, Any],
     domains: Domains,
-    *,
-    resume: bool,
+    beginning: Beginning | None,
 ) -> Job:
-    """Make the run's folder, or find the run that is there; from then on every start resumes."""
+    """Make a run's folder, with its beginning, or find the run that is there; from then on every
+    start resumes.
+    """
     config = _config(options, workers=options["workers"] or 1)
     folder = RunFolder(out)
-    if resume:
+    if beginning is None:
         folder.state_to_resume(config)
     else:
         folder.begin(config)
+        beginning.keep(folder)
         save_options(folder.path, options)
     return Job(
         config=config,

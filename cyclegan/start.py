@@ -1,0 +1,56 @@
+"""Networks that a training begins with: those of another one, instead of new ones.
+
+A file of safetensors holds any of them; tensors are named `g_ab.` and so on, then as in the
+network.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor
+
+from cyclegan.checkpoint import WeightsError, to_safetensors
+from cyclegan.step import Networks
+
+Weights = Mapping[str, Tensor]
+NAMES = tuple(spec.name for spec in fields(Networks))
+
+
+def start_to_bytes(networks: Mapping[str, Weights]) -> bytes:
+    """The file of networks by their names in `Networks`; same weights, same bytes."""
+    return to_safetensors(
+        {
+            f"{name}.{key}": tensor
+            for name, weights in networks.items()
+            for key, tensor in weights.items()
+        }
+    )
+
+
+def digest_of(start: bytes) -> str:
+    """What the configuration of a training says of the file that it begins with."""
+    return hashlib.sha256(start).hexdigest()
+
+
+def read_start(path: Path, digest: str) -> dict[str, dict[str, Tensor]]:
+    """The networks of a file, by their names.
+
+    Raises:
+        WeightsError: it is missing, unreadable or another one.
+    """
+    try:
+        content = path.read_bytes()
+        tensors = load(content) if digest_of(content) == digest else {}
+    except (OSError, SafetensorError) as exc:
+        raise WeightsError(f"{path} cannot be read ({exc}): train anew in another --out") from exc
+    found: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        network, _, key = name.partition(".")
+        found.setdefault(network, {})[key] = tensor
+    if not found.keys() or not found.keys() <= set(NAMES):
+        raise WeightsError(f"{path} is not what the run began with: train anew in another --out")
+    return found
