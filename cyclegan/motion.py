@@ -8,7 +8,7 @@ steps of least squares over windows. Each step also leans on the motion around (
 standing still explains the picture as well, nothing has moved.
 
 A frame's motion is the same, bit for bit, whatever else is in its batch on a CPU. It suits frames
-of some 100 to 300 pixels, as small generators see them; in larger ones it does not reach as far.
+of some 100 to 300 pixels, as small generators see them; larger ones have more levels.
 
 Shapes: N frames, h x w pixels; motions are (N, 2, h, w), pixels to the right and down.
 """
@@ -18,16 +18,21 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _LUMA = (0.299, 0.587, 0.114)
+_ENOUGH = 160
+"""Pixels of a short side: motion in larger frames is found at half their size, in a third of the
+time."""
 _LEVELS = 3
-"""Sizes, each half the one before."""
+"""Sizes, each half the one before; more where that leaves the coarsest larger than this:"""
+_COARSE = 72
+"""Pixels of its short side."""
 _LEAST_SIDE = 16
-"""Pixels: nothing smaller is halved."""
+"""Pixels: nothing smaller is the half of anything."""
 _REACH = 4
-"""Pixels of the coarsest level that are tried each way: 16 of the frame's own."""
+"""Pixels of the coarsest level that are tried each way: 16 of a small frame's own."""
 _FAR = 0.3
 """Levels of 8 bits by which a shift must be better for each pixel that it is longer."""
 _STEPS = (2, 3, 3)
-"""Of least squares at each level, the finest first."""
+"""Of least squares at each level, the finest first, and at all that are coarser."""
 _STEP = 1.0
 """Pixels, the longest step."""
 _WINDOW = 3
@@ -43,23 +48,35 @@ _BETTER, _CLEARLY = 1.05, 0.1
 def motion(before: Tensor, after: Tensor) -> Tensor:
     """Where each pixel of `after` was in `before`, relative to where it is: (N, 2, h, w).
 
-    Both are float32 (N, 3, h, w) RGB in levels of 8 bits, of any size. Motion of more than some 16
-    pixels is not found; at a cut what comes back is of no meaning, but finite.
+    Both are float32 (N, 3, h, w) RGB in levels of 8 bits, of any size. Motion of more than about a
+    ninth of the short side is not found; at a cut what comes back is of no meaning, but finite.
     """
-    fine = _smoothed(_luma(after)), _smoothed(_luma(before))
-    pyramid = [fine]
-    while len(pyramid) < _LEVELS and min(pyramid[-1][0].shape[2:]) >= 2 * _LEAST_SIDE:
-        now, then = pyramid[-1]
-        pyramid.append((_halved(now), _halved(then)))
+    now, then = _luma(after), _luma(before)
+    if min(after.shape[2:]) > _ENOUGH:
+        found = _found(_smoothed(_halved(now)), _smoothed(_halved(then)))
+        return _doubled(found, *after.shape[2:])
+    return _found(_smoothed(now), _smoothed(then))
+
+
+def _found(now: Tensor, then: Tensor) -> Tensor:
+    """The motion to planes (N, 1, h, w) from those before, (N, 2, h, w)."""
+    pyramid = [(now, then)]
+    while _has_half(pyramid[-1][0], level=len(pyramid)):
+        pyramid.append((_halved(pyramid[-1][0]), _halved(pyramid[-1][1])))
     found = _searched(*pyramid[-1])
     for level in reversed(range(len(pyramid))):
-        now, then = pyramid[level]
+        fine = pyramid[level]
         if level < len(pyramid) - 1:
-            found = _doubled(found, *now.shape[2:])
+            found = _doubled(found, *fine[0].shape[2:])
         if level > 0:
             found = _median(found)
-        found = _refined(found, now, then, steps=_STEPS[level])
-    return _unless_still(found, *fine)
+        found = _refined(found, *fine, steps=_STEPS[min(level, len(_STEPS) - 1)])
+    return _unless_still(found, now, then)
+
+
+def _has_half(plane: Tensor, *, level: int) -> bool:
+    side = min(plane.shape[2:])
+    return side >= 2 * _LEAST_SIDE and (level < _LEVELS or side > _COARSE)
 
 
 def moved(values: Tensor, motions: Tensor) -> Tensor:
