@@ -12,12 +12,13 @@ from tqdm import tqdm
 from cyclegan.checkpoint import WeightsError
 from cyclegan.flow import LEAST_SIDE, Flow, FlowError, open_flow
 from cyclegan.stability import FilmJudge, judged_size
+from cyclegan.steady import links
 from cyclegan.translator import Translator
 from vidgan.errors import InputError, ModelError, SettingsError, VidganError
 from vidgan.film_match import Match, match_frames, match_itself
 from vidgan.film_scores import FilmEvaluation, FilmScore
 from vidgan.inputs import Failure
-from vidgan.judged import choose_generators, chosen_device, means_model
+from vidgan.judged import Judged, choose_generators, chosen_device, means_model
 from vidgan.media.frames import read_frames
 from vidgan.media.part import WHOLE, Part
 from vidgan.media.probe import probe
@@ -41,6 +42,7 @@ class FilmOptions:
 
     direction: Direction | None = None
     size: int | None = None
+    steady: float | None = None
     part: Part = WHOLE
     """Of the films; of their translations all is judged."""
     rate: Fraction | None = None
@@ -65,14 +67,14 @@ def evaluate_films(
 ) -> FilmEvaluation:
     """Judge translations of films: `others` are those, one for each film, or one model.
 
-    A model translates the films here and now, each frame alone as with `--steady 0`, but in fp32
-    and without the losses of an encoder. A film that cannot be judged does not keep others from it.
+    A model translates the films here and now, as a conversion would, but in fp32 and without the
+    losses of an encoder. A film that cannot be judged does not keep others from it.
 
     Raises:
         SettingsError: neither, or an option that is out of range or has no meaning here.
         ModelError: weights cannot be used, or no optical flow is installed.
     """
-    tasks, label, size = _tasks(films, others, options)
+    tasks, chosen = _tasks(films, others, options)
     flow = _flow(options)
     scores: list[FilmScore] = []
     failures: list[Failure] = []
@@ -82,33 +84,46 @@ def evaluate_films(
         except VidganError as error:
             failures.append(Failure(source=task.film, output=task.made, error=error))
     return FilmEvaluation(
-        model=label, size=size, flow=flow.name, scores=tuple(scores), failures=tuple(failures)
+        model=chosen.label if chosen else None,
+        size=chosen.size if chosen else None,
+        steady=chosen.steady if chosen else None,
+        flow=flow.name,
+        scores=tuple(scores),
+        failures=tuple(failures),
     )
 
 
 def _tasks(
     films: Sequence[Place], others: Sequence[str], options: FilmOptions
-) -> tuple[list[_Task], str | None, int | None]:
-    """What to judge; and of a model, what it is called and the size at which it sees frames."""
+) -> tuple[list[_Task], Judged | None]:
+    """What to judge, and the model where it is one's work."""
     if len(others) == 1 and means_model(others[0]):
         chosen = choose_generators(
-            others[0], direction=options.direction or "a2b", size=options.size
+            others[0],
+            direction=options.direction or "a2b",
+            size=options.size,
+            steady=options.steady,
         )
         (generator,) = chosen.generators.values()
         translator = Translator(
-            generator, device=chosen_device(options.device), precision="fp32", size=chosen.size
+            generator,
+            device=chosen_device(options.device),
+            precision="fp32",
+            size=chosen.size,
+            steady=chosen.steady,
         )
-        tasks = [_Task(film=film, translator=translator) for film in films]
-        return tasks, chosen.label, chosen.size
+        return [_Task(film=film, translator=translator) for film in films], chosen
     if len(others) != len(films):
         raise SettingsError(
             f"{len(films)} films with --film and {len(others)} translations: give each its own, "
             "as in --film IN OUT --film IN OUT; or one model"
         )
-    if options.direction is not None or options.size is not None:
-        raise SettingsError("--direction and --size are for a model: vidgan eval MODEL --film IN")
+    if (options.direction, options.size, options.steady) != (None, None, None):
+        raise SettingsError(
+            "--direction, --size and --steady are for a model: vidgan eval MODEL --film IN"
+        )
     pairs = zip(films, others, strict=True)
-    return [_Task(film=film, made=as_place(made)) for film, made in pairs], None, None
+    return [_Task(film=film, made=as_place(made)) for film, made in pairs], None
 
 
 def _flow(options: FilmOptions) -> Flow:
@@ -218,7 +233,8 @@ def _both(film: Film, made: Film, match: Match) -> Iterator[Moment]:
 
 def _translated(film: Film, match: Match, translator: Translator) -> Iterator[Moment]:
     frames = read_frames(film, match.before)
+    row = links()
     while batch := list(islice(frames, translator.batch)):
         pictures = np.stack([picture for _, picture in batch])
-        for (pts, before), after in zip(batch, translator(pictures), strict=True):
+        for (pts, before), after in zip(batch, translator(pictures, link=next(row)), strict=True):
             yield match.before[pts], before, after

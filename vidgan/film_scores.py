@@ -71,6 +71,8 @@ class FilmEvaluation:
     """What translated them on the way; None where they had been translated before."""
     size: int | None
     """The short side at which that model saw frames; 0 is their own."""
+    steady: float | None
+    """How much its frames leant on those before."""
     flow: str
     scores: tuple[FilmScore, ...]
     failures: tuple[Failure, ...]
@@ -80,6 +82,7 @@ class FilmEvaluation:
         return {
             "model": self.model,
             "size": self.size,
+            "steady": self.steady,
             "flow": self.flow,
             "long_side": LONG_SIDE,
             "films": [score.to_json() for score in self.scores],
@@ -106,7 +109,8 @@ class FilmEvaluation:
         if self.model is None:
             return []
         seen = f"at {self.size}" if self.size else "as they are"
-        return [f"{self.model}: frames seen by the generator {seen}, nothing encoded"]
+        steadied = f"steadied by {self.steady:g}" if self.steady else "each by itself"
+        return [f"{self.model}: frames seen by the generator {seen}, {steadied}, nothing encoded"]
 
 
 def _missing(score: FilmScore) -> list[str]:

@@ -12,6 +12,7 @@ from cyclegan.translator import resolve_device
 from vidgan.errors import ModelError, SettingsError
 from vidgan.inputs import VIDEO_SUFFIXES
 from vidgan.models import (
+    Card,
     Direction,
     card_inside,
     find_model,
@@ -35,26 +36,37 @@ class Judged:
     generators: Mapping[Direction, Generator]
     size: int
     """The short side, in pixels, at which they see pictures; 0 is the pictures' own."""
+    steady: float
+    """How much frames lean on those before, as their card has it."""
 
 
 def choose_generators(
-    source: str, *, direction: Direction | None = None, size: int | None = None
+    source: str,
+    *,
+    direction: Direction | None = None,
+    size: int | None = None,
+    steady: float | None = None,
 ) -> Judged:
     """The generators that `source` means: a run's two, a model's by name, or a file's.
 
     Raises:
-        SettingsError: a size below 0, or no model of that name.
+        SettingsError: a size or steadiness out of range, or no model of that name.
         ModelError: weights cannot be used.
     """
     if size is not None and size < 0:
         raise SettingsError(f"--size {size}: must be 0 or more")
-    label, files, own = _find(source, direction)
-    loaded = {name: read_model(file) for name, file in files.items()}
-    if size is None:
-        inside = (card_inside(generator.metadata) for generator in loaded.values())
-        size = own or next((card.size for card in inside if card), 0)
-    generators = {name: generator.network for name, generator in loaded.items()}
-    return Judged(label=label, generators=generators, size=size)
+    if steady is not None and not 0 <= steady < 1:
+        raise SettingsError(f"--steady {steady:g}: must be from 0 to less than 1")
+    found = _find(source, direction)
+    loaded = {name: read_model(file) for name, file in found.files.items()}
+    insides = (card_inside(generator.metadata) for generator in loaded.values())
+    inside = next((card for card in insides if card), Card(name=found.label, summary=""))
+    return Judged(
+        label=found.label,
+        generators={name: generator.network for name, generator in loaded.items()},
+        size=(found.size or inside.size) if size is None else size,
+        steady=next(each for each in (steady, found.steady, inside.steady) if each is not None),
+    )
 
 
 def means_model(word: str) -> bool:
@@ -71,22 +83,37 @@ def means_model(word: str) -> bool:
     return place.is_dir() or suffix not in VIDEO_SUFFIXES
 
 
-def _find(source: str, direction: Direction | None) -> tuple[str, dict[Direction, Path], int]:
-    """Label, files and size: of a file, of a run, or else of a model of that name."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What a word means, and what is known of it outside its files."""
+
+    label: str
+    files: Mapping[Direction, Path]
+    size: int = 0
+    steady: float | None = None
+
+
+def _find(source: str, direction: Direction | None) -> _Found:
+    """A file, a run, or else a model of that name."""
     path = Path(source)
     if path.is_file():
-        return path.stem, {direction or "a2b": path}, 0
+        return _Found(label=path.stem, files={direction or "a2b": path})
     is_run = any((path / f"{name}.safetensors").exists() for name in _DIRECTIONS)
     is_name = any(model.card.name == source for model in list_models())
     if is_run or (path.exists() and not is_name):
         wanted = (direction,) if direction else _DIRECTIONS
         there = [name for name in wanted if (path / f"{name}.safetensors").exists()]
         files = {name: weights_file(path, name) for name in there or wanted}
-        return str(path), files, run_size(path)
+        return _Found(label=str(path), files=files, size=run_size(path))
     if not is_name and path.name != source:
         raise ModelError(f"{source}: no such file or run; give a generator's weights, or a name")
     model = find_model(source)
-    return source, {direction or "a2b": model.path}, model.card.size
+    return _Found(
+        label=source,
+        files={direction or "a2b": model.path},
+        size=model.card.size,
+        steady=model.card.steady,
+    )
 
 
 def chosen_device(name: str) -> torch.device:

@@ -15,6 +15,7 @@ import torch
 from tests.vidgan.films.pictures import Pixels
 from tests.vidgan.here import convert_here
 from vidgan.media.part import Part
+from vidgan.models import find_model
 from vidgan.options import Options
 
 Command = Callable[..., Any]
@@ -130,7 +131,7 @@ def test_a_model_translates_on_the_way(
     said = vidgan_command(*judge(run, *part))
     assert said.status == 0, said.err
     report = json.loads(said.out)
-    assert report["size"] == 32
+    assert (report["size"], report["steady"]) == (32, 0)
     (judged,) = report["films"]
     assert (judged["frames"], judged["pairs"]) == (7, 6)
     assert judged["ratio"]["value"] != 1
@@ -139,6 +140,20 @@ def test_a_model_translates_on_the_way(
     said = vidgan_command(*judge(run, "--film", film, "--direction", "b2a"))
     assert said.status == 1
     assert "add --direction a2b" in said.err
+
+
+def test_a_model_is_judged_as_it_converts(
+    pan: list[Pixels], tmp_path: Path, vidgan_command: Command
+) -> None:
+    """The bundled models' cards ask for steadiness."""
+    film = lossless(tmp_path / "in.mkv", pan)
+    plain, steadied = (
+        json.loads(vidgan_command(*judge("day2night", "--film", film, "--json", *more)).out)
+        for more in (["--steady", "0"], [])
+    )
+    assert (plain["steady"], steadied["steady"]) == (0, find_model("day2night").card.steady)
+    (before,), (after,) = plain["films"], steadied["films"]
+    assert after["warping_output"]["value"] < before["warping_output"]["value"]
 
 
 def test_a_part_of_a_film_is_found_by_the_same_options(
@@ -275,7 +290,17 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "size of a film": (
         ["--film", "in.mkv", "in.mkv", "--size", "9"],
         2,
-        "--direction and --size are for a model",
+        "--direction, --size and --steady are for a model",
+    ),
+    "too steady": (
+        ["summer2winter", "--film", "in.mkv", "--steady", "1"],
+        2,
+        "--steady 1: must be from 0 to less than 1",
+    ),
+    "steady pictures": (
+        ["summer2winter", "--a", ".", "--b", ".", "--steady", "0.5"],
+        2,
+        "--steady is for films: add --film IN",
     ),
     "pictures": (
         ["--film", "in.mkv", "in.mkv", "--a", "."],

@@ -17,6 +17,7 @@ from vidgan.cli.options import (
     part_options,
     picture_options,
     rate_option,
+    steady_option,
     stream_options,
 )
 from vidgan.lines import one_line
@@ -35,13 +36,7 @@ from vidgan.places import Place
     metavar="N",
     help="Short side at which the generator sees a frame; 0 is native.  [default: the model's]",
 )
-@click.option(
-    "--steady",
-    type=float,
-    metavar="X",
-    help="How much frames lean on those before, along what moves, from 0 to less than 1: "
-    "against flicker.  [default: the model's]",
-)
+@steady_option
 @part_options
 @picture_options
 @encoder_options

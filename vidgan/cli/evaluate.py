@@ -9,7 +9,16 @@ import click
 from click.core import ParameterSource
 
 from vidgan.cli.errors import one_line_errors, say_error
-from vidgan.cli.options import DEVICE, DIRECTION, FILE, PLACE, family, part_options, rate_option
+from vidgan.cli.options import (
+    DEVICE,
+    DIRECTION,
+    FILE,
+    PLACE,
+    family,
+    part_options,
+    rate_option,
+    steady_option,
+)
 from vidgan.places import Place
 
 judging_options = family(
@@ -36,7 +45,7 @@ judging_options = family(
 """What to judge pictures by."""
 
 _OF_PICTURES = ("a", "b", "features", "inception", "every_picture")
-_OF_FILMS = ("start", "end", "every", "rate", "raft")
+_OF_FILMS = ("start", "end", "every", "rate", "raft", "steady")
 
 
 @click.command("eval")
@@ -62,6 +71,7 @@ _OF_FILMS = ("start", "end", "every", "rate", "raft")
     metavar="N",
     help="Short side at which the generator sees a picture; 0 is native.  [default: the model's]",
 )
+@steady_option
 @judging_options
 @part_options
 @rate_option

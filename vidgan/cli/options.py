@@ -232,6 +232,15 @@ def stream_options(command: F) -> F:
     return cast("F", _stream_options(run))
 
 
+steady_option = click.option(
+    "--steady",
+    type=float,
+    metavar="X",
+    help="How much frames lean on those before, along what moves, from 0 to less than 1: "
+    "against flicker.  [default: the model's]",
+)
+
+
 rate_option = click.option(
     "--rate",
     type=RateType(),

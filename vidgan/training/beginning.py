@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from torch import Tensor
 
@@ -87,6 +88,6 @@ def _discriminators(folder: RunFolder, config: TrainConfig) -> dict[str, Mapping
         if folder.read_config().discriminator != config.discriminator:
             return {}
         state = load_checkpoint(folder.checkpoint)
-        return {name: state[name] for name in ("d_a", "d_b")}
+        return {name: cast("Mapping[str, Tensor]", state[name]) for name in ("d_a", "d_b")}
     except (WeightsError, KeyError):
         return {}
