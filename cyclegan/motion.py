@@ -23,7 +23,7 @@ _ENOUGH = 160
 time."""
 _LEVELS = 3
 """Sizes, each half the one before; more where that leaves the coarsest larger than this:"""
-_COARSE = 72
+_COARSE = 40
 """Pixels of its short side."""
 _LEAST_SIDE = 16
 """Pixels: nothing smaller is the half of anything."""
@@ -49,7 +49,7 @@ def motion(before: Tensor, after: Tensor) -> Tensor:
     """Where each pixel of `after` was in `before`, relative to where it is: (N, 2, h, w).
 
     Both are float32 (N, 3, h, w) RGB in levels of 8 bits, of any size. Motion of more than about a
-    ninth of the short side is not found; at a cut what comes back is of no meaning, but finite.
+    tenth of the short side is not found; at a cut what comes back is of no meaning, but finite.
     """
     now, then = _luma(after), _luma(before)
     if min(after.shape[2:]) > _ENOUGH:

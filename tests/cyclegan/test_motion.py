@@ -61,6 +61,18 @@ def test_a_camera_that_moves_is_followed_to_a_quarter_of_a_pixel(x: float, y: fl
     assert far.quantile(0.95) < 0.25
 
 
+@pytest.mark.parametrize("times", [2, 3, 10])
+@pytest.mark.parametrize(("x", "y"), [(0.3, 0.7), (8, -6)])
+def test_in_larger_frames_it_is_followed_as_far(x: float, y: float, times: int) -> None:
+    whole = scene(108, 192)
+    before, after = (
+        F.interpolate(framed(whole, *shift), scale_factor=times, mode="bicubic")
+        for shift in ((0, 0), (x, y))
+    )
+    found = F.avg_pool2d(motion(before, after), times) / times
+    assert misses(found, x, y).mean() < 0.15
+
+
 @pytest.mark.parametrize(("x", "y"), SHIFTS)
 def test_noise_costs_a_fraction_of_a_pixel(x: float, y: float) -> None:
     whole = scene(108, 192)
