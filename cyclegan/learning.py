@@ -51,5 +51,12 @@ class Learning(Protocol[S, R_co]):
     def new_state(self, device: torch.device, *, rank: int) -> S:
         """The state before the first step, drawn from the configuration's seed."""
 
+    def begin(self, state: S) -> None:
+        """Give a new state what it begins with besides; not called where another is taken up.
+
+        Raises:
+            WeightsError: that cannot be used.
+        """
+
     def stepper(self, state: S, device: torch.device, team: Team) -> Take[R_co]:
         """What takes a step from where `state` stands; each worker of a team calls this."""

@@ -1,14 +1,16 @@
 """How things moved between frames that are small already, found with torch alone.
 
 Coarse to fine, as in Lucas and Kanade 1981 ("An Iterative Image Registration Technique with an
-Application to Stereo Vision"): at a quarter of the size all shifts within reach are tried by the
-mean difference of windows, and each level from there on refines what the one before has found by
-steps of least squares over windows. Each step also leans on the motion around (Bruhn et al. 2005,
-"Lucas/Kanade Meets Horn/Schunck"), so that what has no texture goes with its neighbours. Where
-standing still explains the picture as well, nothing has moved.
+Application to Stereo Vision"): at the coarsest of some levels, each half the size of the one
+before, all shifts within reach are tried by the mean difference of windows, and each level from
+there on refines what the one before has found by steps of least squares over windows. Each step
+also leans on the motion around (Bruhn et al. 2005, "Lucas/Kanade Meets Horn/Schunck"), so that what
+has no texture goes with its neighbours. Where standing still explains the picture as well, nothing
+has moved.
 
 A frame's motion is the same, bit for bit, whatever else is in its batch on a CPU. It suits frames
-of some 100 to 300 pixels, as small generators see them; larger ones have more levels.
+of some 100 to 300 pixels, as small generators see them. Larger ones than 160 begin with their half,
+and from 321 on have more levels.
 
 Shapes: N frames, h x w pixels; motions are (N, 2, h, w), pixels to the right and down.
 """
@@ -22,13 +24,13 @@ _ENOUGH = 160
 """Pixels of a short side: motion in larger frames is found at half their size, in a third of the
 time."""
 _LEVELS = 3
-"""Sizes, each half the one before; more where that leaves the coarsest larger than this:"""
+"""How many there are, if not more to come down to `_COARSE`, or fewer because of `_LEAST_SIDE`."""
 _COARSE = 40
-"""Pixels of its short side."""
+"""Pixels of the short side of the coarsest level, at most."""
 _LEAST_SIDE = 16
 """Pixels: nothing smaller is the half of anything."""
 _REACH = 4
-"""Pixels of the coarsest level that are tried each way: 16 of a small frame's own."""
+"""Pixels of the coarsest level that are tried each way."""
 _FAR = 0.3
 """Levels of 8 bits by which a shift must be better for each pixel that it is longer."""
 _STEPS = (2, 3, 3)
@@ -48,20 +50,23 @@ _BETTER, _CLEARLY = 1.05, 0.1
 def motion(before: Tensor, after: Tensor) -> Tensor:
     """Where each pixel of `after` was in `before`, relative to where it is: (N, 2, h, w).
 
-    Both are float32 (N, 3, h, w) RGB in levels of 8 bits, of any size. Motion of more than about a
-    tenth of the short side is not found; at a cut what comes back is of no meaning, but finite.
+    Both are float32 (N, 3, h, w) RGB in levels of 8 bits, of any size. Motion of up to a tenth of
+    the short side is found (16 pixels of 144 or 160, 32 of 208), more than a quarter is not; at a
+    cut what comes back is of no meaning, but finite.
     """
-    now, then = _luma(after), _luma(before)
-    if min(after.shape[2:]) > _ENOUGH:
-        found = _found(_smoothed(_halved(now)), _smoothed(_halved(then)))
-        return _doubled(found, *after.shape[2:])
-    return _found(_smoothed(now), _smoothed(then))
+    height, width = after.shape[2:]
+    is_large = min(height, width) > _ENOUGH
+    now, then = (_luma(frames) for frames in (after, before))
+    if is_large:
+        now, then = _halved(now), _halved(then)
+    found = _found(_smoothed(now), _smoothed(then))
+    return _doubled(found, height, width) if is_large else found
 
 
 def _found(now: Tensor, then: Tensor) -> Tensor:
     """The motion to planes (N, 1, h, w) from those before, (N, 2, h, w)."""
     pyramid = [(now, then)]
-    while _has_half(pyramid[-1][0], level=len(pyramid)):
+    while _has_half(pyramid[-1][0], levels=len(pyramid)):
         pyramid.append((_halved(pyramid[-1][0]), _halved(pyramid[-1][1])))
     found = _searched(*pyramid[-1])
     for level in reversed(range(len(pyramid))):
@@ -74,9 +79,9 @@ def _found(now: Tensor, then: Tensor) -> Tensor:
     return _unless_still(found, now, then)
 
 
-def _has_half(plane: Tensor, *, level: int) -> bool:
+def _has_half(plane: Tensor, *, levels: int) -> bool:
     side = min(plane.shape[2:])
-    return side >= 2 * _LEAST_SIDE and (level < _LEVELS or side > _COARSE)
+    return side >= 2 * _LEAST_SIDE and (levels < _LEVELS or side > _COARSE)
 
 
 def moved(values: Tensor, motions: Tensor) -> Tensor:

@@ -233,6 +233,8 @@ class _Run(Generic[S, R]):
             raise WeightsError(problem)
         if self._team.agree(content is not None):
             self._restore(content, self._folder.checkpoint)
+        else:
+            self._learning.begin(self._state)
         self._guard.load_state_dict(self._state.guard)
         if self._team.rank == 0:
             self._folder.cut_log(self._state.step)
@@ -327,6 +329,7 @@ class _Run(Generic[S, R]):
             self._restore(content, healthy)
         else:
             fresh = self._learning.new_state(self._options.device, rank=self._team.rank)
+            self._learning.begin(fresh)
             self._state.load(fresh.shared(), fresh.own())
         self._state.adjustments = intervention.adjustments
         self._guard.went_back(self._state)

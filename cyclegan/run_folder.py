@@ -118,7 +118,8 @@ class RunFolder:
             )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self.healthy.unlink(missing_ok=True)  # of a run whose checkpoint was taken away
+            for left in (self.healthy, self.start):  # of a run whose checkpoint was taken away
+                left.unlink(missing_ok=True)
             write_atomically(self.config, lambda part: part.write_bytes(text.encode()))
         except OSError as exc:
             raise WeightsError(

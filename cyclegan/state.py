@@ -195,17 +195,10 @@ def restore(state: LearningState, content: State | None, team: Team) -> None:
     state.load(told, own[team.rank])
 
 
-def new_state(
-    config: TrainConfig,
-    device: torch.device,
-    *,
-    rank: int = 0,
-    start: Mapping[str, Mapping[str, Tensor]] | None = None,
-) -> TrainState:
+def new_state(config: TrainConfig, device: torch.device, *, rank: int = 0) -> TrainState:
     """Fresh networks with CycleGAN's initial weights, drawn from the configuration's seed.
 
-    They are the same in each worker; `rank` decides its pools and its random numbers. Those that
-    `start` holds, by their names, have its weights.
+    They are the same in each worker; `rank` decides its pools and its random numbers.
     """
     seeds = [config.seed * 4 + place for place in range(4)]
     networks = Networks(
@@ -214,8 +207,6 @@ def new_state(
         d_a=new_discriminator(config.discriminator, seed=seeds[2]),
         d_b=new_discriminator(config.discriminator, seed=seeds[3]),
     )
-    for name, weights in (start or {}).items():
-        getattr(networks, name).load_state_dict(weights)
     layout = torch.channels_last if config.channels_last else torch.contiguous_format
     for spec in fields(networks):
         getattr(networks, spec.name).to(device, memory_format=layout)

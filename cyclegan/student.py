@@ -108,6 +108,9 @@ class StudentLearning:
     about: dict[str, str] = field(default_factory=dict)
     """What the student's file says besides."""
 
+    def begin(self, state: StudentState) -> None:
+        """With nothing besides."""
+
     def new_state(self, device: torch.device, *, rank: int) -> StudentState:
         """A fresh student and a fresh discriminator, the same in each worker."""
         config = self.config

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
+from cyclegan.checkpoint import WeightsError
 from cyclegan.data import Crops
 from cyclegan.learning import Learning, R, R_co, S, Take
 from cyclegan.loading import load_batches
@@ -53,13 +54,28 @@ class CycleLearning:
     """
 
     def new_state(self, device: torch.device, *, rank: int) -> TrainState:
-        """Fresh networks, or those that it begins with.
+        """Fresh networks."""
+        return new_state(self.config, device, rank=rank)
+
+    def begin(self, state: TrainState) -> None:
+        """With the networks of `start`, and generators as averages of themselves.
 
         Raises:
-            WeightsError: their file cannot be used.
+            WeightsError: they cannot be used.
         """
-        start = None if self.start is None else read_start(self.start, self.config.start)
-        return new_state(self.config, device, rank=rank, start=start)
+        if self.start is None:
+            return
+        networks, learner = state.networks, state.learner
+        try:
+            for name, weights in read_start(self.start, self.config.start).items():
+                getattr(networks, name).load_state_dict(weights)
+        except RuntimeError as exc:
+            raise WeightsError(
+                f"{self.start} is not of a training with these settings: train anew in another "
+                "--out"
+            ) from exc
+        for average, network in ((learner.ema_ab, networks.g_ab), (learner.ema_ba, networks.g_ba)):
+            average.network.load_state_dict(network.state_dict())
 
     def stepper(self, state: TrainState, device: torch.device, team: Team) -> Take[StepResult]:
         """`train_step`, with the settings that hold at the time."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 
 import numpy as np
@@ -233,7 +233,7 @@ def _both(film: Film, made: Film, match: Match) -> Iterator[Moment]:
 
 def _translated(film: Film, match: Match, translator: Translator) -> Iterator[Moment]:
     frames = read_frames(film, match.before)
-    row = links()
+    row = links() if translator.steady else repeat(None)
     while batch := list(islice(frames, translator.batch)):
         pictures = np.stack([picture for _, picture in batch])
         for (pts, before), after in zip(batch, translator(pictures, link=next(row)), strict=True):

@@ -70,9 +70,9 @@ class FilmEvaluation:
     model: str | None
     """What translated them on the way; None where they had been translated before."""
     size: int | None
-    """The short side at which that model saw frames; 0 is their own."""
+    """The short side at which that model saw frames; 0 is their own, None without a model."""
     steady: float | None
-    """How much its frames leant on those before."""
+    """How much its frames leant on those before; None as with `size`."""
     flow: str
     scores: tuple[FilmScore, ...]
     failures: tuple[Failure, ...]

@@ -22,6 +22,7 @@ from vidgan.models import (
     weights_file,
 )
 from vidgan.numbered import is_pattern
+from vidgan.options import check_steady
 from vidgan.places import Remote, as_place
 
 _WEIGHTS = {".safetensors", ".pth", ".pt", ".ckpt"}
@@ -37,7 +38,7 @@ class Judged:
     size: int
     """The short side, in pixels, at which they see pictures; 0 is the pictures' own."""
     steady: float
-    """How much frames lean on those before, as their card has it."""
+    """How much frames lean on those before."""
 
 
 def choose_generators(
@@ -49,23 +50,24 @@ def choose_generators(
 ) -> Judged:
     """The generators that `source` means: a run's two, a model's by name, or a file's.
 
+    A size or steadiness that is None is their card's; a run's two have one between them.
+
     Raises:
         SettingsError: a size or steadiness out of range, or no model of that name.
         ModelError: weights cannot be used.
     """
     if size is not None and size < 0:
         raise SettingsError(f"--size {size}: must be 0 or more")
-    if steady is not None and not 0 <= steady < 1:
-        raise SettingsError(f"--steady {steady:g}: must be from 0 to less than 1")
+    check_steady(steady)
     found = _find(source, direction)
     loaded = {name: read_model(file) for name, file in found.files.items()}
     insides = (card_inside(generator.metadata) for generator in loaded.values())
-    inside = next((card for card in insides if card), Card(name=found.label, summary=""))
+    card = found.card or next((card for card in insides if card), None)
     return Judged(
         label=found.label,
         generators={name: generator.network for name, generator in loaded.items()},
-        size=(found.size or inside.size) if size is None else size,
-        steady=next(each for each in (steady, found.steady, inside.steady) if each is not None),
+        size=(found.size or (card.size if card else 0)) if size is None else size,
+        steady=(card.steady if card else 0.0) if steady is None else steady,
     )
 
 
@@ -90,7 +92,7 @@ class _Found:
     label: str
     files: Mapping[Direction, Path]
     size: int = 0
-    steady: float | None = None
+    card: Card | None = None
 
 
 def _find(source: str, direction: Direction | None) -> _Found:
@@ -112,7 +114,7 @@ def _find(source: str, direction: Direction | None) -> _Found:
         label=source,
         files={direction or "a2b": model.path},
         size=model.card.size,
-        steady=model.card.steady,
+        card=model.card,
     )
 
 

@@ -66,8 +66,7 @@ class Options:
         _check_least("workers", self.workers, 1)
         _check_least("retries", self.retries, 0)
         _check_least("size", self.size, 0)
-        if self.steady is not None and not 0 <= self.steady < 1:
-            raise SettingsError(f"--steady {self.steady:g}: must be from 0 to less than 1")
+        check_steady(self.steady)
         _check_least("chunk-frames", self.chunk_frames, 1)
         _check_most("workers", self.workers, MOST_WORKERS)
         _check_amount("cpus-per-worker", self.cpus_per_worker)
@@ -76,6 +75,16 @@ class Options:
         _check_positive("wait", self.wait)
         for name, amount in self.resources:
             _check_amount(f"resource {name}", amount)
+
+
+def check_steady(value: float | None) -> None:
+    """How much frames may lean on those before.
+
+    Raises:
+        SettingsError: out of range.
+    """
+    if value is not None and not 0 <= value < 1:
+        raise SettingsError(f"--steady {value:g}: must be from 0 to less than 1")
 
 
 def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:

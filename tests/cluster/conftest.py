@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -51,11 +52,13 @@ def launch() -> Python:
 
 @pytest.fixture
 def python(launch: Python, mark: str, marked_pids: Callable[[], set[int]]) -> Iterator[Python]:
-    """`launch` with the `mark` in the environment; a test that fails leaves nothing running."""
+    """`launch` with the `mark` in the environment; nothing of that outlives a test that fails."""
     yield functools.partial(launch, TEST_MARK=mark)
-    for pid in marked_pids():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    while left := marked_pids():
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
 
 
 @pytest.fixture

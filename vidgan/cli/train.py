@@ -76,7 +76,7 @@ network_options = family(
         multiple=True,
         metavar="SRC",
         help="Begin with the networks of this run; or, given twice, with a generator from A to B "
-        "and one from B to A, by name or file.  [default: new ones]",
+        "and one from B to A, by name, run or file.  [default: new ones]",
     ),
     click.option(
         "--discriminator",

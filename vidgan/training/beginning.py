@@ -3,30 +3,37 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, get_args
 
 from torch import Tensor
 
 from cyclegan.checkpoint import WeightsError, load_checkpoint, write_atomically
-from cyclegan.config import generator_to_json
+from cyclegan.config import GeneratorConfig, generator_to_json
+from cyclegan.discriminators import new_discriminator
 from cyclegan.run_folder import RunFolder
 from cyclegan.start import digest_of, start_to_bytes
 from cyclegan.train_config import TrainConfig
-from vidgan.errors import SettingsError
-from vidgan.named import Named, read_named
+from cyclegan.weights import LoadedGenerator
+from vidgan.errors import ModelError, SettingsError
+from vidgan.models import Direction, read_model, weights_file
+from vidgan.named import read_named
 
-A_RUN, TWO = 1, 2
+Weights = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """The networks of a run that did not begin with new ones."""
+    """The networks that a new run begins with; empty where those are new, too."""
 
     content: bytes = b""
-    digest: str = ""
+
+    @property
+    def digest(self) -> str:
+        """What the run's configuration says of it."""
+        return digest_of(self.content) if self.content else ""
 
     def keep(self, folder: RunFolder) -> None:
-        """Write them into the run's folder, so that it can begin anew without where they are from.
+        """Write them into the run's folder: where they are from may be gone when they are wanted.
 
         Raises:
             OSError: no room, no permission.
@@ -35,52 +42,59 @@ class Beginning:
             write_atomically(folder.start, lambda part: part.write_bytes(self.content))
 
 
-def kept_beginning(folder: RunFolder) -> Beginning:
-    """That of a run that is there."""
-    content = folder.start.read_bytes() if folder.start.exists() else b""
-    return Beginning(content, digest_of(content)) if content else Beginning()
+def absolute(sources: Sequence[str]) -> tuple[str, ...]:
+    """The same words, of files and folders from wherever they are said again."""
+    return tuple(str(Path(word).absolute()) if Path(word).exists() else word for word in sources)
 
 
 def read_beginning(sources: Sequence[str], config: TrainConfig) -> Beginning:
-    """The generators of a run, and its discriminators if they fit; or two generators.
+    """Of one source, a run: its averaged generators, and its discriminators where the new run's are
+    built alike. Of two: generators from A to B and from B to A, by name, run or file.
 
     Raises:
-        SettingsError: no run or too many generators; or they are of another architecture.
-        ModelError: no generator is there.
+        SettingsError: other numbers of them, or generators of another architecture.
+        ModelError: no generator is there, or what is there cannot be used.
     """
-    if not sources:
-        return Beginning()
-    networks: dict[str, Mapping[str, Tensor]] = {}
-    for name, generator in zip(("g_ab", "g_ba"), _generators(sources), strict=True):
-        if generator.generator.config != config.generator:
-            raise SettingsError(
-                f"--start-from {generator.path}: it is {_said(generator)}, and not "
-                f"{generator_to_json(config.generator)}: give the --generator and "
-                "--generator-filters that it has"
-            )
-        networks[name] = generator.generator.network.state_dict()
-    if len(sources) == A_RUN:
-        networks |= _discriminators(RunFolder(Path(sources[0])), config)
-    content = start_to_bytes(networks)
-    return Beginning(content, digest_of(content))
+    match sources:
+        case []:
+            return Beginning()
+        case [run]:
+            folder = Path(run)
+            if not folder.is_dir():
+                raise SettingsError(_wrong_number(run))
+            a2b, b2a = (read_model(weights_file(folder, way)) for way in get_args(Direction))
+            found = {
+                "g_ab": _fitting(run, a2b, config.generator),
+                "g_ba": _fitting(run, b2a, config.generator),
+                **_discriminators(RunFolder(folder), config),
+            }
+        case [forth, back]:
+            found = {
+                "g_ab": _fitting(forth, read_named(forth, "a2b").generator, config.generator),
+                "g_ba": _fitting(back, read_named(back, "b2a").generator, config.generator),
+            }
+        case [first, *_]:
+            raise SettingsError(_wrong_number(first))
+    return Beginning(start_to_bytes(found))
 
 
-def _generators(sources: Sequence[str]) -> list[Named]:
-    if len(sources) == A_RUN and Path(sources[0]).is_dir():
-        return [read_named(sources[0], "a2b"), read_named(sources[0], "b2a")]
-    if len(sources) == TWO:
-        return [read_named(source) for source in sources]
-    raise SettingsError(
-        f"--start-from {sources[0]}: give one run, or two generators, the one from A to B first, "
+def _wrong_number(source: str) -> str:
+    return (
+        f"--start-from {source}: give one run, or two generators, the one from A to B first, "
         "as in --start-from summer2winter --start-from winter2summer"
     )
 
 
-def _said(generator: Named) -> str:
-    return generator_to_json(generator.generator.config)
+def _fitting(source: str, generator: LoadedGenerator, wanted: GeneratorConfig) -> Weights:
+    if generator.config != wanted:
+        raise SettingsError(
+            f"--start-from {source}: it is {generator_to_json(generator.config)}, but --generator "
+            f"and --generator-filters ask for {generator_to_json(wanted)}"
+        )
+    return generator.network.state_dict()
 
 
-def _discriminators(folder: RunFolder, config: TrainConfig) -> dict[str, Mapping[str, Tensor]]:
+def _discriminators(folder: RunFolder, config: TrainConfig) -> dict[str, Weights]:
     """None where a folder has only generators, such as RUN/best, or other discriminators."""
     if not folder.checkpoint.exists():
         return {}
@@ -88,6 +102,19 @@ def _discriminators(folder: RunFolder, config: TrainConfig) -> dict[str, Mapping
         if folder.read_config().discriminator != config.discriminator:
             return {}
         state = load_checkpoint(folder.checkpoint)
-        return {name: cast("Mapping[str, Tensor]", state[name]) for name in ("d_a", "d_b")}
-    except (WeightsError, KeyError):
-        return {}
+        return {name: _usable(state[name], config) for name in ("d_a", "d_b")}
+    except (WeightsError, KeyError, TypeError, AttributeError, RuntimeError, ValueError) as exc:
+        reason = str(exc).partition("\n")[0]
+        raise ModelError(
+            f"{folder.checkpoint}: its discriminators cannot be used ({reason}): begin with its "
+            "generators alone, giving both files with --start-from"
+        ) from exc
+
+
+def _usable(weights: Any, config: TrainConfig) -> Weights:
+    network = new_discriminator(config.discriminator, seed=config.seed)
+    network.load_state_dict(weights)
+    loaded: Weights = network.state_dict()
+    if not all(bool(tensor.isfinite().all()) for tensor in loaded.values()):
+        raise ValueError("weights are not finite numbers")
+    return loaded

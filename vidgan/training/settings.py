@@ -55,7 +55,7 @@ def options_to_resume(out: Path, options: Mapping[str, Any], given: Set[str]) ->
         raise ModelError(f"{out} holds no run: train without --resume first") from exc
     except (OSError, ValueError, TypeError) as exc:
         raise ModelError(f"{file} cannot be used ({exc}): train anew in another --out") from exc
-    for name in (options.keys() & given) - began.keys() - FREE:
+    for name in sorted((options.keys() & given) - began.keys() - FREE):
         raise SettingsError(
             f"{_flag(name)}: {out} was begun before there was this option; leave it out to resume, "
             "or choose another --out"
@@ -67,14 +67,18 @@ def options_to_resume(out: Path, options: Mapping[str, Any], given: Set[str]) ->
             resumed[name] = was
         elif name not in FREE and now != was and not _is_one_worker(name, now, was):
             raise SettingsError(
-                f"{_flag(name)} {now}: {out} was begun with {was}; leave it out to resume, or "
-                "choose another --out"
+                f"{_flag(name)} {_said(now)}: {out} was begun with {_said(was)}; leave "
+                "it out to resume, or choose another --out"
             )
     return resumed | {"alone": resumed["workers"] is None}
 
 
 def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
+
+
+def _said(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _is_one_worker(name: str, now: object, was: object) -> bool:
@@ -84,7 +88,7 @@ def _is_one_worker(name: str, now: object, was: object) -> bool:
 
 def save_options(out: Path, options: Mapping[str, Any]) -> None:
     """Write down what `options_to_resume` reads."""
-    kept = {name: _plain(options[name]) for name in options.keys() - {"alone", "start"}}
+    kept = {name: _plain(options[name]) for name in options.keys() - {"alone"}}
     text = json.dumps(kept, indent=2, sort_keys=True) + "\n"
     write_atomically(out / "options.json", lambda part: part.write_text(text))
 

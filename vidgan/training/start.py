@@ -1,6 +1,7 @@
 """`vidgan train`: from options to a finished run."""
 
 from collections.abc import Iterator, Set
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from cyclegan.run_folder import RunFolder
 from cyclegan.train_config import TrainConfig, config_to_json
 from vidgan.errors import SettingsError
 from vidgan.training.bar import FramesBar
-from vidgan.training.beginning import Beginning, kept_beginning, read_beginning
+from vidgan.training.beginning import Beginning, absolute, read_beginning
 from vidgan.training.job import Job
 from vidgan.training.launch import launch, named_errors
 from vidgan.training.settings import DATA, FREE, options_to_resume, save_options, train_config
@@ -36,22 +37,21 @@ def train_pair(
         WorkerError: the cluster cannot do it.
         KeyboardInterrupt: it was stopped; its last state is saved.
     """
+    options["start_from"] = absolute(options["start_from"])
     if resume:
         options = options_to_resume(out, options, given)
-        beginning = kept_beginning(RunFolder(out))
-    else:
-        beginning = read_beginning(options["start_from"], _config(options, workers=1))
-    options["start"] = beginning.digest
+    # What is wrong with the settings is said before anything starts.
+    config = _config(options, workers=options["workers"] or 1)
+    beginning = None if resume else read_beginning(options["start_from"], config)
     if dry_run:
-        yield config_to_json(_config(options, workers=options["workers"] or 1)).rstrip()
+        yield config_to_json(_with_beginning(config, beginning, out)).rstrip()
         return
-    _config(options, workers=1)  # what is wrong with the settings is said before anything starts
     with named_errors(), RunFolder(out).locked():
         domains = _domains(out, options, quiet=quiet)
 
         def prepare(workers: int | None) -> Job:
             own = options | {"workers": workers}
-            return _prepare(out, own, domains, None if resume else beginning)
+            return _prepare(out, own, domains, beginning)
 
         launch(prepare, options, quiet=quiet)
     yield (
@@ -69,6 +69,7 @@ def _prepare(
     start resumes.
     """
     config = _config(options, workers=options["workers"] or 1)
+    config = _with_beginning(config, beginning, out)
     folder = RunFolder(out)
     if beginning is None:
         folder.state_to_resume(config)
@@ -107,6 +108,14 @@ def _domains(out: Path, options: dict[str, Any], *, quiet: bool) -> Domains:
     for warning in domains.warnings:
         bar.say(warning)
     return domains
+
+
+def _with_beginning(config: TrainConfig, beginning: Beginning | None, out: Path) -> TrainConfig:
+    """With what the run begins with, or began with."""
+    if beginning is not None:
+        return replace(config, start=beginning.digest)
+    with named_errors():
+        return replace(config, start=RunFolder(out).read_config().start)
 
 
 def _config(options: dict[str, Any], *, workers: int) -> TrainConfig:
