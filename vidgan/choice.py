@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
 import torch
 from safetensors.torch import save
@@ -13,7 +12,7 @@ from cyclegan.weights import LoadedGenerator
 from vidgan import __version__
 from vidgan.crew import Crew
 from vidgan.errors import SettingsError
-from vidgan.models import card_inside, find_model, read_model, run_size, weights_file
+from vidgan.named import read_pair, read_weights
 from vidgan.options import Options
 from vidgan.tasks import Recipe, TranslatorSettings
 
@@ -59,30 +58,18 @@ def choose_model(options: Options) -> Choice:
         VidganError: an unknown pair, or weights that are not a generator's.
     """
     if options.pair is not None:
-        model = find_model(options.pair)
-        path, label, size = model.path, options.pair, model.card.size
-        steady = model.card.steady
+        named = read_pair(options.pair)
     else:
         assert options.weights is not None
-        path, label, size = _from_weights(options.weights, options)
-        steady = 0.0
-    generator = read_model(path)
-    if options.weights is not None and (inside := card_inside(generator.metadata)):
-        size, steady = size or inside.size, inside.steady
+        named = read_weights(options.weights, options.direction or "a2b")
+    card = named.card
     return Choice(
-        label=label,
-        generator=generator,
-        weights=save(generator.network.state_dict()),
-        size=size if options.size is None else options.size,
-        steady=steady if options.steady is None else options.steady,
+        label=card.name,
+        generator=named.generator,
+        weights=save(named.generator.network.state_dict()),
+        size=card.size if options.size is None else options.size,
+        steady=card.steady if options.steady is None else options.steady,
     )
-
-
-def _from_weights(weights: Path, options: Options) -> tuple[Path, str, int]:
-    path = weights_file(weights, options.direction or "a2b")
-    if not weights.is_dir():
-        return path, path.stem, 0
-    return path, f"{weights.resolve().name}.{path.stem}", run_size(weights)
 
 
 def digest(recipe: Recipe) -> bytes:

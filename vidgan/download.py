@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from tqdm import tqdm
 
 from vidgan.errors import ModelError, SettingsError
-from vidgan.models import Model, free_place, import_model
+from vidgan.importing import import_model
+from vidgan.models import Model, free_place
 
 LARGEST = 1 << 30
 """Bytes; the largest public CycleGAN generators have a quarter of that."""

@@ -3,30 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 import torch
 
 from cyclegan.networks import Generator
 from cyclegan.translator import resolve_device
-from vidgan.errors import ModelError, SettingsError
+from vidgan.errors import SettingsError
 from vidgan.inputs import VIDEO_SUFFIXES
-from vidgan.models import (
-    Card,
-    Direction,
-    card_inside,
-    find_model,
-    list_models,
-    read_model,
-    run_size,
-    weights_file,
-)
+from vidgan.models import Direction
+from vidgan.named import directions_of, read_named
 from vidgan.numbered import is_pattern
 from vidgan.options import check_steady
 from vidgan.places import Remote, as_place
 
 _WEIGHTS = {".safetensors", ".pth", ".pt", ".ckpt"}
-_DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +49,15 @@ def choose_generators(
     if size is not None and size < 0:
         raise SettingsError(f"--size {size}: must be 0 or more")
     check_steady(steady)
-    found = _find(source, direction)
-    loaded = {name: read_model(file) for name, file in found.files.items()}
-    insides = (card_inside(generator.metadata) for generator in loaded.values())
-    card = found.card or next((card for card in insides if card), None)
+    path = Path(source)
+    ways = [direction] if direction else (directions_of(path) or ["a2b"])
+    found = {way: read_named(source, way) for way in ways}
+    card = found[ways[0]].card
     return Judged(
-        label=found.label,
-        generators={name: generator.network for name, generator in loaded.items()},
-        size=(found.size or (card.size if card else 0)) if size is None else size,
-        steady=(card.steady if card else 0.0) if steady is None else steady,
+        label=str(path) if path.is_dir() else card.name,
+        generators={way: named.generator.network for way, named in found.items()},
+        size=card.size if size is None else size,
+        steady=card.steady if steady is None else steady,
     )
 
 
@@ -83,39 +73,6 @@ def means_model(word: str) -> bool:
     if place.is_file():
         return suffix in _WEIGHTS
     return place.is_dir() or suffix not in VIDEO_SUFFIXES
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """What a word means, and what is known of it outside its files."""
-
-    label: str
-    files: Mapping[Direction, Path]
-    size: int = 0
-    card: Card | None = None
-
-
-def _find(source: str, direction: Direction | None) -> _Found:
-    """A file, a run, or else a model of that name."""
-    path = Path(source)
-    if path.is_file():
-        return _Found(label=path.stem, files={direction or "a2b": path})
-    is_run = any((path / f"{name}.safetensors").exists() for name in _DIRECTIONS)
-    is_name = any(model.card.name == source for model in list_models())
-    if is_run or (path.exists() and not is_name):
-        wanted = (direction,) if direction else _DIRECTIONS
-        there = [name for name in wanted if (path / f"{name}.safetensors").exists()]
-        files = {name: weights_file(path, name) for name in there or wanted}
-        return _Found(label=str(path), files=files, size=run_size(path))
-    if not is_name and path.name != source:
-        raise ModelError(f"{source}: no such file or run; give a generator's weights, or a name")
-    model = find_model(source)
-    return _Found(
-        label=source,
-        files={direction or "a2b": model.path},
-        size=model.card.size,
-        card=model.card,
-    )
 
 
 def chosen_device(name: str) -> torch.device:

@@ -142,48 +142,6 @@ def free_place(name: str, *, overwrite: bool = False) -> Path:
     return target
 
 
-def import_model(
-    source: Path,
-    name: str,
-    *,
-    direction: Direction = "a2b",
-    size: int | None = None,
-    summary: str = "",
-    half: bool = False,
-    overwrite: bool = False,
-) -> Model:
-    """Keep a generator under a name of its own, so that `--pair NAME` finds it.
-
-    `size` is the card's; None is what an exported file says, or what a run was trained at (see
-    `run_size`), else 0. `half` keeps weights in fp16: half the bytes, 11 bits of each.
-
-    Raises:
-        SettingsError: a name that is not letters, digits, '.', '_' and '-'.
-        ModelError: not a generator, the name is taken, or weights that fp16 cannot hold.
-    """
-    import torch  # noqa: PLC0415
-
-    from cyclegan.checkpoint import save_generator  # noqa: PLC0415 - brings in torch
-
-    target = free_place(name, overwrite=overwrite)
-    generator = read_model(weights_file(source, direction))
-    inside = card_inside(generator.metadata) or Card(name=name, summary="")
-    card = replace(
-        inside,
-        name=name,
-        summary=summary or inside.summary or f"imported from {source.name}",
-        size=(inside.size or run_size(source)) if size is None else size,
-    )
-    dtype = torch.float16 if half else torch.float32
-    weights = generator.network.state_dict().values()
-    if not all(bool(weight.to(dtype).isfinite().all()) for weight in weights):
-        raise ModelError(f"{source}: has weights that fp16 cannot hold; import it without --half")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    save_generator(generator.network, generator.config, target, dtype=dtype)
-    write_card(card, target.with_suffix(".json"))
-    return Model(path=target, card=card, bundled=False)
-
-
 def read_model(path: Path) -> "LoadedGenerator":
     """The generator in a file, whatever its layout.
 

@@ -1,8 +1,11 @@
-"""What NAME|RUN|FILE means on the command line: a generator's file, and its card."""
+"""Which generator is meant on the command line, and its card: a name, a run's folder, a file.
+
+Every command finds generators here, so that all of them see a model at the same size.
+"""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from vidgan.errors import ModelError
 from vidgan.models import (
@@ -19,6 +22,8 @@ from vidgan.models import (
 if TYPE_CHECKING:
     from cyclegan.weights import LoadedGenerator
 
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
@@ -27,10 +32,40 @@ class Named:
     path: Path
     generator: "LoadedGenerator"
     card: Card
+    """What is known of it. Its name is what to call it: the model's, or the file's or run's own."""
+
+
+def read_pair(name: str) -> Named:
+    """The model that is kept under this name.
+
+    Raises:
+        SettingsError: there is none.
+        ModelError: its file cannot be used.
+    """
+    model = find_model(name)
+    return Named(path=model.path, generator=read_model(model.path), card=model.card)
+
+
+def read_weights(path: Path, direction: Direction = "a2b") -> Named:
+    """The generator in a file, or a run's in `direction`.
+
+    A card inside the file is the card, as an exported model has one; a size that it leaves open is
+    that of the run's training.
+
+    Raises:
+        ModelError: no generator is there.
+    """
+    file = weights_file(path, direction)
+    is_run = path.is_dir()
+    generator = read_model(file)
+    name = f"{path.resolve().name}.{file.stem}" if is_run else file.stem
+    inside = card_inside(generator.metadata) or Card(name=name, summary="")
+    size = inside.size or (run_size(path) if is_run else 0)
+    return Named(path=file, generator=generator, card=replace(inside, name=name, size=size))
 
 
 def read_named(source: str, direction: Direction = "a2b") -> Named:
-    """The generator that `source` means: a model by name, a file, or a run's in `direction`.
+    """The generator that a word means: a file's, a run's in `direction`, or a model by name.
 
     A folder that is a run, and a file, come before a model of the same name.
 
@@ -39,20 +74,14 @@ def read_named(source: str, direction: Direction = "a2b") -> Named:
         ModelError: no generator is there.
     """
     path = Path(source)
-    is_run = (path / f"{direction}.safetensors").exists()
     is_name = any(model.card.name == source for model in list_models())
-    if path.is_file() or is_run or (path.exists() and not is_name):
-        file = weights_file(path, direction)
-        generator = read_model(file)
-        return Named(path=file, generator=generator, card=_card(path, file, generator))
+    if path.is_file() or directions_of(path) or (path.exists() and not is_name):
+        return read_weights(path, direction)
     if not is_name and path.name != source:
         raise ModelError(f"{source}: no such file or run; give a generator's weights, or a name")
-    model = find_model(source)
-    return Named(path=model.path, generator=read_model(model.path), card=model.card)
+    return read_pair(source)
 
 
-def _card(path: Path, file: Path, generator: "LoadedGenerator") -> Card:
-    """What is known of a generator that is not kept under a name."""
-    name = f"{path.resolve().name}.{file.stem}" if path.is_dir() else file.stem
-    inside = card_inside(generator.metadata) or Card(name=name, summary="")
-    return replace(inside, name=name, size=inside.size or (run_size(path) if path.is_dir() else 0))
+def directions_of(folder: Path) -> list[Direction]:
+    """The directions that a run has generators for; none where it is not a run's folder."""
+    return [way for way in DIRECTIONS if (folder / f"{way}.safetensors").exists()]

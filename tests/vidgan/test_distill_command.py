@@ -19,7 +19,7 @@ from cyclegan.config import DiscriminatorConfig, FastConfig
 from cyclegan.discriminators import PatchDiscriminator
 from cyclegan.run_folder import RunFolder
 from cyclegan.weights import read_generator
-from vidgan.models import import_model
+from vidgan.importing import import_model
 
 Command = Callable[..., Any]
 

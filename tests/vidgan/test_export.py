@@ -13,7 +13,8 @@ from PIL import Image
 from cyclegan import load_generator
 from vidgan.choice import choose_model
 from vidgan.export import export_model
-from vidgan.models import find_model, import_model, write_card
+from vidgan.importing import import_model
+from vidgan.models import find_model, write_card
 from vidgan.options import Options
 
 Command = Callable[..., Any]

@@ -261,7 +261,8 @@ def test_a_card_of_wrong_types_is_no_card(
 
 def test_a_card_is_utf_8_whatever_the_locale(run: Path, home: Path) -> None:
     code = (
-        "import pathlib, sys; from vidgan.models import find_model, import_model\n"
+        "import pathlib, sys; from vidgan.importing import import_model\n"
+        "from vidgan.models import find_model\n"
         "import_model(pathlib.Path(sys.argv[1]), 'mine', summary='\\xe9t\\xe9')\n"
         "assert find_model('mine').card.summary == '\\xe9t\\xe9'"
     )

@@ -16,7 +16,8 @@ from tests.vidgan.here import convert_here
 from vidgan.choice import choose_model
 from vidgan.conversion import convert_all
 from vidgan.errors import SettingsError
-from vidgan.models import import_model, write_card
+from vidgan.importing import import_model
+from vidgan.models import write_card
 from vidgan.options import Options
 
 CHUNK = WARM_UP

@@ -61,7 +61,7 @@ def models_show(name: str) -> None:
 def models_import(source: Path, **options: Any) -> None:
     """Keep a generator under a name: any public CycleGAN .pth, our safetensors, or a run."""
     with one_line_errors():
-        from vidgan.models import import_model  # noqa: PLC0415
+        from vidgan.importing import import_model  # noqa: PLC0415
 
         model = import_model(source, **options)
         click.echo(f"{model.card.name}: kept as {model.path}")

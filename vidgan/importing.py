@@ -1,0 +1,49 @@
+"""`vidgan models import`: a copy of a generator, kept under a name."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from cyclegan.checkpoint import save_generator
+from vidgan.errors import ModelError
+from vidgan.models import Direction, Model, free_place, write_card
+from vidgan.named import read_weights
+
+
+def import_model(
+    source: Path,
+    name: str,
+    *,
+    direction: Direction = "a2b",
+    size: int | None = None,
+    summary: str = "",
+    half: bool = False,
+    overwrite: bool = False,
+) -> Model:
+    """Keep a generator under a name of its own, so that `--pair NAME` finds it.
+
+    `size` is the card's; None is what an exported file says, or what a run was trained at (see
+    `run_size`), else 0. `half` keeps weights in fp16: half the bytes, 11 bits of each.
+
+    Raises:
+        SettingsError: a name that is not letters, digits, '.', '_' and '-'.
+        ModelError: not a generator, the name is taken, or weights that fp16 cannot hold.
+    """
+    target = free_place(name, overwrite=overwrite)
+    named = read_weights(source, direction)
+    generator = named.generator
+    card = replace(
+        named.card,
+        name=name,
+        summary=summary or named.card.summary or f"imported from {source.name}",
+        size=named.card.size if size is None else size,
+    )
+    dtype = torch.float16 if half else torch.float32
+    weights = generator.network.state_dict().values()
+    if not all(bool(weight.to(dtype).isfinite().all()) for weight in weights):
+        raise ModelError(f"{source}: has weights that fp16 cannot hold; import it without --half")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    save_generator(generator.network, generator.config, target, dtype=dtype)
+    write_card(card, target.with_suffix(".json"))
+    return Model(path=target, card=card, bundled=False)
