@@ -13,6 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -73,6 +74,24 @@ def row_films(rows: list[str], folder: Path, shape: Shape) -> "dict[str, Sample]
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         made = {row: pool.submit(row_film, row, folder / row, shape) for row in rows}
         return {row: sample.result() for row, sample in made.items()}
+
+
+def lossless_film(film: "Sample", folder: Path) -> "Sample":
+    """The very pixels of a film, 8 bits of RGB, in FFV1."""
+    from tests.vidgan.films.kit import Sample
+
+    path = folder / f"{film.path.stem}.mkv"
+    with av.open(str(film.path)) as source, av.open(str(path), "w") as copy:
+        (shown,) = source.streams.video
+        stream = copy.add_stream("ffv1", rate=shown.average_rate, options={"g": "1"})
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = shown.width, shown.height, "bgr0"
+        for frame in source.decode(shown):
+            pixels = frame.reformat(format="bgr0")
+            pixels.pts, pixels.time_base = frame.pts, frame.time_base
+            copy.mux(stream.encode(pixels))
+        copy.mux(stream.encode(None))
+    return Sample(path=path)
 
 
 def output_of(sample: "Sample", folder: Path) -> Path:

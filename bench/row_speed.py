@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from row_films import Shape, options_of, output_of, plain_film
+from row_films import Shape, lossless_film, options_of, output_of, plain_film
 from setting import CORES
 from vidgan.choice import choose_model, digest
 from vidgan.crew import Crew
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 _AT_A_TIME = 2
 """Chunks that a worker has: while one is being encoded the next one is decoded."""
+_OF_FEW_COLOURS = {"gif"}
+"""Rows whose pictures no plain film can hold: dithered, which costs an encoder more. Their twin is
+a lossless film of the same pixels.
+"""
 _CHOOSERS = ("vidgan.media.encode", "vidgan.media.encoders")
 
 
@@ -65,7 +69,9 @@ class RowSpeed:
     plain: tuple[Cost, ...]
     """As it is written by default."""
     twin: tuple[Cost, ...]
-    """The plain film written as the row is; where that is the default, the same as `plain`."""
+    """The plain film written as the row is; where that is the default, the same as `plain`. Of a
+    row of few colours, a lossless film of its pixels.
+    """
 
     @property
     def ratio(self) -> float:
@@ -174,20 +180,32 @@ def measure(
                 of_size = replace(shape, size=even)
                 plains[even] = plain_film(folder / f"plain{even[0]}x{even[1]}", of_size)
                 converter.convert(plains[even])  # warm
-            yield _measure_row(converter, row, sample, plain=plains[even], rounds=rounds)
+            plain = twin = plains[even]
+            if row in _OF_FEW_COLOURS:
+                twin = lossless_film(sample, folder)
+            yield _measure_row(converter, row, sample, plain=plain, twin=twin, rounds=rounds)
 
 
 def _measure_row(
-    converter: Converter, row: str, sample: "Sample", *, plain: "Sample", rounds: int
+    converter: Converter,
+    row: str,
+    sample: "Sample",
+    *,
+    plain: "Sample",
+    twin: "Sample",
+    rounds: int,
 ) -> RowSpeed:
     (written, size), (default, _) = written_as(sample), written_as(plain)
     is_like_plain = (written.codec, written.pixel_format) == (default.codec, default.pixel_format)
     costs: dict[str, list[Cost]] = {"row": [], "plain": [], "twin": []}
-    turns = ["plain", "row"] if is_like_plain else ["plain", "row", "twin"]
+    films = {"plain": plain, "row": sample}
+    if not is_like_plain:
+        films["twin"] = twin
+    turns = list(films)
     for number in range(rounds):
         for turn in turns if number % 2 == 0 else reversed(turns):
-            film = sample if turn == "row" else plain
-            costs[turn].append(converter.convert(film, written if turn == "twin" else None))
+            forced = written if turn == "twin" else None
+            costs[turn].append(converter.convert(films[turn], forced))
     plain_costs = tuple(costs["plain"])
     return RowSpeed(
         row=row,
