@@ -9,9 +9,9 @@ lane on each core, the model's own size, the default output). A plain film of th
 frame, decoding to finished file, since the clock shows what else the machine does as well.
 
 The *ratio* is the plain film's by the row's, both written by the same encoder in the same pixel
-format: an encoder of another kind is chosen for players, not by the row's pictures. A GIF's dithered
-pixels, which no plain film holds, are compared with a lossless film of them. *By default* is
-against the plain film as it is written by default, H.264 of 8 bits. Rows whose ratio is below
+format: an encoder of another kind is chosen for players, not by the row's pictures. The dithered
+pixels of a GIF, which no plain film holds, are compared with a lossless film of them. *By default*
+is against the plain film as it is written by default, H.264 of 8 bits. Rows whose ratio is below
 0.90 are missed.
 
 *Memory*: the peak of the driver and its worker for a short film of the row, over Ray, and for one
