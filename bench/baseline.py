@@ -59,10 +59,10 @@ def main() -> None:
             score = judge.score(ColorTransfer(palette, seed=seed), direction)
             gap = score.gap_closed
             share = "-" if gap is None else f"{gap.value:.2f} ({gap.low:.2f} to {gap.high:.2f})"
-            lpips = "-" if score.lpips is None else f"{score.lpips:.2f}"
+            lpips = "-" if score.lpips is None else f"{score.lpips.value:.2f}"
             print(
                 f"{direction} seed {seed}: gap closed {share}, KID {score.kid.value:.4f}, "
-                f"FID {score.fid:.1f}, LPIPS {lpips}, edges kept {score.edges:.2f}"
+                f"FID {score.fid:.1f}, LPIPS {lpips}, edges kept {score.edges.value:.2f}"
             )
 
 

@@ -24,6 +24,7 @@ from cyclegan.metrics import (
     gap_closed_estimate,
     kid,
     kid_resampled,
+    mean_estimate,
 )
 from cyclegan.photographs import read_image
 from cyclegan.structure import edge_similarity
@@ -47,9 +48,9 @@ class Score:
     """1 - kid / kid_before; None where the domains themselves cannot be told apart."""
     fid_before: float
     fid: float
-    lpips: float | None
+    lpips: Estimate | None
     """Mean perceptual distance of output and input; None without AlexNet."""
-    edges: float
+    edges: Estimate
     """Mean `edge_similarity` of output and input."""
 
 
@@ -96,17 +97,17 @@ class Judge:
         images = self._images[source]
         parts = [self._compare(part, translate, heard) for part in torch.split(images, _BATCH)]
         features, edges, distances = (torch.cat(columns) for columns in zip(*parts, strict=True))
-        real = self._features[target]
+        real, counts = self._features[target], self._counts[source]
         after = kid(features, real)
-        resampled = kid_resampled(features, real, self._counts[source], self._counts[target])
+        resampled = kid_resampled(features, real, counts, self._counts[target])
         return Score(
             kid_before=self._before,
             kid=estimate(after, resampled),
             gap_closed=gap_closed_estimate(self._before, after, self._before_resampled, resampled),
             fid_before=self._fid_before,
             fid=fid(features, real),
-            lpips=None if self._alexnet is None else float(distances.mean()),
-            edges=float(edges.mean()),
+            lpips=None if self._alexnet is None else mean_estimate(distances, counts),
+            edges=mean_estimate(edges, counts),
         )
 
     @torch.inference_mode()

@@ -96,6 +96,12 @@ def estimate(value: float, resampled: Tensor) -> Estimate:
     return Estimate(value=value, low=low, high=high)
 
 
+def mean_estimate(values: Tensor, counts: Tensor) -> Estimate:
+    """The mean of a figure of each picture, (M,), over `bootstrap_counts` of them, (R, M)."""
+    each = values.double()
+    return estimate(float(each.mean()), counts @ each / len(each))
+
+
 def kid_estimate(x: Tensor, y: Tensor, *, seed: int = 0, resamples: int = RESAMPLES) -> Estimate:
     """KID with the interval of a bootstrap over the pictures of both sets."""
     counts = (

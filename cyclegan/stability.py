@@ -225,9 +225,13 @@ def _score(steps: Sequence[Step], *, cuts: int, seed: int, resamples: int) -> St
     counts = resampled(len(steps))
 
     def of(figure: Callable[[Callable[[str], Tensor]], Tensor]) -> Estimate:
-        """A figure of the columns' means, and the same of each resample's."""
+        """A figure of the columns' means, and the same of each resample's.
+
+        A resample of nothing but still, or plain, pictures of the input has no ratio.
+        """
         value = figure(lambda name: column[name].mean())
-        return estimate(float(value), figure(lambda name: counts @ column[name] / len(steps)))
+        resamples = figure(lambda name: counts @ column[name] / len(steps))
+        return estimate(float(value), resamples[resamples.isfinite()])
 
     flickers = _flickers(steps)
     moves, has_contrast = bool(column["in"].any()), bool(column["variance_in"].any())

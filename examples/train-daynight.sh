@@ -8,5 +8,5 @@ vidgan train --a "$1" --b "$2" --out "$3" \
   --images 9000 --flat-share 0.6 --keep 500 --batch 2 --crop 96 --load 120 \
   --generator fast --discriminator both --discriminator-filters 32 \
   --lr-g 4e-4 --lr-d 4e-4 --lambda-cycle 4 --lambda-identity 0 --seed 0
-vidgan models import "$3/every/00004000" --name day2night --direction a2b --size 144 --half
-vidgan models import "$3/every/00004000" --name night2day --direction b2a --size 144 --half
+vidgan models import "$3/every/00004000" --name day2night --direction a2b --size 144 --steady 0.85 --half
+vidgan models import "$3/every/00004000" --name night2day --direction b2a --size 144 --steady 0.85 --half

@@ -15,5 +15,5 @@ vidgan train --out "$3/second" "${common[@]}" --start-from "$3/first" --images 5
   --flat-share 0.96 --crop 96 --load 120 --lr-g 2e-4 --lr-d 2e-4 --lambda-cycle 1.5 --seed 5
 vidgan train --out "$3/third" "${common[@]}" --start-from "$3/second" --images 8000 \
   --flat-share 0.6 --crop 112 --load 168 --lr-g 2e-4 --lr-d 2e-4 --lambda-cycle 0.8 --seed 6
-vidgan models import "$3/third/every/00005000" --name summer2winter --direction a2b --size 208 --half
-vidgan models import "$3/third/every/00008000" --name winter2summer --direction b2a --size 176 --half
+vidgan models import "$3/third/every/00005000" --name summer2winter --direction a2b --size 208 --steady 0.85 --half
+vidgan models import "$3/third/every/00008000" --name winter2summer --direction b2a --size 176 --steady 0.85 --half

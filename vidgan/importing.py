@@ -9,6 +9,7 @@ from cyclegan.checkpoint import save_generator
 from vidgan.errors import ModelError
 from vidgan.models import Direction, Model, free_place, write_card
 from vidgan.named import read_weights
+from vidgan.options import check_steady
 
 
 def import_model(
@@ -17,19 +18,23 @@ def import_model(
     *,
     direction: Direction = "a2b",
     size: int | None = None,
+    steady: float | None = None,
     summary: str = "",
     half: bool = False,
     overwrite: bool = False,
 ) -> Model:
     """Keep a generator under a name of its own, so that `--pair NAME` finds it.
 
-    `size` is the card's; None is what an exported file says, or what a run was trained at (see
-    `run_size`), else 0. `half` keeps weights in fp16: half the bytes, 11 bits of each.
+    `size` and `steady` are the card's; None is what an exported file says, else of the size what a
+    run was trained at (see `run_size`), or 0. `half` keeps weights in fp16: half the bytes, 11 bits
+    of each.
 
     Raises:
-        SettingsError: a name that is not letters, digits, '.', '_' and '-'.
+        SettingsError: a name that is not letters, digits, '.', '_' and '-', or a steadiness out of
+            range.
         ModelError: not a generator, the name is taken, or weights that fp16 cannot hold.
     """
+    check_steady(steady)
     target = free_place(name, overwrite=overwrite)
     named = read_weights(source, direction)
     generator = named.generator
@@ -38,6 +43,7 @@ def import_model(
         name=name,
         summary=summary or named.card.summary or f"imported from {source.name}",
         size=named.card.size if size is None else size,
+        steady=named.card.steady if steady is None else steady,
     )
     dtype = torch.float16 if half else torch.float32
     weights = generator.network.state_dict().values()

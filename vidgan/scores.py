@@ -74,8 +74,9 @@ def _rounded(values: object) -> object:
     return round(values, _DIGITS) if isinstance(values, float) else values
 
 
-def _with_interval(figure: Estimate) -> str:
-    return f"{figure.value:.4f} ({figure.low:.4f} to {figure.high:.4f})"
+def _with_interval(figure: Estimate, *, digits: int = 4) -> str:
+    value, low, high = (f"{part:.{digits}f}" for part in (figure.value, figure.low, figure.high))
+    return f"{value} ({low} to {high})"
 
 
 def _gap(score: Score) -> str:
@@ -86,7 +87,7 @@ def _gap(score: Score) -> str:
 
 
 def _lpips(score: Score) -> str:
-    return "needs AlexNet" if score.lpips is None else f"{score.lpips:.3f}"
+    return "needs AlexNet" if score.lpips is None else _with_interval(score.lpips, digits=3)
 
 
 _ROWS: tuple[tuple[str, Callable[[Score], str]], ...] = (
@@ -96,7 +97,7 @@ _ROWS: tuple[tuple[str, Callable[[Score], str]], ...] = (
     ("FID before", lambda score: f"{score.fid_before:.2f}"),
     ("FID", lambda score: f"{score.fid:.2f}"),
     ("LPIPS to input", _lpips),
-    ("edges kept", lambda score: f"{score.edges:.3f}"),
+    ("edges kept", lambda score: _with_interval(score.edges, digits=3)),
 )
 
 

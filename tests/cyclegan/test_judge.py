@@ -61,7 +61,7 @@ def test_untouched_pictures_close_nothing_and_keep_everything(judge: Judge) -> N
     assert (score.gap_closed.value, score.gap_closed.low, score.gap_closed.high) == (0, 0, 0)
     assert score.kid == score.kid_before
     assert score.fid == score.fid_before > 0.1
-    assert score.edges == pytest.approx(1)
+    assert score.edges.value == pytest.approx(1)
     assert score.lpips is None
 
 
@@ -71,7 +71,20 @@ def test_a_right_translation_closes_the_gap_either_way(judge: Judge) -> None:
         assert score.gap_closed is not None
         assert 0.9 < score.gap_closed.low < score.gap_closed.value < 1.1
         assert score.fid < score.fid_before / 10
-        assert score.edges > 0.95
+        assert score.edges.value > 0.95
+
+
+def test_the_interval_of_edges_is_that_of_the_mean_of_pictures(judge: Judge) -> None:
+    grain = np.random.default_rng(4).normal(size=(len(DARK), 32, 32, 3))
+    strengths = np.linspace(0, 40, len(DARK))[:, None, None, None]
+    left = iter(np.split(grain * strengths, range(16, len(DARK), 16)))
+
+    def noisy(frames: Frames) -> Frames:
+        return (frames + next(left)).clip(0, 255).astype(np.uint8)
+
+    edges = judge.score(noisy, "a2b").edges
+    assert 0.3 < edges.low < edges.value < edges.high < 1
+    assert 0.05 < edges.high - edges.low < 0.3
 
 
 def test_wrong_directions_and_ruins_are_told(judge: Judge) -> None:
@@ -80,7 +93,7 @@ def test_wrong_directions_and_ruins_are_told(judge: Judge) -> None:
     assert away.gap_closed.high < 0
     assert away.fid > away.fid_before
     ruined = judge.score(lambda frames: np.full_like(frames, 170), "a2b")
-    assert ruined.edges == 0
+    assert ruined.edges.value == 0
 
 
 def test_the_same_pictures_give_the_same_figures(judge: Judge) -> None:

@@ -186,6 +186,17 @@ def test_a_film_that_stands_still_has_no_ratio() -> None:
     assert found.warping_output.value == pytest.approx(1 / 255**2, rel=1e-4)
 
 
+def test_a_film_that_stands_still_but_for_a_moment_has_an_interval_of_numbers() -> None:
+    """Resamples without that moment have no ratio."""
+    still = pan(grain=2, frames=2)
+    film = [still[0]] * 60 + [still[1]] * 2
+    found = judged(film, [frame // 2 + 60 for frame in film], Dis())
+    assert found.ratio is not None
+    assert found.ratio.low <= found.ratio.value <= found.ratio.high < 1
+    assert found.ratio_at_equal_contrast is not None
+    assert np.isfinite(found.ratio_at_equal_contrast.high)
+
+
 def test_sixteen_bits_are_judged_like_eight() -> None:
     film = pan(grain=2, frames=6)
     made = [(frame * 0.9 + 10).round().astype(np.uint8) for frame in film]

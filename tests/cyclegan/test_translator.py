@@ -140,8 +140,8 @@ print("done")
 """
 
 GIVEN_BACK = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(2**20)}
-"""What is freed goes back at once. By default glibc keeps blocks of up to 32 MiB in its heap, and four
-lanes at once can leave that in pieces of which none is large enough for the one that is left alone.
+"""What is freed goes back at once. By default glibc keeps blocks of up to 32 MiB in its heap, and
+four lanes at once can leave that in pieces of which none is large enough for one that is alone.
 """
 
 

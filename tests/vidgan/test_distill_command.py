@@ -76,13 +76,18 @@ def test_a_student_is_trained_and_converts(here: Path, vidgan_command: Command) 
 def test_the_scale_is_the_teacher_s_and_a_run_can_teach_in_a_direction(
     here: Path, vidgan_command: Command
 ) -> None:
-    import_model(here / "teacher.safetensors", "big", size=144)
+    import_model(here / "teacher.safetensors", "big", size=144, steady=0.6)
     said = vidgan_command(
         "distill", "--teacher", "big", "--data", "pictures", "--out", "x", "--dry-run"
     )
     assert (said.status, said.err) == (0, "")
     assert json.loads(said.out)["preprocess"] == {"load": 144, "crop": 128, "flip": True}
     assert not (here / "x").exists()
+
+    command = distill("--quiet", "--load", "36", "--crop", "32", teacher="big", out="taught")
+    assert vidgan_command(*command).status == 0
+    card = json.loads(read_generator(here / "taught/a2b.safetensors").metadata["card"])
+    assert (card["size"], card["steady"]) == (36, 0.6)
 
     (here / "trained").mkdir()
     teacher = read_generator(here / "teacher.safetensors")

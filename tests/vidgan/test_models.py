@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.utils.flop_counter import FlopCounterMode
 
 from cyclegan import Translator, load_generator
 from cyclegan.checkpoint import save_generator
@@ -24,7 +25,7 @@ from vidgan.models import PACKAGE_MODELS, Card, find_model, list_models, run_siz
 Command = Callable[..., Any]
 
 FRAME = np.random.default_rng(3).integers(0, 256, (1, 24, 32, 3), np.uint8)
-BUNDLED_BYTES = 10_000_000
+BUNDLED_BYTES, BUNDLED_MACS = 2_500_000, 3e9
 
 
 @pytest.fixture(autouse=True)
@@ -294,7 +295,24 @@ def test_a_run_is_imported_with_the_size_it_was_trained_at(
     assert find_model("other").card.size == 0
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in PACKAGE_MODELS.glob("*.safetensors")))
+def test_a_model_is_kept_with_the_steadiness_that_is_asked_for(
+    run: Path, vidgan_command: Command
+) -> None:
+    said = vidgan_command("models", "import", run, "--name", "calm", "--steady", 0.85)
+    assert said.status == 0
+    assert find_model("calm").card.steady == 0.85
+    vidgan_command("models", "export", "calm", "calm.safetensors")
+    vidgan_command("models", "import", "calm.safetensors", "--name", "again")
+    assert find_model("again").card.steady == 0.85
+    said = vidgan_command("models", "import", run, "--name", "frozen", "--steady", 1)
+    assert said.status == 2
+    assert said.lines == ["vidgan: --steady 1: must be from 0 to less than 1"]
+
+
+BUNDLED = sorted(path.stem for path in PACKAGE_MODELS.glob("*.safetensors"))
+
+
+@pytest.mark.parametrize("name", BUNDLED)
 def test_a_bundled_model_changes_pictures_and_has_a_whole_card(name: str) -> None:
     model = find_model(name)
     assert model.bundled
@@ -305,10 +323,18 @@ def test_a_bundled_model_changes_pictures_and_has_a_whole_card(name: str) -> Non
     assert np.abs(made.astype(int) - FRAME).mean() > 5
 
 
-def test_the_bundled_models_are_small() -> None:
-    files = list(PACKAGE_MODELS.glob("*.safetensors"))
-    assert sum(path.stat().st_size for path in files) < BUNDLED_BYTES
-    assert {path.stem for path in files} == {path.stem for path in PACKAGE_MODELS.glob("*.json")}
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_bundled_model_is_small_and_steadied(name: str) -> None:
+    model = find_model(name)
+    assert model.path.stat().st_size < BUNDLED_BYTES
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        load_generator(model.path)(torch.zeros(1, 3, 256, 256))
+    assert counter.get_total_flops() / 2 < BUNDLED_MACS
+    assert 0.5 < model.card.steady < 1
+
+
+def test_every_bundled_model_has_its_card() -> None:
+    assert sorted(path.stem for path in PACKAGE_MODELS.glob("*.json")) == BUNDLED
 
 
 def test_the_package_brings_its_four_models() -> None:

@@ -56,6 +56,12 @@ def models_show(name: str) -> None:
     help="Which generator of a run.",
 )
 @click.option("--size", type=click.IntRange(min=0), help="Short side at which it sees frames.")
+@click.option(
+    "--steady",
+    type=float,
+    metavar="X",
+    help="How much frames lean on those before, unless convert is told otherwise.  [default: 0]",
+)
 @click.option("--half", is_flag=True, help="Keep weights in fp16: half the size.")
 @click.option("--overwrite", is_flag=True, help="Replace a model of this name.")
 def models_import(source: Path, **options: Any) -> None:

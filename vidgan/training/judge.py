@@ -194,8 +194,8 @@ def _entry(score: Score) -> Entry:
         "gap_closed": score.gap_closed and score.gap_closed.value,
         "fid": score.fid,
         "fid_before": score.fid_before,
-        "lpips": score.lpips,
-        "edges": score.edges,
+        "lpips": None if score.lpips is None else score.lpips.value,
+        "edges": score.edges.value,
     }
     return {name: value and round(value, 6) for name, value in figures.items()}
 

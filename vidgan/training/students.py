@@ -103,7 +103,7 @@ def _prepare(
         config=config,
         out=out.absolute(),
         teacher=(out / TEACHER).absolute(),
-        about=_about(options["teacher"], config),
+        about=_about(options["teacher"], teacher.card, config),
         train=domain.train,
         held_out=domain.held_out,
         resume=True,
@@ -112,10 +112,15 @@ def _prepare(
     )
 
 
-def _about(name: str, config: StudentConfig) -> dict[str, str]:
+def _about(name: str, teaching: Card, config: StudentConfig) -> dict[str, str]:
     """What the student's file says of it."""
     taught = Path(name).name or name
-    card = Card(name="student", summary=f"a student of {taught}", size=config.preprocess.load)
+    card = Card(
+        name="student",
+        summary=f"a student of {taught}",
+        size=config.preprocess.load,
+        steady=teaching.steady,
+    )
     return {
         "teacher": taught,
         "teacher_sha256": config.teacher_digest,
