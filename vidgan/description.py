@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from vidgan.images import open_image, read_image
 from vidgan.inputs import default_output
-from vidgan.media.color import RGB
+from vidgan.media.color import MATRICES, RGB
 from vidgan.media.containers import container_for
 from vidgan.media.contract import Found, rows_of
 from vidgan.media.encoders import encoder_settings, output_pixel_format
@@ -16,10 +16,6 @@ from vidgan.media.tone import TRANSFERS
 from vidgan.media.types import Film, OtherStream, VideoStream
 from vidgan.places import Place
 
-MATRICES = {
-    **{0: "RGB", 1: "BT.709", 4: "FCC", 5: "BT.601 (625 lines)", 6: "BT.601", 7: "SMPTE 240M"},
-    9: "BT.2020",
-}
 _GRIDS = {
     **{"matroska": Fraction(1, 1000), "webm": Fraction(1, 1000)},
     "gif": Fraction(1, 100),

@@ -20,7 +20,7 @@ from vidgan.media.part import part_chunks
 from vidgan.media.preflight import check_output
 from vidgan.media.probe import probe
 from vidgan.media.shown import stays_transparent
-from vidgan.media.types import Chunk, EncodedChunk, EncoderSettings, Film, VideoStream
+from vidgan.media.types import Change, Chunk, EncodedChunk, EncoderSettings, Film, VideoStream
 from vidgan.options import Options
 from vidgan.report import FileReport
 from vidgan.tasks import FilmTask, OnReuse, Result
@@ -73,6 +73,7 @@ class FilmJob:
         self._keys: list[str] = []
         self._expected: list[int] = []
         self._lost: list[int] = []
+        self._changes: set[Change] = set()
         self._outstanding = 0
         self._reused = 0
         self._read = False
@@ -101,6 +102,7 @@ class FilmJob:
                 self._reused += 1
                 on_reuse((self.number, chunk.index), len(done.packets))
                 self._lost += done.lost
+                self._changes |= {*done.changes}
                 continue
             self._outstanding += 1
             yield FilmTask(
@@ -129,6 +131,7 @@ class FilmJob:
         assert isinstance(chunk, EncodedChunk)
         self._ledger.write(self._keys[chunk.index], chunk)
         self._lost += chunk.lost
+        self._changes |= {*chunk.changes}
         self._outstanding -= 1
         return chunk.index, len(chunk.packets)
 
@@ -166,6 +169,7 @@ class FilmJob:
             warnings=(
                 *warnings,
                 *self._target.said,
+                *self._name_changes(),
                 *self._name_lost(),
             ),
         )
@@ -194,6 +198,14 @@ class FilmJob:
                     "run the same command again"
                 )
             yield chunk
+
+    def _name_changes(self) -> Iterator[str]:
+        """What no look at a few places has shown."""
+        told = " ".join(self.film.warnings)
+        news = [change for change in sorted(self._changes) if change.what not in told]
+        if news:
+            named = "; ".join(f"{change.what}, {change.told}" for change in news)
+            yield f"{self.piece.source}: its pictures change in mid-film: {named}"
 
     def _name_lost(self) -> Iterator[str]:
         """One line that names every lost frame, those in a row as a range."""

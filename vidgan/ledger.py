@@ -17,11 +17,11 @@ import struct
 from dataclasses import asdict
 from types import TracebackType
 
-from vidgan.media.types import Chunk, EncodedChunk, Packet, VideoStream
+from vidgan.media.types import Change, Chunk, EncodedChunk, Packet, VideoStream
 from vidgan.places import Place
 from vidgan.shelf import shelf_at
 
-MAGIC = b"vidgan\x00\x02"
+MAGIC = b"vidgan\x00\x03"
 NOTE = "finished.json"
 """See `vidgan.finished`."""
 
@@ -94,6 +94,7 @@ def to_bytes(chunk: EncodedChunk) -> bytes:
     index = {
         "index": chunk.index,
         "lost": chunk.lost,
+        "changes": chunk.changes,
         "packets": [
             (len(p.data), p.pts, p.dts, p.duration, p.is_keyframe, p.is_discard, len(p.alpha))
             for p in chunk.packets
@@ -147,7 +148,15 @@ def _chunk(body: bytes) -> EncodedChunk:
         index=_number(index["index"], least=0),
         packets=tuple(packets),
         lost=tuple(map(_number, index["lost"])),
+        changes=tuple(Change(_text(what), _text(told)) for what, told in index["changes"]),
     )
+
+
+def _text(value: object) -> str:
+    """Words for the screen, where codes would be obeyed."""
+    if not isinstance(value, str) or not value.isprintable():
+        raise TypeError(f"not a text: {value!r}")
+    return value
 
 
 def _number(value: object, *, least: int = -(2**63)) -> int:

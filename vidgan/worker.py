@@ -26,7 +26,7 @@ from vidgan.media.encode import ChunkEncoder
 from vidgan.media.overlap import pictures_before
 from vidgan.media.seen import shown_levels
 from vidgan.media.turn import stored, upright
-from vidgan.media.types import EncodedChunk, Levels, Packet, RgbFrame
+from vidgan.media.types import Change, EncodedChunk, Levels, Packet, RgbFrame
 from vidgan.stages import prefetch
 from vidgan.tasks import ChunksUnderWay, FilmTask, ImageTask, Recipe, Result, Task, cost_of
 from vidgan.timing import StageSeconds, Stopwatch
@@ -185,8 +185,9 @@ class FilmWorker:
         decoded = watches.decode.each(
             decode_chunk(chunk, task.video, task.treatment, keeps_alpha=task.shown.alpha)
         )
+        changes: dict[Change, None] = {}
         with (
-            prefetch(decoded, depth=ahead) as frames,
+            prefetch(_noted(decoded, changes), depth=ahead) as frames,
             prefetch(self._translate(frames, task, watches), depth=ahead) as batches,
         ):
             for bare, untouched, future in batches:
@@ -201,7 +202,9 @@ class FilmWorker:
         if delivered:
             packets += watches.encode.call(encoder.finish)
         lost = tuple(pts for pts in task.chunk.owned if pts not in delivered)
-        return EncodedChunk(index=task.chunk.index, packets=tuple(packets), lost=lost)
+        return EncodedChunk(
+            index=task.chunk.index, packets=tuple(packets), lost=lost, changes=tuple(changes)
+        )
 
     def _translate(
         self, frames: Iterable[RgbFrame], task: FilmTask, watches: Watches
@@ -234,6 +237,13 @@ def _network_of(recipe: Recipe) -> Generator:
             "or give workers more memory"
         ) from error
     return network
+
+
+def _noted(frames: Iterable[RgbFrame], changes: dict[Change, None]) -> Iterator[RgbFrame]:
+    """The same; in `changes`, in what any of them is unlike the film's first."""
+    for frame in frames:
+        changes |= dict.fromkeys(frame.changes)
+        yield frame
 
 
 def _reason(error: Exception) -> str:

@@ -13,7 +13,7 @@ import pytest
 from tests.vidgan.holding import held_elsewhere
 from vidgan.errors import OutputError
 from vidgan.ledger import MAGIC, Ledger, chunk_key, from_bytes, to_bytes
-from vidgan.media.types import Chunk, Color, EncodedChunk, Packet, VideoStream
+from vidgan.media.types import Change, Chunk, Color, EncodedChunk, Packet, VideoStream
 
 VIDEO = VideoStream(
     index=0,
@@ -37,6 +37,7 @@ ENCODED = EncodedChunk(
         replace(PACKET, data=b"", pts=1024, dts=None, is_keyframe=False),
     ),
     lost=(7, 9),
+    changes=(Change("192x128", "made to fit"),),
 )
 
 
@@ -73,7 +74,8 @@ def test_a_file_cut_short_is_as_good_as_none(tmp_path: Path) -> None:
 
 def body(**changes: object) -> bytes:
     """What the file of a chunk holds before its hash, and other facts in it."""
-    facts = {"index": 3, "lost": [7], "packets": [[3, 512, None, 512, True, False, 0]], **changes}
+    facts: dict[str, object] = {"index": 3, "lost": [7], "changes": [["BT.709", "read as such"]]}
+    facts |= {"packets": [[3, 512, None, 512, True, False, 0]], **changes}
     index = json.dumps(facts).encode()
     return MAGIC + struct.pack("<I", len(index)) + index + b"abc"
 
@@ -92,6 +94,9 @@ FOREIGN = {
     "index below zero": body(index=-1),
     "lost": body(lost=[None]),
     "lost is a number": body(lost=7),
+    "changes": body(changes=[["BT.709"]]),
+    "changes that are no text": body(changes=[[1, 2]]),
+    "changes with codes for a screen": body(changes=[["\x1b[2J", "read as such"]]),
     "few facts": packet(3, 512),
     "size": packet(-3, 512, 0, 512, True, False, 0),
     "a size too large": packet(10**9, 512, 0, 512, True, False, 0),

@@ -1,5 +1,6 @@
 """What comes with the picture: the packets that are copied, and those that are made anew."""
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -21,6 +22,10 @@ from vidgan.media.types import Film
 
 _EARLY = 2
 """Seconds: longer than any packet of sound is in practice."""
+_WARM_UP = Fraction(1, 10)
+"""Seconds of hidden sound that a decoder is given before what is heard: Opus asks for 80 ms."""
+_HIDDEN = 32
+"""Packets of it that are kept in hand."""
 _PATIENCE = 100
 """Errors in a row after which a damaged source is taken to have ended."""
 _INTERLEAVED = 10
@@ -108,6 +113,7 @@ def read_carried(
             stream.discard = Discard.all
     yield from carried.first
     clocks = {index: _Clock() for index in carried.streams}
+    hidden = {index: _Hidden() for index in carried.streams}
     wanted = [source.streams[index] for index in carried.streams]
     if wanted and clock.is_needed:
         wanted = [*source.streams]
@@ -123,8 +129,10 @@ def read_carried(
             continue
         if index in carried.makers:
             yield from carried.makers[index].take(packet)
-        elif clocks[index].set(packet, strict=strict):
-            yield _bound(packet, carried.streams[index], shift)
+            continue
+        for heard in hidden[index].take(packet, clocks[index].last):
+            if clocks[index].set(heard, strict=strict):
+                yield _bound(heard, carried.streams[index], shift)
     for index, maker in carried.makers.items():
         yield from maker.finish()
         carried.warnings += [f"{film.path}, stream {index}: {said}" for said in maker.warnings()]
@@ -196,6 +204,31 @@ class _Clock:
         packet.dts = dts
         packet.pts = dts if packet.pts is None else max(packet.pts, dts)
         return True
+
+
+@dataclass(slots=True)
+class _Hidden:
+    """Packets that an edit list hides; FFmpeg hands over a second of them before each edit.
+
+    Those right before what is heard go along, and mp4 hides them again. The others would be heard
+    in a container without edit lists, or look as if time went back.
+    """
+
+    waiting: "deque[av.Packet[Any]]" = field(default_factory=lambda: deque(maxlen=_HIDDEN))
+
+    def take(self, packet: "av.Packet[Any]", last: int | None) -> "list[av.Packet[Any]]":
+        """What is to be written; `last` is the decode time of what was, in ticks."""
+        if packet.is_discard:
+            self.waiting.append(packet)
+            return []
+        earliest = _begin(packet) - _WARM_UP
+        near = [
+            early
+            for early in self.waiting
+            if earliest <= _begin(early) and (last is None or (early.dts or 0) >= last)
+        ]
+        self.waiting.clear()
+        return [*near, packet]
 
 
 def _bound(packet: "av.Packet[Any]", stream: Stream, shift: Fraction) -> "av.Packet[Any]":

@@ -28,6 +28,11 @@ UNSPECIFIED = 2
 SMPTE170M = 6
 SRGB_CURVE = 13
 
+MATRICES = {
+    **{0: "RGB", 1: "BT.709", 4: "FCC", 5: "BT.601 (625 lines)", 6: "BT.601", 7: "SMPTE 240M"},
+    9: "BT.2020",
+}
+"""What people call them."""
 SUPPORTED_MATRICES = {
     RGB: None,
     1: Colorspace.ITU709,

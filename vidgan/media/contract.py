@@ -304,13 +304,19 @@ _PICTURE = (
 )
 
 _COLOUR = (
+    Row(
+        "colours",
+        "colours that change in mid-stream",
+        "read as each picture says, written in the first one's, which is said",
+        _warned("its pictures change their colours"),
+    ),
     Row("bt601", "BT.601, of 525 or 625 lines, FCC, SMPTE 240M", "the same", _matrix(4, 5, 6, 7)),
     Row("bt709", "BT.709", "the same", _matrix(1)),
     Row("bt2020", "BT.2020, SDR or HDR", "the same, of SDR; see hdr", _matrix(9, 10)),
     Row(
         "guessed",
         "colours that are not stated",
-        "guessed by the size as players do, which is said, and tagged",
+        "guessed by the size as players do, which probe says, and tagged",
         lambda found: bool(found.film.video.guessed),
     ),
     Row("full", "full range", "the same", lambda found: found.film.video.color.full_range),

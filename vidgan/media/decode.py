@@ -9,7 +9,6 @@ keyframe before.
 from bisect import insort
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from fractions import Fraction
 from operator import itemgetter
 from typing import Any, cast
@@ -19,15 +18,15 @@ import numpy as np
 from av.packet import Packet as AvPacket
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange
 
 from vidgan.media.background import alpha_of, has_alpha, over, set_alpha
 from vidgan.media.deinterlace import deinterlaced
 from vidgan.media.one_size import cut_out, letterboxed, stored_size
-from vidgan.media.seen import read_levels
+from vidgan.media.restated import read_as_stated
 from vidgan.media.types import (
     BLACK,
     UNTREATED,
+    Change,
     Chunk,
     Levels,
     Packet,
@@ -88,27 +87,28 @@ def _picture(
     video: VideoStream,
     background: tuple[int, int, int] | None,
 ) -> RgbFrame:
-    rgb = read_levels(frame, _as_coded(frame, video))
+    rgb, color = read_as_stated(frame, video)
+    changes = tuple(change for change in (_size_change(frame, video), color) if change)
     if not has_alpha(frame.format.name):
-        return RgbFrame(pts=pts, rgb=_sized(rgb, video))
+        return RgbFrame(pts=pts, rgb=_sized(rgb, video), changes=changes)
     alpha = alpha_of(frame)
     if background is not None:
-        return RgbFrame(pts=pts, rgb=_sized(over(rgb, alpha, background), video))
+        laid = over(rgb, alpha, background)
+        return RgbFrame(pts=pts, rgb=_sized(laid, video), changes=changes)
     deep = np.repeat(alpha[..., np.newaxis], 3, axis=2)
     return RgbFrame(
         pts=pts,
         rgb=_sized(fill_hidden(cast("Any", rgb), alpha), video),
         alpha=_sized(deep, video)[..., 0].astype(np.uint8),
+        changes=changes,
     )
 
 
-def _as_coded(frame: VideoFrame, video: VideoStream) -> VideoStream:
-    """The film's stream, but for the range of frames whose format says another than its first."""
-    is_full = frame.format.name.startswith("yuvj")
-    if is_full == video.pixel_format.startswith("yuvj"):
-        return video
-    is_full = is_full or frame.color_range == ColorRange.JPEG
-    return replace(video, color=replace(video.color, full_range=is_full))
+def _size_change(frame: VideoFrame, video: VideoStream) -> Change | None:
+    size = frame.width, frame.height
+    if size == stored_size(video):
+        return None
+    return Change(f"{frame.width}x{frame.height}", "made to fit")
 
 
 def _sized(rgb: Levels, video: VideoStream) -> Levels:

@@ -15,8 +15,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
 from vidgan.media.one_size import stored_size
+from vidgan.media.restated import color_change
 from vidgan.media.stream_facts import STEREO
-from vidgan.media.types import Fields, Film
+from vidgan.media.types import Change, Fields, Film
 
 _PLACES = (Fraction(1, 10), Fraction(9, 20), Fraction(4, 5))
 """Shares of the length: not the very beginning, which is often black, nor the end."""
@@ -62,6 +63,7 @@ class _Looks:
     sizes: tuple[tuple[int, int], ...]
     shapes: tuple[Fraction, ...]
     """Of pixels, as the codec says."""
+    colors: tuple[Change, ...]
     side_data: tuple[str, ...]
     flagged: bool
     votes: Counter[str]
@@ -77,6 +79,7 @@ def look_around(film: Film, container: InputContainer, stream: AvVideoStream) ->
 def _look(film: Film, container: InputContainer, stream: AvVideoStream) -> _Looks:
     sizes: dict[tuple[int, int], None] = {stored_size(film.video): None}
     shapes: dict[Fraction, None] = {}
+    colors: dict[Change, None] = {}
     side_data: dict[str, None] = {}
     votes: Counter[str] = Counter()
     flagged = False
@@ -85,12 +88,15 @@ def _look(film: Film, container: InputContainer, stream: AvVideoStream) -> _Look
         for frame in frames:
             sizes[frame.width, frame.height] = None
             side_data |= dict.fromkeys(_dropped(frame))
+            if (change := color_change(frame, film.video)) is not None:
+                colors[change] = None
             flagged = flagged or bool(frame.interlaced_frame)
         if frames:  # players take pixels of which nothing is said for square
             shapes[stream.codec_context.sample_aspect_ratio or Fraction(1)] = None
         if len(frames) > 1 and not flagged and len({(f.width, f.height) for f in frames}) == 1:
             votes += _judged(frames)
-    return _Looks(tuple(sizes), tuple(shapes), tuple(side_data), flagged, votes)
+    seen = tuple(sizes), tuple(shapes), tuple(colors), tuple(side_data)
+    return _Looks(*seen, flagged, votes)
 
 
 def _frames_at(
@@ -191,6 +197,8 @@ def _warnings(film: Film, looks: _Looks) -> Iterator[str]:
     if len(looks.sizes) > 1:
         sizes = ", ".join(f"{width}x{height}" for width, height in looks.sizes)
         yield f"{film.path}: its pictures change their size ({sizes}); all fit the first"
+    for color in looks.colors:
+        yield f"{film.path}: its pictures change their colours ({color.what}, {color.told})"
     if len(looks.shapes) > 1:
         shapes = ", ".join(f"{shape.numerator}:{shape.denominator}" for shape in looks.shapes)
         yield f"{film.path}: its pixels change their shape ({shapes}); all are shown in the first"

@@ -22,6 +22,7 @@ from vidgan.media.background import decoder_with_alpha
 from vidgan.media.looks import look_around
 from vidgan.media.opening import demux, open_film
 from vidgan.media.packets import is_packed_bitstream, not_packed
+from vidgan.media.restated import stated_by
 from vidgan.media.sources import DECODERS
 from vidgan.media.stated import read_color
 from vidgan.media.stated_length import stated_frames, stated_seconds
@@ -176,6 +177,7 @@ def _describe(path: Place, container: InputContainer, stream: AvVideoStream) -> 
         rotation=rotation,
         mirrored=mirrored,
         color=stated.color,
+        first_stating=stated_by(frame),
         guessed=stated.guessed,
         bits=stated.bits,
         peak=stated.peak,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,22 @@ class Color:
     full_range: bool
 
 
+class Stating(NamedTuple):
+    """What one picture itself says of its colours: H.273's code points, FFmpeg's AVColorRange."""
+
+    matrix: int
+    primaries: int
+    transfer: int
+    range: int
+
+
+class Change(NamedTuple):
+    """In what a picture is unlike the film's first one, in words, and what becomes of it."""
+
+    what: str
+    told: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
     """What a container shows of larger stored pictures, in pixels: where it begins there."""
@@ -113,6 +129,8 @@ class VideoStream:
     upright (what `av.VideoFrame.rotation` reports, modulo 360)."""
     color: Color
     """As the stream says; what it leaves unspecified is filled in by the usual guess."""
+    first_stating: Stating | None = None
+    """What its first picture says; later ones that say something else are read as they say."""
     guessed: tuple[str, ...] = ()
     """The fields of `color` that are such guesses."""
     bits: int = 8
@@ -199,6 +217,8 @@ class RgbFrame:
     alpha: NDArray[np.uint8] | None = None
     """(H, W): 0 where nothing of it is seen, 255 where all is; None where it is opaque, or lies
     over a background already."""
+    changes: tuple[Change, ...] = ()
+    """In what it is unlike the film's first."""
 
     def __post_init__(self) -> None:
         known = self.rgb.dtype in (np.uint8, np.uint16)
@@ -246,3 +266,5 @@ class EncodedChunk:
     packets: tuple[Packet, ...]
     lost: tuple[int, ...]
     """Owned presentation times for which the decoder gave no frame."""
+    changes: tuple[Change, ...] = ()
+    """In what its pictures are unlike the film's first, each once."""

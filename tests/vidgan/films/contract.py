@@ -7,6 +7,7 @@ from tests.vidgan.films.kit import BT709, DEEP, GOP, Make, plain
 from tests.vidgan.films.looks import (
     alpha,
     captions,
+    colours,
     cropped,
     hdr,
     mxf,
@@ -95,6 +96,7 @@ FILMS: dict[str, Make] = {
     "interlaced": plain("fields.mp4", interlaced=True),
     "sizes": sizes,
     "shapes": shapes,
+    "colours": colours,
     "side-data": captions,
     "bt601": plain("a.mp4", color=Color(matrix=5, primaries=5, transfer=6, full_range=False)),
     "bt709": plain("a.mp4", color=BT709),

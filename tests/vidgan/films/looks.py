@@ -40,11 +40,12 @@ def alpha(kit: Kit) -> Sample:
     return Sample(path=path, says="transparent parts lie over black, or over --background")
 
 
-def _joined(kit: Kit, says: str, **options: Any) -> Sample:
-    """A transport stream whose second half has these options."""
-    first, second = kit.film("a.ts", rate=25), kit.film("b.ts", rate=25, **options)
+def _joined(kit: Kit, says: str, *, first: dict[str, Any] | None = None, **second: Any) -> Sample:
+    """A transport stream whose halves have these options."""
+    before = kit.film("a.ts", rate=25, **(first or {}))
+    after = kit.film("b.ts", rate=25, **second)
     path, later = kit.folder / "joined.ts", 1 + kit.frames // 25
-    path.write_bytes(first.read_bytes() + moved(second, kit.folder / "c.ts", later).read_bytes())
+    path.write_bytes(before.read_bytes() + moved(after, kit.folder / "c.ts", later).read_bytes())
     times = [second + Fraction(i, 25) for second in (0, later) for i in range(kit.frames)]
     numbers = [*range(kit.frames), *range(kit.frames)]
     return Sample(path=path, times=times, numbers=numbers, says=says)
@@ -59,6 +60,13 @@ def sizes(kit: Kit) -> Sample:
 def shapes(kit: Kit) -> Sample:
     said = "change their shape (1:1, 4:3); all are shown"
     return _joined(kit, said, sample_aspect_ratio=Fraction(4, 3))
+
+
+def colours(kit: Kit) -> Sample:
+    """BT.601, which the second half is not."""
+    first = Color(matrix=6, primaries=6, transfer=6, full_range=False)
+    said = "its pictures change their colours (BT.709, read as such)"
+    return _joined(kit, said, color=BT709, first={"color": first})
 
 
 def odd(kit: Kit) -> Sample:
