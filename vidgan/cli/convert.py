@@ -46,7 +46,7 @@ from vidgan.places import Place
     "--chunk-frames",
     type=COUNT,
     metavar="N",
-    help="Frames in one piece of work.  [default: 128 to 250, by the film's length and keyframes]",
+    help="Frames in one piece of work.  [default: about 250, by the film's keyframes]",
 )
 @click.option(
     "--preview",

@@ -30,14 +30,9 @@ _ENCODE_ANEW = "ffmpeg -i IN -fps_mode vfr -c:v libx264 -crf 12 -c:a copy OUT.mk
 USUAL_GOP = 250
 """Frames from one keyframe to the next at which encoders put one even where nothing asks for it.
 
-Chunks as long cost no keyframe that one encode of the whole film would not have. At 128 frames, and
-of GOPs as long, they make a film 2 % larger where all moves, and 14 % where nothing does.
+Chunks as long cost no keyframe that one encode of the whole film would not have. Of 120 frames,
+they make a film 2 % larger where all moves, and by half where next to nothing does.
 """
-SHORT_CHUNK = 128
-"""The same for GOPs that are shorter anyway, in films so short that there would be few chunks."""
-CHUNKS_OF_LONG_FILMS = 32
-"""As many there are at least where they are longer than that: enough for so many workers, or to
-share them evenly among a few."""
 MAX_PARTS = 8
 """Into how many chunks a GOP that is longer than the budget is cut at most. Each of its n parts is
 decoded from the GOP's start, which makes (n + 1) / 2 times the work of a plain pass: at most 4.5
@@ -66,8 +61,8 @@ class ChunkReader:
 
     A chunk has at most `frames_per_chunk` frames, but those of a single longer GOP: it is cut into
     the number of parts that comes nearest to that, `MAX_PARTS` at most, and every part brings the
-    packets from the GOP's start. By default GOPs are gathered up to `usual_chunk_frames`, and cut
-    into parts of about `USUAL_GOP`.
+    packets from the GOP's start. By default that is `USUAL_GOP`, and what is left at a film's end,
+    where it is less than half as much, goes with the chunk before.
 
     Times that are missing, repeat or go back are mended, which `warnings` says. Iterating raises
     `InputError` where coding parameters change. Without `data` all is checked and counted alike,
@@ -80,8 +75,8 @@ class ChunkReader:
         if frames_per_chunk is not None and frames_per_chunk < 1:
             raise ValueError(f"frames_per_chunk must be at least 1, not {frames_per_chunk}")
         self.film = film
-        self._most_gathered = frames_per_chunk or usual_chunk_frames(film)
-        self._frames_per_part = frames_per_chunk or USUAL_GOP
+        self._most = frames_per_chunk or USUAL_GOP
+        self._most_at_end = frames_per_chunk or USUAL_GOP * 3 // 2 - 1
         self.position = 0
         """Bytes of the file read so far."""
         self.frames = 0
@@ -117,24 +112,31 @@ class ChunkReader:
         for segment in self._segments(container):
             self.frames += len(segment.owned)
             self._holes.look(segment.owned)
-            if waiting and self._is_too_much([*waiting, segment]):
-                yield from self._pack(waiting, index)
-                index += self._parts(waiting)
-                waiting = []
             waiting.append(segment)
+            while len(waiting) > 1 and self._is_more_than(self._most_at_end, waiting):
+                count = self._fitting(waiting)
+                yield from self._pack(waiting[:count], index)
+                index += self._parts(waiting[:count])
+                waiting = waiting[count:]
         if waiting:
             yield from self._pack(waiting, index)
 
-    def _is_too_much(self, segments: list[_Segment]) -> bool:
+    def _fitting(self, segments: list[_Segment]) -> int:
+        """How many of them one chunk takes."""
+        counts = range(len(segments), 1, -1)
+        fitting = (n for n in counts if not self._is_more_than(self._most, segments[:n]))
+        return next(fitting, 1)
+
+    def _is_more_than(self, frames: int, segments: list[_Segment]) -> bool:
         size = sum(segment.size for segment in segments)
-        return _total(segments) > self._most_gathered or size > MAX_CHUNK_BYTES
+        return _total(segments) > frames or size > MAX_CHUNK_BYTES
 
     def _parts(self, segments: list[_Segment]) -> int:
         """How many chunks: more than one of a single long segment alone.
 
         One a little longer stays whole: two short parts would cost a keyframe and a preroll.
         """
-        near = (_total(segments) + self._frames_per_part // 2) // self._frames_per_part
+        near = (_total(segments) + self._most // 2) // self._most
         return min(max(near, 1), MAX_PARTS)
 
     def _pack(self, segments: list[_Segment], index: int) -> Iterator[Chunk]:
@@ -257,14 +259,6 @@ class ChunkReader:
             self.warnings.append(
                 f"{self.film.path} is cut off at {float(self._end):.3f} s of {float(total):.3f} s"
             )
-
-
-def usual_chunk_frames(film: Film) -> int:
-    """How many frames of several GOPs a chunk has at most, by the film's own header alone.
-
-    Never by the number of workers: the bytes of an output do not depend on it.
-    """
-    return min(max(SHORT_CHUNK, film.frames_expected // CHUNKS_OF_LONG_FILMS), USUAL_GOP)
 
 
 def read_chunks(film: Film, *, frames_per_chunk: int | None = None) -> Iterator[Chunk]:

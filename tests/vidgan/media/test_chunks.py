@@ -2,8 +2,6 @@
 
 import pickle
 from collections.abc import Callable
-from dataclasses import replace
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 import av
 import pytest
 
-from vidgan.media.chunks import MAX_PARTS, ChunkReader, read_chunks, usual_chunk_frames
+from vidgan.media.chunks import MAX_PARTS, ChunkReader, read_chunks
 from vidgan.media.count import count_film
 from vidgan.media.probe import probe
 from vidgan.media.random_access import may_start_at
@@ -60,32 +58,28 @@ def test_whole_gops_are_gathered_up_to_the_budget(make_film: MakeFilm) -> None:
 
 
 @pytest.mark.parametrize(
-    ("frames", "budget"),
-    [(0, 128), (1, 128), (4096, 128), (4128, 129), (6400, 200), (8000, 250), (10**7, 250)],
+    ("frames", "gop", "lengths"),
+    [
+        (500, 50, [250, 250]),
+        (620, 50, [250, 370]),
+        (630, 50, [250, 250, 130]),
+        (500, 60, [240, 260]),
+        (374, 60, [374]),
+    ],
 )
-def test_the_usual_budget_grows_with_the_film_up_to_an_encoders_keyframes(
-    make_film: MakeFilm, frames: int, budget: int
+def test_usual_chunks_are_as_long_as_an_encoders_gops_and_none_is_short(
+    make_film: MakeFilm, frames: int, gop: int, lengths: list[int]
 ) -> None:
-    film = probe(make_film("a.mp4"))
-    assert usual_chunk_frames(replace(film, frames_declared=frames, duration=None)) == budget
-    untold = replace(film, frames_declared=0, duration=Fraction(frames, 24))
-    assert usual_chunk_frames(untold) == budget
-
-
-def test_a_long_film_has_chunks_as_long_as_an_encoders_gops(make_film: MakeFilm) -> None:
-    short = probe(make_film("a.mp4", frames=500, gop=50, audio=False))
-    long = replace(short, frames_declared=8000)  # its header alone decides
-    for film, lengths in ((short, [100] * 5), (long, [250, 250])):
-        assert [len(chunk.owned) for chunk in ChunkReader(film)] == lengths
-        assert count_film(film).chunks == len(lengths)
+    film = probe(make_film("a.mp4", frames=frames, gop=gop, audio=False))
+    assert [len(chunk.owned) for chunk in ChunkReader(film)] == lengths
+    assert count_film(film).chunks == len(lengths)
 
 
 @pytest.mark.parametrize(("frames", "lengths"), [(374, [374]), (375, [187, 188])])
-def test_a_gop_of_an_encoders_usual_length_is_not_cut_however_short_the_film(
+def test_a_gop_of_an_encoders_usual_length_is_not_cut(
     make_film: MakeFilm, frames: int, lengths: list[int]
 ) -> None:
     film = probe(make_film("a.mp4", frames=frames, gop=1000, audio=False))
-    assert usual_chunk_frames(film) == 128
     assert [len(chunk.owned) for chunk in ChunkReader(film)] == lengths
 
 
