@@ -6,9 +6,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pytest
 
 from tests.vidgan.films.broken import bare
@@ -125,6 +128,41 @@ def test_ten_gigabytes_are_probed_within_a_second(
         took.append(time.process_time() - began)
         assert f"frames: {frames}" in said.out.splitlines()
     assert min(took) < 1
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.flv", "flv"), ("a.ivf", "libvpx"), ("a.avi", "mpeg4"), ("a.mkv", "mpeg4")],
+)
+def test_of_a_large_film_little_is_read(tmp_path: Path, name: str, codec: str) -> None:
+    """Whatever its container says of where pictures lie."""
+    path = tmp_path / name
+    noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    options = {"qmin": "1", "qmax": "2", "threads": "1", "deadline": "realtime"}
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25, options=options)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
+        stream.bit_rate = 10**8
+        frame = av.VideoFrame.from_ndarray(noise, "rgb24")
+        frame.pts, frame.time_base = 0, Fraction(1, 25)
+        data = b"".join(bytes(p) for p in (*stream.encode(frame), *stream.encode(None)))
+        for number in range(120 * 10**6 // len(data)):
+            packet: Any = av.Packet(data)
+            packet.pts = packet.dts = number
+            packet.time_base, packet.stream, packet.is_keyframe = Fraction(1, 25), stream, True
+            container.mux(packet)
+    assert path.stat().st_size > 10**8
+    before = bytes_read()
+    found = probe(path)
+    assert found.duration is not None
+    assert bytes_read() - before < 4 * 10**7
+
+
+def bytes_read() -> int:
+    """By this process so far, from the system's cache or not."""
+    lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("rchar"))
 
 
 def test_a_program_that_has_just_started_probes_within_a_second(

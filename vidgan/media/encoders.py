@@ -21,8 +21,10 @@ _PIXELS_PER_THREAD = 640 * 360
 _MAX_THREADS = 6
 _FIRST_FRAME_BETTER = 2
 """By how much the CRF of a chunk's first frame is lower."""
-_KEYFRAME_FRAMES = 250
-_KEYFRAME_SECONDS = 10
+_KEYFRAME_FRAMES = 374
+"""Those of the longest chunk of whole GOPs: with 250, as x264 has it, one of 260 would get a second
+keyframe for its last ten, and a still film is hardly more than its keyframes."""
+_KEYFRAME_SECONDS = 15
 _PRORES_PROFILES = {"proxy": "0", "lt": "1", "standard": "2", "hq": "3"}
 _PICTURES = ("png", "mjpeg")  # for what is no film: no --codec
 
@@ -172,7 +174,7 @@ def _rate(video: VideoStream) -> Fraction:
 
 
 def _keyframe_interval(video: VideoStream) -> int:
-    """In frames: players can seek to 10 s, at most. A chunk begins with one in any case."""
+    """In frames: to within 15 s players can seek. A chunk begins with one in any case."""
     return min(_KEYFRAME_FRAMES, round(_KEYFRAME_SECONDS * _rate(video)))
 
 

@@ -16,6 +16,7 @@ from av.video.stream import VideoStream as AvVideoStream
 
 from vidgan.media.one_size import stored_size
 from vidgan.media.restated import color_change
+from vidgan.media.sources import source_of
 from vidgan.media.stream_facts import STEREO
 from vidgan.media.types import Change, Fields, Film
 
@@ -104,12 +105,12 @@ def _frames_at(
 ) -> Iterator[VideoFrame]:
     """Some pictures in a row; fewer, or none, where damage or the kind of file is in the way.
 
-    In a film that does not say how long it is, such as bare H.264, those that come next: FFmpeg
-    would look for a place in it by reading on to the end.
+    In a film that is searched from its start, or does not say how long it is, such as bare H.264,
+    those that come next: to go to a place FFmpeg would read on, in the latter to the end.
     """
     start = stream.start_time or 0
     try:
-        if film.duration is not None:
+        if film.duration is not None and not source_of(film.container).is_searched:
             place = start + int(share * film.duration / film.video.time_base)
             container.seek(place, stream=stream)
         yield from islice(container.decode(stream), _FRAMES if _may_be_fields(film) else 1)

@@ -19,6 +19,8 @@ class Source:
     are shown. Others hold times that rise, or are kept free of that cost: see `clock`."""
     length_is_guess: bool = False
     """FFmpeg works it out of a bit rate, which many films do not keep to."""
+    is_searched: bool = False
+    """Nothing says where pictures lie: to find a place, FFmpeg reads all that is before it."""
     states_length: bool = False
     """Its header says how long it is, so that one that is cut off is recognised."""
 
@@ -29,7 +31,7 @@ SOURCES = {
     "avi": Source(says="avi", has_slots=True, order_is_read=True, states_length=True),
     "mpegts": Source(says="mpeg-ts", may_have_seams=True, order_is_read=True),
     "mpeg": Source(says="mpg or vob", may_have_seams=True, order_is_read=True),
-    "flv": Source(says="flv", order_is_read=True, states_length=True),
+    "flv": Source(says="flv", order_is_read=True, is_searched=True, states_length=True),
     "asf": Source(says="wmv or asf", order_is_read=True, states_length=True),
     "ogg": Source(says="ogv", order_is_read=True),
     "mxf": Source(says="mxf", order_is_read=True),
@@ -38,7 +40,7 @@ SOURCES = {
     "webp": Source(says="animated webp"),
     "yuv4mpegpipe": Source(says="y4m"),
     "image2": Source(says="numbered pictures"),
-    "ivf": Source(says="ivf"),
+    "ivf": Source(says="ivf", is_searched=True),
     "dv": Source(says="raw dv"),
     "mjpeg": Source(says="bare motion jpeg"),
     "mpegvideo": Source(
