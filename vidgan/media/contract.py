@@ -358,7 +358,12 @@ _BESIDE = (
     Row("attached", "files attached in mkv, to mkv", "copied", _planned("attachment", Copy)),
     Row("attached-left", "files attached, to others", "said", _planned("attachment", Leave)),
     Row("chapters", "chapters", "copied", lambda found: found.film.chapters > 0),
-    Row("tags", "title, creation time, comments", "copied", _tagged("title", "creat", "comment")),
+    Row(
+        "tags",
+        "title, creation time, comments",
+        "copied; named where the output has no name for one",
+        _tagged("title", "creat", "comment"),
+    ),
     Row("place", "the place of filming, as phones write it", "copied", _tagged("location")),
     Row("cover", "a cover, in mp4 and mkv", "copied", _planned("cover", Copy)),
     Row("cover-left", "a cover, in mov, webm", "left out, which is said", _planned("cover", Leave)),

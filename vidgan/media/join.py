@@ -27,6 +27,7 @@ from vidgan.media.part import Span, origin_of
 from vidgan.media.preflight import check_film_place
 from vidgan.media.sequence import out_of_the_way, said_of_times, write_sequence
 from vidgan.media.streams import say
+from vidgan.media.tags import lost_tags
 from vidgan.media.timeline import (
     Timeline,
     check_complete,
@@ -148,13 +149,16 @@ def _write(
     tallies = head.carried.tallies
     check = partial(verify, part, video_index=head.video.index, times=shown, tallies=tallies)
     _verify(check, target, go_on)
+    with av.open(f"file:{part}") as made:
+        left = _said_of_tags(target, made.metadata)
+    warned = (*_shift_warning(film, shift if span is None else 0), *head.carried.warnings, *left)
     return JoinReport(
         output=target.output,
         frames=len(times),
         duration=(times[-1] + last - times[0]) * video.time_base,
         audio_streams=len(head.carried.tallies),
         streams_copied=head.carried.count,
-        warnings=(*_shift_warning(film, shift if span is None else 0), *head.carried.warnings),
+        warnings=warned,
     )
 
 
@@ -206,7 +210,16 @@ def _said_of_left(target: Target) -> Iterator[str]:
     others = target.film.others
     plans = target.plans
     said = (say(other, plans[other.index], target.ending) for other in others)
-    return (line for line in said if line is not None)
+    yield from (line for line in said if line is not None)
+    yield from _said_of_tags(target, {})
+    if count := target.film.chapters:
+        yield f"{count} chapter{'s' * (count > 1)} left out: {target.ending} holds none"
+
+
+def _said_of_tags(target: Target, written: dict[str, str]) -> list[str]:
+    """What was said of the film, and cannot be in its output."""
+    lost = ", ".join(lost_tags(target.film.metadata, written))
+    return [f"tags left out: {lost} ({target.ending} has no names for them)"] if lost else []
 
 
 @contextmanager

@@ -38,6 +38,14 @@ def film_tags(metadata: dict[str, str]) -> dict[str, str]:
     return tags
 
 
+def lost_tags(metadata: dict[str, str], written: dict[str, str]) -> list[str]:
+    """The names of what is said of a film and, under whatever name, not of its output."""
+    there = {value.strip() for value in written.values()}
+    lost = [key for key, value in kept_metadata(metadata).items() if value.strip() not in there]
+    names = {key.lower() for key in written}
+    return [key.removeprefix(_APPLE) for key in lost if key.lower() not in names]
+
+
 def stream_tags(metadata: dict[str, str], format: str) -> dict[str, str]:
     """Of one stream, for a muxer of FFmpeg's: its title under one name, its language as known."""
     tags = kept_metadata(metadata)

@@ -4,6 +4,7 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import av
 import numpy as np
 import pytest
 
+from tests.vidgan.here import convert_here
 from tests.vidgan.media.shown import numbers, pictures
 from vidgan.errors import SettingsError
 from vidgan.media.encode import ChunkEncoder
@@ -20,10 +22,13 @@ from vidgan.media.header import Target
 from vidgan.media.preflight import check_output
 from vidgan.media.probe import probe
 from vidgan.media.types import Color, EncoderSettings
+from vidgan.options import Options
 
 MakeFilm = Callable[..., Path]
 EncodeFilm = Callable[..., Any]
 Read = Callable[..., int]
+LONGEST_CHUNK = 374
+"""Frames, of GOPs that were not cut."""
 
 
 def boxes(path: Path) -> Iterator[str]:
@@ -49,10 +54,42 @@ def test_a_long_chunk_has_keyframes_to_seek_to() -> None:
 
     for codec in ("libx264", "libx265", "libvpx-vp9"):
         encoder = ChunkEncoder(stream(codec=codec), EncoderSettings(codec=codec))
-        shown = frames([3600 * i for i in range(260)])
+        shown = frames([3600 * i for i in range(400)])
         packets = [p for frame in shown for p in encoder.encode(frame)] + encoder.finish()
         keys = [packet.pts // 3600 for packet in packets if packet.is_keyframe]
-        assert 0 < max(b - a for a, b in zip(keys, [*keys[1:], 260], strict=True)) <= 250, codec
+        gaps = [after - key for key, after in zip(keys, [*keys[1:], 400], strict=True)]
+        assert 0 < max(gaps) <= LONGEST_CHUNK, codec
+
+
+ENDINGS = ("mp4", "mov", "mkv", "webm", "gif")
+SIZES = [(ending, size) for ending in ENDINGS for size in ((1, 1), (2, 2), (1, 40))]
+
+
+@pytest.mark.parametrize(
+    ("ending", "size"), [*SIZES, pytest.param("mp4", (7680, 4320), marks=pytest.mark.slow)]
+)
+def test_pictures_of_any_size_come_out(
+    ending: str, size: tuple[int, int], make_film: MakeFilm, identity_file: Path, tmp_path: Path
+) -> None:
+    """From one pixel to 8K."""
+    draw = partial(np.full, fill_value=(200, 100, 50), dtype=np.uint8)
+    source = make_film(
+        "source.avi",
+        codec="rawvideo",
+        pixel_format="bgr24",
+        frames=2,
+        size=size,
+        audio=False,
+        draw=lambda number, size: draw((size[1], size[0], 3)),
+    )
+    output = tmp_path / f"out.{ending}"
+    report = convert_here(source, output, Options(weights=identity_file, precision="fp32"))
+    assert (report.frames, report.frames_lost) == (2, 0)
+    with av.open(str(output)) as container:
+        for frame in container.decode(video=0):
+            assert (frame.width, frame.height) == size
+            shown = frame.to_ndarray(format="rgb24").reshape(-1, 3).mean(0)
+            assert np.abs(shown - (200, 100, 50)).max() < 6
 
 
 def test_profiles_that_players_and_editors_know(

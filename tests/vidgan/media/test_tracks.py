@@ -272,6 +272,30 @@ def test_place_and_camera_of_a_phone_are_kept(
     assert kept.get("make") == (None if target == ".mp4" else "Apple")
 
 
+@pytest.mark.parametrize(
+    ("target", "left"),
+    [(".mp4", "make, director"), (".mov", "director"), (".mkv", None), (".gif", "title, make")],
+)
+def test_tags_for_which_an_output_has_no_names_are_named(
+    target: str, left: str | None, make_film: MakeFilm, identity_file: Path, tmp_path: Path
+) -> None:
+    source = make_film(
+        "phone.mov",
+        frames=6,
+        rate=6,
+        audio=False,
+        chapters=True,
+        metadata={"title": "A walk", "com.apple.quicktime.make": "Apple", "director": "Ann"},
+        container_options={"movflags": "use_metadata_tags"},
+    )
+    report = convert_here(source, tmp_path / ("out" + target), Options(weights=identity_file))
+    said = [warning for warning in report.warnings if "tags left out" in warning]
+    assert len(said) == (left is not None)
+    assert left is None or left in said[0]
+    lost = [warning for warning in report.warnings if "left out: .gif holds none" in warning]
+    assert len(lost) == (target == ".gif")
+
+
 @pytest.mark.parametrize("rate", [24, 25, Fraction(30000, 1001)])
 @pytest.mark.parametrize("target", [".mov", ".mp4", ".mkv"])
 def test_timecode_comes_along(
