@@ -1,14 +1,17 @@
 """`vidgan models import`: a copy of a generator, kept under a name."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from cyclegan.checkpoint import save_generator
+from cyclegan.config import generator_to_json
+from cyclegan.weights import LoadedGenerator
 from vidgan.errors import ModelError
 from vidgan.models import Direction, Model, free_place, write_card
-from vidgan.named import read_weights
+from vidgan.named import Named, read_weights
 from vidgan.options import check_steady
 
 
@@ -16,6 +19,7 @@ def import_model(
     source: Path,
     name: str,
     *,
+    averaged_with: Sequence[Path] = (),
     direction: Direction = "a2b",
     size: int | None = None,
     steady: float | None = None,
@@ -27,17 +31,22 @@ def import_model(
 
     `size` and `steady` are the card's; None is what an exported file says, else of the size what a
     run was trained at (see `run_size`), or 0. `half` keeps weights in fp16: half the bytes, 11 bits
-    of each.
+    of each. Generators of one training, or of trainings that began with one another, may be
+    `averaged_with` it, weight by weight (Wortsman et al. 2022, "Model soups"); the card stays that
+    of `source`.
 
     Raises:
         SettingsError: a name that is not letters, digits, '.', '_' and '-', or a steadiness out of
             range.
-        ModelError: not a generator, the name is taken, or weights that fp16 cannot hold.
+        ModelError: not a generator, of another architecture than those it is averaged with, the
+            name is taken, or weights that fp16 cannot hold.
     """
     check_steady(steady)
     target = free_place(name, overwrite=overwrite)
     named = read_weights(source, direction)
     generator = named.generator
+    if averaged_with:
+        _average(generator, [read_weights(path, direction) for path in averaged_with])
     card = replace(
         named.card,
         name=name,
@@ -53,3 +62,20 @@ def import_model(
     save_generator(generator.network, generator.config, target, dtype=dtype)
     write_card(card, target.with_suffix(".json"))
     return Model(path=target, card=card, bundled=False)
+
+
+def _average(generator: LoadedGenerator, others: Sequence[Named]) -> None:
+    """Give a generator the mean of its own weights and those of others."""
+    for other in others:
+        if other.generator.config != generator.config:
+            own, its = (generator_to_json(g.config) for g in (generator, other.generator))
+            raise ModelError(
+                f"{other.path}: {its} cannot be averaged with {own}; "
+                "give generators of one architecture"
+            )
+    weights = [each.network.state_dict() for each in (generator, *(o.generator for o in others))]
+    mean = {
+        name: torch.stack([own[name].double() for own in weights]).mean(0).to(first.dtype)
+        for name, first in weights[0].items()
+    }
+    generator.network.load_state_dict(mean)

@@ -309,6 +309,28 @@ def test_a_model_is_kept_with_the_steadiness_that_is_asked_for(
     assert said.lines == ["vidgan: --steady 1: must be from 0 to less than 1"]
 
 
+def test_several_generators_become_their_average(run: Path, vidgan_command: Command) -> None:
+    first, second = run / "a2b.safetensors", run / "b2a.safetensors"
+    said = vidgan_command("models", "import", first, second, second, "--name", "mean")
+    assert said.status == 0, said.err
+    one, other, mean = (
+        load_generator(path).state_dict() for path in (first, second, find_model("mean").path)
+    )
+    for name, weight in mean.items():
+        torch.testing.assert_close(weight, (one[name] + 2 * other[name]) / 3)
+
+
+def test_generators_of_two_architectures_have_no_average(
+    run: Path, public_file: Path, vidgan_command: Command, home: Path
+) -> None:
+    said = vidgan_command("models", "import", run, public_file, "--name", "mean")
+    assert said.status == 1
+    [line] = said.lines
+    assert "latest_net_G_A.pth" in line
+    assert line.endswith("; give generators of one architecture")
+    assert not list(home.glob("models/mean*"))
+
+
 BUNDLED = sorted(path.stem for path in PACKAGE_MODELS.glob("*.safetensors"))
 
 

@@ -46,7 +46,7 @@ def models_show(name: str) -> None:
 
 
 @models.command("import")
-@click.argument("source", type=FILE, metavar="FILE|RUN")
+@click.argument("sources", type=FILE, nargs=-1, required=True, metavar="FILE|RUN...")
 @click.option("--name", required=True, help="What --pair will call it.")
 @click.option(
     "--direction",
@@ -64,12 +64,16 @@ def models_show(name: str) -> None:
 )
 @click.option("--half", is_flag=True, help="Keep weights in fp16: half the size.")
 @click.option("--overwrite", is_flag=True, help="Replace a model of this name.")
-def models_import(source: Path, **options: Any) -> None:
-    """Keep a generator under a name: any public CycleGAN .pth, our safetensors, or a run."""
+def models_import(sources: tuple[Path, ...], **options: Any) -> None:
+    """Keep a generator under a name: any public CycleGAN .pth, our safetensors, or a run.
+
+    Several, of one training or of those that began with one another, become their average.
+    """
     with one_line_errors():
         from vidgan.importing import import_model  # noqa: PLC0415
 
-        model = import_model(source, **options)
+        first, *others = sources
+        model = import_model(first, averaged_with=others, **options)
         click.echo(f"{model.card.name}: kept as {model.path}")
 
 
