@@ -225,29 +225,29 @@ def _score(steps: Sequence[Step], *, cuts: int, seed: int, resamples: int) -> St
     counts = resampled(len(steps))
 
     def of(figure: Callable[[Callable[[str], Tensor]], Tensor]) -> Estimate:
-        """A figure of the columns' means, and the same of each resample's.
-
-        A resample of nothing but still, or plain, pictures of the input has no ratio.
-        """
+        """A figure of the columns' means, and the same of each resample's."""
         value = figure(lambda name: column[name].mean())
-        resamples = figure(lambda name: counts @ column[name] / len(steps))
-        return estimate(float(value), resamples[resamples.isfinite()])
+        return estimate(float(value), figure(lambda name: counts @ column[name] / len(steps)))
+
+    def ratio_of(figure: Callable[[Callable[[str], Tensor]], Tensor]) -> Estimate | None:
+        """The same of a ratio to the input, where it has one: in most of the resamples, too."""
+        value = figure(lambda name: column[name].mean())
+        drawn = figure(lambda name: counts @ column[name] / len(steps))
+        finite = drawn[drawn.isfinite()]
+        if not value.isfinite() or 2 * len(finite) < len(drawn):
+            return None
+        return estimate(float(value), finite)
 
     flickers = _flickers(steps)
-    moves, has_contrast = bool(column["in"].any()), bool(column["variance_in"].any())
     return Stability(
         steps=len(steps),
         cuts=cuts,
         visible=float(column["visible"].mean()),
         warping_input=of(lambda mean: mean("in")),
         warping_output=of(lambda mean: mean("out")),
-        ratio=of(_ratio) if moves else None,
-        contrast=of(lambda mean: _contrast(mean).sqrt()) if has_contrast else None,
-        ratio_at_equal_contrast=(
-            of(lambda mean: _ratio(mean) / _contrast(mean))
-            if moves and has_contrast and column["variance_out"].any()
-            else None
-        ),
+        ratio=ratio_of(_ratio),
+        contrast=ratio_of(lambda mean: _contrast(mean).sqrt()),
+        ratio_at_equal_contrast=ratio_of(lambda mean: _ratio(mean) / _contrast(mean)),
         brightness_steps=of(lambda mean: mean("brightness")),
         flicker=(
             estimate(float(flickers.mean()), resampled(len(flickers)) @ flickers / len(flickers))

@@ -201,8 +201,7 @@ class FilmJob:
 
     def _name_changes(self) -> Iterator[str]:
         """What no look at a few places has shown."""
-        told = " ".join(self.film.warnings)
-        news = [change for change in sorted(self._changes) if change.what not in told]
+        news = sorted(self._changes - {*self.film.changes})
         if news:
             named = "; ".join(f"{change.what}, {change.told}" for change in news)
             yield f"{self.piece.source}: its pictures change in mid-film: {named}"

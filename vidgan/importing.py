@@ -32,8 +32,8 @@ def import_model(
     `size` and `steady` are the card's; None is what an exported file says, else of the size what a
     run was trained at (see `run_size`), or 0. `half` keeps weights in fp16: half the bytes, 11 bits
     of each. Generators of one training, or of trainings that began with one another, may be
-    `averaged_with` it, weight by weight (Wortsman et al. 2022, "Model soups"); the card stays that
-    of `source`.
+    `averaged_with` it, weight by weight (Wortsman et al. 2022, "Model soups"); but for its summary
+    the card is that of `source`.
 
     Raises:
         SettingsError: a name that is not letters, digits, '.', '_' and '-', or a steadiness out of
@@ -47,6 +47,7 @@ def import_model(
     generator = named.generator
     if averaged_with:
         _average(generator, [read_weights(path, direction) for path in averaged_with])
+        summary = summary or f"the mean of {', '.join(map(str, (source, *averaged_with)))}"
     card = replace(
         named.card,
         name=name,

@@ -45,7 +45,7 @@ class Options:
     """Of numbered pictures, a second."""
     part: Part = WHOLE
     chunk_frames: int | None = None
-    """Frames of a chunk at most; None: `vidgan.media.chunks.USUAL_GOP`."""
+    """Frames of a chunk at most; None: see `vidgan.media.chunks.ChunkReader`."""
     address: str | None = None
     cpus_per_worker: float | None = None
     gpus_per_worker: float | None = None

@@ -67,7 +67,8 @@ def models_show(name: str) -> None:
 def models_import(sources: tuple[Path, ...], **options: Any) -> None:
     """Keep a generator under a name: any public CycleGAN .pth, our safetensors, or a run.
 
-    Several, of one training or of those that began with one another, become their average.
+    Several, of one training or of those that began with one another, become their average, seen
+    and steadied as the first is.
     """
     with one_line_errors():
         from vidgan.importing import import_model  # noqa: PLC0415

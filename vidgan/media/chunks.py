@@ -24,15 +24,9 @@ from vidgan.media.packets import Coming, Incoming
 from vidgan.media.random_access import may_start_at
 from vidgan.media.retiming import Retiming
 from vidgan.media.sources import source_of
-from vidgan.media.types import Chunk, Film, Packet
+from vidgan.media.types import LONGEST_CHUNK, USUAL_GOP, Chunk, Film, Packet
 
 _ENCODE_ANEW = "ffmpeg -i IN -fps_mode vfr -c:v libx264 -crf 12 -c:a copy OUT.mkv"
-USUAL_GOP = 250
-"""Frames from one keyframe to the next at which encoders put one even where nothing asks for it.
-
-Chunks as long cost no keyframe that one encode of the whole film would not have. Of 120 frames,
-they make a film 2 % larger where all moves, and by half where next to nothing does.
-"""
 MAX_PARTS = 8
 """Into how many chunks a GOP that is longer than the budget is cut at most. Each of its n parts is
 decoded from the GOP's start, which makes (n + 1) / 2 times the work of a plain pass: at most 4.5
@@ -76,7 +70,7 @@ class ChunkReader:
             raise ValueError(f"frames_per_chunk must be at least 1, not {frames_per_chunk}")
         self.film = film
         self._most = frames_per_chunk or USUAL_GOP
-        self._most_at_end = frames_per_chunk or USUAL_GOP * 3 // 2 - 1
+        self._most_at_end = frames_per_chunk or LONGEST_CHUNK
         self.position = 0
         """Bytes of the file read so far."""
         self.frames = 0

@@ -21,12 +21,11 @@ from av.video.frame import VideoFrame
 
 from vidgan.media.background import alpha_of, has_alpha, over, set_alpha
 from vidgan.media.deinterlace import deinterlaced
-from vidgan.media.one_size import cut_out, letterboxed, stored_size
+from vidgan.media.one_size import cut_out, letterboxed, size_change, stored_size
 from vidgan.media.restated import read_as_stated
 from vidgan.media.types import (
     BLACK,
     UNTREATED,
-    Change,
     Chunk,
     Levels,
     Packet,
@@ -88,7 +87,9 @@ def _picture(
     background: tuple[int, int, int] | None,
 ) -> RgbFrame:
     rgb, color = read_as_stated(frame, video)
-    changes = tuple(change for change in (_size_change(frame, video), color) if change)
+    size = frame.width, frame.height
+    resized = None if size == stored_size(video) else size_change(*size)
+    changes = tuple(change for change in (resized, color) if change)
     if not has_alpha(frame.format.name):
         return RgbFrame(pts=pts, rgb=_sized(rgb, video), changes=changes)
     alpha = alpha_of(frame)
@@ -102,13 +103,6 @@ def _picture(
         alpha=_sized(deep, video)[..., 0].astype(np.uint8),
         changes=changes,
     )
-
-
-def _size_change(frame: VideoFrame, video: VideoStream) -> Change | None:
-    size = frame.width, frame.height
-    if size == stored_size(video):
-        return None
-    return Change(f"{frame.width}x{frame.height}", "made to fit")
 
 
 def _sized(rgb: Levels, video: VideoStream) -> Levels:

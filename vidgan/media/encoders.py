@@ -14,17 +14,13 @@ from vidgan.media.containers import CONTAINERS, Container, container_for
 from vidgan.media.encoder_table import ENCODERS, Encoder
 from vidgan.media.fitted import keeps_alpha
 from vidgan.media.samples import bits_of
-from vidgan.media.types import EncoderSettings, VideoStream
+from vidgan.media.types import LONGEST_CHUNK, EncoderSettings, VideoStream
 from vidgan.places import Place
 
 _PIXELS_PER_THREAD = 640 * 360
 _MAX_THREADS = 6
 _FIRST_FRAME_BETTER = 2
 """By how much the CRF of a chunk's first frame is lower."""
-_KEYFRAME_FRAMES = 374
-"""Those of the longest chunk of whole GOPs: with 250, as x264 has it, one of 260 would get a second
-keyframe for its last ten, and a still film is hardly more than its keyframes."""
-_KEYFRAME_SECONDS = 15
 _PRORES_PROFILES = {"proxy": "0", "lt": "1", "standard": "2", "hq": "3"}
 _PICTURES = ("png", "mjpeg")  # for what is no film: no --codec
 
@@ -162,7 +158,9 @@ def configure(context: VideoCodecContext, video: VideoStream, settings: EncoderS
     context.color_trc, context.color_range = color.transfer, 2 if color.full_range else 1
     context.bit_rate = 0
     if ENCODERS[settings.codec].looks_back:
-        context.gop_size = _keyframe_interval(video)
+        # A chunk of 260 would get a second keyframe for its last ten by x264's own 250, and a still
+        # film is hardly more than its keyframes.
+        context.gop_size = LONGEST_CHUNK
     context.flags |= Flags.global_header.value
     context.thread_count = _threads(video, settings)
     context.options = _options(video, settings)
@@ -171,11 +169,6 @@ def configure(context: VideoCodecContext, video: VideoStream, settings: EncoderS
 def _rate(video: VideoStream) -> Fraction:
     """Only a hint to the encoder, the times rule; SVT-AV1 accepts 1 to 240 frames/s."""
     return min(max(video.rate, Fraction(1)), Fraction(240))
-
-
-def _keyframe_interval(video: VideoStream) -> int:
-    """In frames: to within 15 s players can seek. A chunk begins with one in any case."""
-    return min(_KEYFRAME_FRAMES, round(_KEYFRAME_SECONDS * _rate(video)))
 
 
 def _threads(video: VideoStream, settings: EncoderSettings) -> int:

@@ -14,7 +14,7 @@ from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
-from vidgan.media.one_size import stored_size
+from vidgan.media.one_size import size_change, stored_size
 from vidgan.media.restated import color_change
 from vidgan.media.sources import source_of
 from vidgan.media.stream_facts import STEREO
@@ -74,7 +74,12 @@ def look_around(film: Film, container: InputContainer, stream: AvVideoStream) ->
     """The same film, with what is seen in a few places of it; the container is left anywhere."""
     looks = _look(film, container, stream)
     film = replace(film, video=replace(film.video, fields=_fields(looks, stream)))
-    return replace(film, warnings=(*film.warnings, *_warnings(film, looks)))
+    resized = (size_change(*size) for size in looks.sizes[1:])
+    return replace(
+        film,
+        warnings=(*film.warnings, *_warnings(film, looks)),
+        changes=(*resized, *looks.colors),
+    )
 
 
 def _look(film: Film, container: InputContainer, stream: AvVideoStream) -> _Looks:

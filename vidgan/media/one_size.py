@@ -4,7 +4,7 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from vidgan.media.color import packed
-from vidgan.media.types import Cut, Levels, VideoStream
+from vidgan.media.types import Change, Cut, Levels, VideoStream
 
 
 def stored_size(video: VideoStream) -> tuple[int, int]:
@@ -12,6 +12,11 @@ def stored_size(video: VideoStream) -> tuple[int, int]:
     if video.cut is not None:
         return video.cut.stored_width, video.cut.stored_height
     return video.width, video.height
+
+
+def size_change(width: int, height: int) -> Change:
+    """What is said of pictures of another size."""
+    return Change(f"{width}x{height}", "made to fit")
 
 
 def cut_out(picture: Levels, cut: Cut, *, width: int, height: int) -> Levels:

@@ -11,7 +11,14 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange
 
-from vidgan.media.color import MATRICES, RGB, SUPPORTED_MATRICES, UNSPECIFIED, to_8_bits
+from vidgan.media.color import (
+    MATRICES,
+    RGB,
+    SUPPORTED_MATRICES,
+    UNSPECIFIED,
+    guess_unspecified,
+    to_8_bits,
+)
 from vidgan.media.samples import is_rgb
 from vidgan.media.seen import read_levels, seen_levels
 from vidgan.media.tone import TRANSFERS, is_hdr, is_wide
@@ -19,6 +26,7 @@ from vidgan.media.types import Change, Color, Levels, Stating, VideoStream
 
 _DEEP = 257
 """Levels of 16 bits in one of 8."""
+_NOT_HEEDED = "taken for the film's own"
 _NOTHING = {0, UNSPECIFIED, 3}
 """Of primaries and transfers: reserved, unspecified, reserved."""
 
@@ -35,28 +43,38 @@ def stated_by(frame: VideoFrame) -> Stating:
 
 def color_change(frame: VideoFrame, video: VideoStream) -> Change | None:
     """What a picture's colours are, where they are not the film's."""
+    now, first = stated_by(frame), video.first_stating
+    if first is not None and now.matrix != first.matrix and _is_beyond(now):
+        return Change(f"matrix {now.matrix} of H.273", _NOT_HEEDED)
     return _change(_color_of(frame, video), video.color)
 
 
 def read_as_stated(frame: VideoFrame, video: VideoStream) -> tuple[Levels, Change | None]:
     """A picture's levels (H, W, 3) in the depth and colours of the film's; what its own are."""
     color = _color_of(frame, video)
+    change = color_change(frame, video)
     if color == video.color:
-        return read_levels(frame, video), None
+        return read_levels(frame, video), change
     own = replace(video, color=color)
     levels = read_levels(frame, own)
     if is_wide(color) and not is_wide(video.color):
         levels = seen_levels(levels[np.newaxis], own)[0]
-    return _of_depth(levels, video), _change(color, video.color)
+    return _of_depth(levels, video), change
 
 
 def _color_of(frame: VideoFrame, video: VideoStream) -> Color:
     """The film's, but for what this picture states otherwise."""
     color, first, now = _of_format(frame, video), video.first_stating, stated_by(frame)
-    if first is None or now == first or RGB in (color.matrix, now.matrix):
+    if first is None or now == first or RGB in (color.matrix, now.matrix) or _is_beyond(now):
         return color
-    if now.matrix != first.matrix and now.matrix in SUPPORTED_MATRICES:
-        color = replace(color, matrix=now.matrix)
+    if now.matrix not in (first.matrix, UNSPECIFIED):  # what it leaves open is that matrix's, too
+        said = replace(
+            color,
+            matrix=now.matrix,
+            primaries=UNSPECIFIED if now.primaries in _NOTHING else now.primaries,
+            transfer=UNSPECIFIED if now.transfer in _NOTHING else now.transfer,
+        )
+        color = guess_unspecified(said, width=frame.width, height=frame.height)
     if now.primaries != first.primaries and now.primaries not in _NOTHING:
         color = replace(color, primaries=now.primaries)
     if now.transfer != first.transfer and now.transfer not in _NOTHING:
@@ -64,6 +82,11 @@ def _color_of(frame: VideoFrame, video: VideoStream) -> Color:
     if now.range not in (first.range, ColorRange.UNSPECIFIED):
         color = replace(color, full_range=now.range == ColorRange.JPEG)
     return color
+
+
+def _is_beyond(now: Stating) -> bool:
+    """Whether it states a matrix that is not supported."""
+    return now.matrix not in {UNSPECIFIED, *SUPPORTED_MATRICES}
 
 
 def _of_format(frame: VideoFrame, video: VideoStream) -> Color:
@@ -75,16 +98,17 @@ def _of_format(frame: VideoFrame, video: VideoStream) -> Color:
 
 
 def _change(now: Color, first: Color) -> Change | None:
-    """None where only the range is another, which no one sees."""
+    """None where only what no one would ask for is another, such as the range."""
     is_left = is_wide(first) and not is_wide(now)
-    told = "taken for the film's own" if is_left else "read as such"
-    return None if _name(now) == _name(first) else Change(_name(now), told)
+    if is_left:
+        return Change(_name(now), _NOT_HEEDED)
+    return None if _name(now) == _name(first) else Change(_name(now), "read as such")
 
 
 def _name(color: Color) -> str:
     if is_hdr(color):
         return f"HDR ({TRANSFERS[color.transfer]})"
-    return MATRICES.get(color.matrix, f"matrix {color.matrix}")
+    return MATRICES[color.matrix]
 
 
 def _of_depth(levels: Levels, video: VideoStream) -> Levels:

@@ -5,7 +5,11 @@ from av.stream import Disposition
 from vidgan.media.languages import for_mp4, for_others, for_quicktime
 
 _STALE = {"ENCODER", "DURATION", "BPS", "ROTATE", "VENDOR_ID", "NUMBER_OF_FRAMES"} | {
-    *("NUMBER_OF_BYTES", "MAJOR_BRAND", "MINOR_VERSION", "COMPATIBLE_BRANDS", "ALPHA_MODE")
+    *("NUMBER_OF_BYTES", "MAJOR_BRAND", "MINOR_VERSION", "COMPATIBLE_BRANDS", "ALPHA_MODE"),
+    *("HASVIDEO", "HASAUDIO", "HASMETADATA", "HASKEYFRAMES", "CANSEEKTOEND", "DATASIZE"),
+    *("VIDEOSIZE", "AUDIOSIZE", "LASTTIMESTAMP", "LASTKEYFRAMETIMESTAMP", "METADATACREATOR"),
+    *("LASTKEYFRAMELOCATION", "METADATADATE", "WMFSDKVERSION", "WMFSDKNEEDED", "ISVBR"),
+    "DEVICECONFORMANCETEMPLATE",
 }
 _APPLE = "com.apple.quicktime."
 _COMMON = {"location.iso6709": "location", "make": "make", "model": "model"}
@@ -39,11 +43,15 @@ def film_tags(metadata: dict[str, str]) -> dict[str, str]:
 
 
 def lost_tags(metadata: dict[str, str], written: dict[str, str]) -> list[str]:
-    """The names of what is said of a film and, under whatever name, not of its output."""
-    there = {value.strip() for value in written.values()}
-    lost = [key for key, value in kept_metadata(metadata).items() if value.strip() not in there]
-    names = {key.lower() for key in written}
-    return [key.removeprefix(_APPLE) for key in lost if key.lower() not in names]
+    """The names of what is said of a film and not of its output; muxers may know other names."""
+    names = {key.lower() for key in metadata}
+    kept = {key.lower() for key in written}
+    renamed = {value.strip() for key, value in written.items() if key.lower() not in names}
+    return [
+        key.removeprefix(_APPLE)
+        for key, value in kept_metadata(metadata).items()
+        if key.lower() not in kept and value.strip() not in {"", *renamed}
+    ]
 
 
 def stream_tags(metadata: dict[str, str], format: str) -> dict[str, str]:

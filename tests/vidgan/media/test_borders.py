@@ -23,8 +23,11 @@ def test_borders_of_chunks_cannot_be_seen_and_cost_little(codec: str, bikes: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("rate", [10, 25])
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
-def test_a_film_that_all_but_stands_still_is_hardly_larger(codec: str, make_film: MakeFilm) -> None:
+def test_a_film_that_all_but_stands_still_is_hardly_larger(
+    codec: str, rate: int, make_film: MakeFilm
+) -> None:
     """It is hardly more than its keyframes."""
     slide = np.random.default_rng(1).integers(90, 160, (45, 80, 3)).repeat(4, 0).repeat(4, 1)
 
@@ -34,7 +37,7 @@ def test_a_film_that_all_but_stands_still_is_hardly_larger(codec: str, make_film
         return picture.clip(0, 255).astype(np.uint8)
 
     film = make_film(
-        "slide.mp4", frames=500, size=(320, 180), rate=25, gop=60, audio=False, draw=lecture
+        "slide.mp4", frames=500, size=(320, 180), rate=rate, gop=60, audio=False, draw=lecture
     )
     found = measure(film, codec, frames=500)
     assert found.chunks == (240, 260)

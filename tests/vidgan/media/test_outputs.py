@@ -21,14 +21,12 @@ from vidgan.media.encoders import encoder_settings, output_pixel_format
 from vidgan.media.header import Target
 from vidgan.media.preflight import check_output
 from vidgan.media.probe import probe
-from vidgan.media.types import Color, EncoderSettings
+from vidgan.media.types import LONGEST_CHUNK, Color, EncoderSettings
 from vidgan.options import Options
 
 MakeFilm = Callable[..., Path]
 EncodeFilm = Callable[..., Any]
 Read = Callable[..., int]
-LONGEST_CHUNK = 374
-"""Frames, of GOPs that were not cut."""
 
 
 def boxes(path: Path) -> Iterator[str]:

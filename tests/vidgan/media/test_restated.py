@@ -21,6 +21,7 @@ MakeFilm = Callable[..., Path]
 
 BT601 = Color(matrix=6, primaries=6, transfer=6, full_range=False)
 BT2020 = Color(matrix=9, primaries=9, transfer=14, full_range=False)
+PQ = Color(matrix=9, primaries=9, transfer=16, full_range=False)
 HLG = Color(matrix=9, primaries=9, transfer=18, full_range=False)
 FRAMES = 12
 GREEN = (0, 200, 0)
@@ -101,6 +102,35 @@ def test_a_part_in_hdr_or_bt2020_is_shown_as_it_would_be_alone(
     assert all(np.abs(picture - GREEN).max() <= 4 for picture in pictures[:FRAMES])
     assert all(np.abs(picture - alone).max() <= 4 for picture in pictures[FRAMES:])
     assert np.abs(alone - GREEN).max() > 8, "read like the rest it would be wrong"
+
+
+def test_a_part_that_only_states_its_matrix_is_what_it_would_be_alone(
+    make_film: MakeFilm, tmp_path: Path
+) -> None:
+    """After HDR: not HDR any more."""
+    given: dict[str, Any] = {"frames": FRAMES, "rate": 25, "audio": False, "draw": patch}
+    hdr = make_film("hdr.ts", color=PQ, **DEEP, **given)
+    bare = Color(matrix=1, primaries=2, transfer=2, full_range=False)
+    plain = make_film("plain.ts", codec="libx265", color=bare, **given)
+    film = probe(joined(tmp_path / "both.ts", hdr, plain))
+    assert film.video.color == PQ
+    told = Treatment(tonemap=True)
+    shown = [picture[32, 48] // 257 for _, picture in read_frames(film, frame_times(film), told)]
+    assert len(shown) == 2 * FRAMES
+    assert all(np.abs(picture.astype(int) - GREEN).max() <= 4 for picture in shown[FRAMES:])
+    assert all(np.abs(picture.astype(int) - GREEN).max() > 8 for picture in shown[:FRAMES])
+
+
+def test_a_part_that_cannot_be_read_as_it_says_is_named(
+    make_film: MakeFilm, tmp_path: Path, identity_file: Path
+) -> None:
+    given: dict[str, Any] = {"frames": FRAMES, "rate": 25, "audio": False}
+    wide = make_film("wide.ts", color=BT2020, **DEEP, **given)
+    usual = make_film("usual.ts", codec="libx265", color=BT709, **given)
+    source = joined(tmp_path / "both.ts", wide, usual)
+    report = convert_here(source, tmp_path / "out.mp4", Options(weights=identity_file))
+    assert (report.frames, report.frames_lost) == (2 * FRAMES, 0)
+    assert [said for said in report.warnings if "(BT.709, taken for the film's own)" in said]
 
 
 def test_sizes_and_colours_that_no_look_has_met_are_said_in_the_report(
