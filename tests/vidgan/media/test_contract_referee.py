@@ -34,7 +34,7 @@ NO_TIMES = {
     "seam": "two recordings, each with its clock",
 }
 """Rows of whose source it cannot say when each picture is shown, and why."""
-FROM_ZERO = {"mpeg-ts", "mpeg-ps", "mpeg-1-2", "early", "sizes", "shapes", "data-left"}
+FROM_ZERO = {"mpeg-ts", "mpeg-ps", "mpeg-1-2", "early", "sizes", "shapes", "colours", "data-left"}
 """Rows whose source begins elsewhere: in ts and mpg anywhere, or before 0."""
 UNREADABLE = {"webp"}
 """Rows of whose source FFmpeg 5.1 says nothing at all."""
