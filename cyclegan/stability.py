@@ -23,6 +23,8 @@ from cyclegan.metrics import RESAMPLES, Estimate, block_counts, estimate
 from cyclegan.warping import is_visible, places, sampled
 
 Levels = NDArray[np.uint8 | np.uint16]
+Figure = Callable[[Callable[[str], Tensor]], Tensor]
+"""What becomes of the means of columns, by their names; of resamples all at once."""
 
 LONG_SIDE = 640
 """Pixels: larger frames are scaled down to it, so that figures of all films compare."""
@@ -224,15 +226,18 @@ def _score(steps: Sequence[Step], *, cuts: int, seed: int, resamples: int) -> St
 
     counts = resampled(len(steps))
 
-    def of(figure: Callable[[Callable[[str], Tensor]], Tensor]) -> Estimate:
+    def drawn_anew(figure: Figure) -> tuple[Tensor, Tensor]:
         """A figure of the columns' means, and the same of each resample's."""
         value = figure(lambda name: column[name].mean())
-        return estimate(float(value), figure(lambda name: counts @ column[name] / len(steps)))
+        return value, figure(lambda name: counts @ column[name] / len(steps))
 
-    def ratio_of(figure: Callable[[Callable[[str], Tensor]], Tensor]) -> Estimate | None:
-        """The same of a ratio to the input, where it has one: in most of the resamples, too."""
-        value = figure(lambda name: column[name].mean())
-        drawn = figure(lambda name: counts @ column[name] / len(steps))
+    def of(figure: Figure) -> Estimate:
+        value, drawn = drawn_anew(figure)
+        return estimate(float(value), drawn)
+
+    def ratio_of(figure: Figure) -> Estimate | None:
+        """Of a ratio to the input, where it has one: in most of the resamples, too."""
+        value, drawn = drawn_anew(figure)
         finite = drawn[drawn.isfinite()]
         if not value.isfinite() or 2 * len(finite) < len(drawn):
             return None

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from vidgan.errors import ModelError, SettingsError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cyclegan.weights import LoadedGenerator
 
 Direction = Literal["a2b", "b2a"]
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 
 PACKAGE_MODELS = Path(__file__).parent / "weights"
 

@@ -5,10 +5,11 @@ Every command finds generators here, so that all of them see a model at the same
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from vidgan.errors import ModelError
 from vidgan.models import (
+    DIRECTIONS,
     Card,
     Direction,
     card_inside,
@@ -21,8 +22,6 @@ from vidgan.models import (
 
 if TYPE_CHECKING:
     from cyclegan.weights import LoadedGenerator
-
-DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from vidgan.errors import SettingsError
 from vidgan.media.part import WHOLE, Part
 from vidgan.media.streams import ALL_STREAMS, Streams
 from vidgan.media.types import UNTREATED, Treatment
-from vidgan.models import Direction
+from vidgan.models import DIRECTIONS, Direction
 
 RETRIES = 3
 """How often a part is tried again whose worker died."""
@@ -62,7 +62,7 @@ class Options:
             raise SettingsError("--direction chooses one of a run's generators: give --weights RUN")
         _check_choice("device", self.device, DEVICES)
         _check_choice("precision", self.precision, get_args(Precision))
-        _check_choice("direction", self.direction or "a2b", get_args(Direction))
+        _check_choice("direction", self.direction or "a2b", DIRECTIONS)
         _check_least("workers", self.workers, 1)
         _check_least("retries", self.retries, 0)
         _check_least("size", self.size, 0)

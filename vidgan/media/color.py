@@ -215,6 +215,13 @@ def _stretched(levels: NDArray[np.uint16], bits: int) -> NDArray[np.uint16]:
     return (levels << np.uint16(16 - bits)) | (levels >> np.uint16(2 * bits - 16))
 
 
+def to_16_bits(levels: Levels) -> NDArray[np.uint16]:
+    """The same levels in 16 bits; 65535 = 257 * 255."""
+    if levels.dtype == np.uint16:
+        return levels.astype(np.uint16, copy=False)
+    return levels.astype(np.uint16) * np.uint16(257)
+
+
 def to_8_bits(levels: Levels) -> NDArray[np.uint8]:
     """The nearest levels of 8 bits; 65535 = 257 * 255."""
     if levels.dtype == np.uint8:

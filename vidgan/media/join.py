@@ -148,9 +148,7 @@ def _write(
     shown = [t * video.time_base + shift for t in times]
     tallies = head.carried.tallies
     check = partial(verify, part, video_index=head.video.index, times=shown, tallies=tallies)
-    _verify(check, target, go_on)
-    with av.open(f"file:{part}") as made:
-        left = _said_of_tags(target, made.metadata)
+    left = _said_of_tags(target, _verify(check, target, go_on))
     warned = (*_shift_warning(film, shift if span is None else 0), *head.carried.warnings, *left)
     return JoinReport(
         output=target.output,
@@ -275,9 +273,12 @@ def _decode_seconds(packet: "av.Packet[Any]") -> float:
     return float((packet.dts or 0) * packet.time_base)
 
 
-def _verify(check: Callable[..., None], target: Target, go_on: Callable[[], object]) -> None:
+def _verify(
+    check: Callable[..., dict[str, str]], target: Target, go_on: Callable[[], object]
+) -> dict[str, str]:
+    """The tags that are read back."""
     try:
-        check(go_on=go_on)
+        return check(go_on=go_on)
     except OutputError as error:
         go_on()  # a file that was not read to its end is not to blame
         raise OutputError(

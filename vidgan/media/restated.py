@@ -18,14 +18,13 @@ from vidgan.media.color import (
     UNSPECIFIED,
     guess_unspecified,
     to_8_bits,
+    to_16_bits,
 )
 from vidgan.media.samples import is_rgb
-from vidgan.media.seen import read_levels, seen_levels
+from vidgan.media.seen import is_deep, read_levels, seen_levels
 from vidgan.media.tone import TRANSFERS, is_hdr, is_wide
 from vidgan.media.types import Change, Color, Levels, Stating, VideoStream
 
-_DEEP = 257
-"""Levels of 16 bits in one of 8."""
 _NOT_HEEDED = "taken for the film's own"
 _NOTHING = {0, UNSPECIFIED, 3}
 """Of primaries and transfers: reserved, unspecified, reserved."""
@@ -43,30 +42,31 @@ def stated_by(frame: VideoFrame) -> Stating:
 
 def color_change(frame: VideoFrame, video: VideoStream) -> Change | None:
     """What a picture's colours are, where they are not the film's."""
-    now, first = stated_by(frame), video.first_stating
-    if first is not None and now.matrix != first.matrix and _is_beyond(now):
-        return Change(f"matrix {now.matrix} of H.273", _NOT_HEEDED)
-    return _change(_color_of(frame, video), video.color)
+    return _stated(frame, video)[1]
 
 
 def read_as_stated(frame: VideoFrame, video: VideoStream) -> tuple[Levels, Change | None]:
     """A picture's levels (H, W, 3) in the depth and colours of the film's; what its own are."""
-    color = _color_of(frame, video)
-    change = color_change(frame, video)
+    color, change = _stated(frame, video)
     if color == video.color:
         return read_levels(frame, video), change
     own = replace(video, color=color)
     levels = read_levels(frame, own)
     if is_wide(color) and not is_wide(video.color):
         levels = seen_levels(levels[np.newaxis], own)[0]
-    return _of_depth(levels, video), change
+    return (to_16_bits if is_deep(video) else to_8_bits)(levels), change
 
 
-def _color_of(frame: VideoFrame, video: VideoStream) -> Color:
-    """The film's, but for what this picture states otherwise."""
+def _stated(frame: VideoFrame, video: VideoStream) -> tuple[Color, Change | None]:
+    """The film's colours, but for what this picture states otherwise; what is said of that."""
     color, first, now = _of_format(frame, video), video.first_stating, stated_by(frame)
-    if first is None or now == first or RGB in (color.matrix, now.matrix) or _is_beyond(now):
-        return color
+    if first is None or now == first:
+        return color, None
+    if now.matrix not in {UNSPECIFIED, *SUPPORTED_MATRICES}:
+        named = Change(f"matrix {now.matrix} of H.273", _NOT_HEEDED)
+        return color, named if now.matrix != first.matrix else None
+    if RGB in (color.matrix, now.matrix):
+        return color, None
     if now.matrix not in (first.matrix, UNSPECIFIED):  # what it leaves open is that matrix's, too
         said = replace(
             color,
@@ -75,18 +75,14 @@ def _color_of(frame: VideoFrame, video: VideoStream) -> Color:
             transfer=UNSPECIFIED if now.transfer in _NOTHING else now.transfer,
         )
         color = guess_unspecified(said, width=frame.width, height=frame.height)
-    if now.primaries != first.primaries and now.primaries not in _NOTHING:
-        color = replace(color, primaries=now.primaries)
-    if now.transfer != first.transfer and now.transfer not in _NOTHING:
-        color = replace(color, transfer=now.transfer)
+    else:
+        if now.primaries not in {first.primaries, *_NOTHING}:
+            color = replace(color, primaries=now.primaries)
+        if now.transfer not in {first.transfer, *_NOTHING}:
+            color = replace(color, transfer=now.transfer)
     if now.range not in (first.range, ColorRange.UNSPECIFIED):
         color = replace(color, full_range=now.range == ColorRange.JPEG)
-    return color
-
-
-def _is_beyond(now: Stating) -> bool:
-    """Whether it states a matrix that is not supported."""
-    return now.matrix not in {UNSPECIFIED, *SUPPORTED_MATRICES}
+    return color, _change(color, video.color)
 
 
 def _of_format(frame: VideoFrame, video: VideoStream) -> Color:
@@ -109,10 +105,3 @@ def _name(color: Color) -> str:
     if is_hdr(color):
         return f"HDR ({TRANSFERS[color.transfer]})"
     return MATRICES[color.matrix]
-
-
-def _of_depth(levels: Levels, video: VideoStream) -> Levels:
-    is_deep = video.bits > 8 or is_hdr(video.color) or is_wide(video.color)
-    if not is_deep:
-        return to_8_bits(levels)
-    return levels if levels.dtype == np.uint16 else levels.astype(np.uint16) * np.uint16(_DEEP)

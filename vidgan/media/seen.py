@@ -34,9 +34,14 @@ def read_levels(frame: av.VideoFrame, video: VideoStream) -> Levels:
     color = video.color
     if is_hdr(color):
         return to_array(look_up(to_deep_planes(frame, color), _look(video)))
-    if video.bits > 8 or is_wide(color):
+    if is_deep(video):
         return to_deep_rgb(frame, color)
     return to_rgb(frame, color)
+
+
+def is_deep(video: VideoStream) -> bool:
+    """Whether its levels are of 16 bits, else of 8."""
+    return video.bits > 8 or is_hdr(video.color) or is_wide(video.color)
 
 
 def color_after(color: Color) -> Color:

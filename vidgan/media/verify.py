@@ -22,8 +22,8 @@ def verify(
     times: Sequence[Fraction],
     tallies: dict[int, Tally],
     go_on: Callable[[], object] = lambda: None,
-) -> None:
-    """Compare a written file with what it should hold.
+) -> dict[str, str]:
+    """Compare a written file with what it should hold; gives back its tags.
 
     `times` are seconds; the file must show exactly them, on the grid of its own time base
     (Matroska's is a millisecond). `tallies` are what was written of each audio stream. `go_on` is
@@ -33,12 +33,13 @@ def verify(
         OutputError: it cannot be read, or frames, times or sound differ.
     """
     try:
-        shown, read, grid = _read(path, video_index, go_on)
+        shown, read, grid, tags = _read(path, video_index, go_on)
     except FFmpegError as error:
         raise OutputError(f"it cannot be read back ({error.strerror})") from error
     _compare_times(shown, [round_to_grid(t, grid) for t in times], grid)
     for index, written in tallies.items():
         _compare_audio(written, read.get(index, Tally(codec=written.codec)))
+    return tags
 
 
 def round_to_grid(seconds: Fraction, grid: Fraction) -> int:
@@ -48,8 +49,8 @@ def round_to_grid(seconds: Fraction, grid: Fraction) -> int:
 
 def _read(
     path: Path, video_index: int, go_on: Callable[[], object]
-) -> tuple[list[int], dict[int, Tally], Fraction]:
-    """The times of the pictures in ticks, counts of the audio streams, seconds per tick."""
+) -> tuple[list[int], dict[int, Tally], Fraction, dict[str, str]]:
+    """The times of the pictures in ticks, counts of the audio streams, seconds per tick, tags."""
     shown: list[int] = []
     with av.open(f"file:{path}") as container:  # a colon in a name is no protocol
         video = container.streams[video_index]
@@ -64,7 +65,7 @@ def _read(
                 audio[packet.stream.index].add(packet)
             elif not packet.is_discard:
                 shown.append(packet.pts)
-        return sorted(shown), audio, video.time_base
+        return sorted(shown), audio, video.time_base, container.metadata
 
 
 def _compare_times(shown: list[int], expected: list[int], grid: Fraction) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from torch import Tensor
 
@@ -15,8 +15,8 @@ from cyclegan.start import digest_of, start_to_bytes
 from cyclegan.train_config import TrainConfig
 from cyclegan.weights import LoadedGenerator
 from vidgan.errors import ModelError, SettingsError
-from vidgan.models import Direction, read_model, weights_file
-from vidgan.named import read_named
+from vidgan.models import DIRECTIONS
+from vidgan.named import read_named, read_weights
 
 Weights = Mapping[str, Tensor]
 
@@ -62,7 +62,7 @@ def read_beginning(sources: Sequence[str], config: TrainConfig) -> Beginning:
             folder = Path(run)
             if not folder.is_dir():
                 raise SettingsError(_wrong_number(run))
-            a2b, b2a = (read_model(weights_file(folder, way)) for way in get_args(Direction))
+            a2b, b2a = (read_weights(folder, way).generator for way in DIRECTIONS)
             found = {
                 "g_ab": _fitting(run, a2b, config.generator),
                 "g_ba": _fitting(run, b2a, config.generator),

@@ -12,7 +12,7 @@ import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast, get_args
+from typing import cast
 
 import torch
 
@@ -29,6 +29,7 @@ from cyclegan.state import TrainState
 from cyclegan.training import Progress
 from cyclegan.translator import Translator
 from vidgan.evaluation import FEWEST, SIDE
+from vidgan.models import DIRECTIONS
 from vidgan.training.job import Job
 from vidgan.training.lines import append_line, cut_lines
 from vidgan.training.pace import Course, Pace
@@ -40,8 +41,6 @@ MOST = 100
 
 CREDIT = -3.0
 """Seconds: about what judging takes the first time, which waits until it is affordable."""
-
-_DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 
 
 class BestKeeper:
@@ -90,7 +89,7 @@ class BestKeeper:
     def _look(self, progress: Progress, state: TrainState) -> None:
         try:
             judge = self._judge = self._judge or self._open(state)
-            scores = {name: self._score(judge, state, name) for name in _DIRECTIONS}
+            scores = {name: self._score(judge, state, name) for name in DIRECTIONS}
         except _CannotJudge as problem:
             self.reason = str(problem)
         except (FeaturesError, WeightsError, DataError) as problem:

@@ -9,8 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 
 _HEADER = 8
-_ONCE = b"\0\1\0\0"
-"""The speed at which an edit is played."""
+_USUAL_SPEED = 1 << 16
+"""At which an edit is played: 16 bits of it are a fraction."""
 _TIMESCALE_AT = 20
 """From the beginning of mvhd and mdhd of version 0."""
 
@@ -29,7 +29,7 @@ def edited(film: Path, copy: Path, shown: Sequence[tuple[Fraction, Fraction]]) -
         (first,) = struct.unpack_from(">i", data, table + 20)
         made = b"".join(
             struct.pack(
-                ">IiI", round((end - begin) * timescale), first + round(begin * own), 1 << 16
+                ">IiI", round((end - begin) * timescale), first + round(begin * own), _USUAL_SPEED
             )
             for begin, end in shown
         )

@@ -4,7 +4,6 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +69,7 @@ def test_pictures_of_any_size_come_out(
     ending: str, size: tuple[int, int], make_film: MakeFilm, identity_file: Path, tmp_path: Path
 ) -> None:
     """From one pixel to 8K."""
-    draw = partial(np.full, fill_value=(200, 100, 50), dtype=np.uint8)
+    colour = (200, 100, 50)
     source = make_film(
         "source.avi",
         codec="rawvideo",
@@ -78,7 +77,7 @@ def test_pictures_of_any_size_come_out(
         frames=2,
         size=size,
         audio=False,
-        draw=lambda number, size: draw((size[1], size[0], 3)),
+        draw=lambda number, size: np.full((size[1], size[0], 3), colour, np.uint8),
     )
     output = tmp_path / f"out.{ending}"
     report = convert_here(source, output, Options(weights=identity_file, precision="fp32"))
@@ -87,7 +86,7 @@ def test_pictures_of_any_size_come_out(
         for frame in container.decode(video=0):
             assert (frame.width, frame.height) == size
             shown = frame.to_ndarray(format="rgb24").reshape(-1, 3).mean(0)
-            assert np.abs(shown - (200, 100, 50)).max() < 6
+            assert np.abs(shown - colour).max() < 6
 
 
 def test_profiles_that_players_and_editors_know(
