@@ -177,9 +177,12 @@ _CODECS = (
     Row("editing", "ProRes, DNxHD, DV", "the output's codec", _coded("prores", "dnxhd", "dvvideo")),
     Row(
         "lossless",
-        "FFV1, HuffYUV, Ut Video, PNG, QuickTime Animation, raw",
+        "FFV1, HuffYUV, Ut Video, MagicYUV, PNG, QuickTime Animation, raw",
         "the output's codec",
-        _coded("ffv1", "huffyuv", "ffvhuff", "utvideo", "png", "qtrle", "rawvideo", "v210", "r210"),
+        _coded(
+            *("ffv1", "huffyuv", "ffvhuff", "utvideo", "magicyuv"),
+            *("png", "qtrle", "rawvideo", "v210", "r210"),
+        ),
     ),
     Row("old", "H.263, FLV1, WMV, MS-MPEG-4, Cinepak", "the output's codec", _is_old),
 )

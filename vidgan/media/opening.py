@@ -11,7 +11,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from vidgan.errors import InputError
-from vidgan.media.animation import as_matroska
+from vidgan.media.animation import as_film
 from vidgan.media.sources import FORMATS
 from vidgan.numbered import first_number, is_pattern, is_unread_sequence
 from vidgan.pictures.moving import is_animated_webp
@@ -79,7 +79,7 @@ def _open(place: Place) -> AbstractContextManager[InputContainer]:
 
 @contextmanager
 def _open_webp(path: Path) -> Iterator[InputContainer]:
-    with as_matroska(path) as file, _opened(path, file, _NONE) as container:
+    with as_film(path) as file, _opened(path, file, _NONE) as container:
         yield container
 
 

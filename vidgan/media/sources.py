@@ -62,7 +62,7 @@ DECODERS = {
     **{"mjpeg": "mjpeg", "prores": "prores", "dnxhd": "dnxhd", "dvvideo": "dvvideo"},
     **{"v210": "v210", "r210": "r210"},
     **{"ffv1": "ffv1", "huffyuv": "huffyuv", "ffvhuff": "ffvhuff", "utvideo": "utvideo"},
-    **{"qtrle": "qtrle", "rawvideo": "rawvideo", "msvideo1": "msvideo1", "cinepak": "cinepak"},
+    **{"magicyuv": "magicyuv", "qtrle": "qtrle", "rawvideo": "rawvideo", "msvideo1": "msvideo1", "cinepak": "cinepak"},
     **{"png": "png", "apng": "apng", "gif": "gif"},
     **{"bmp": "bmp", "tiff": "tiff", "webp": "webp"},
 }
@@ -82,8 +82,8 @@ SHOWN_AS_DECODED = {
         "msmpeg4",
         "theora",
     ),
-    *("mjpeg", "prores", "dnxhd", "dvvideo", "ffv1", "huffyuv", "ffvhuff", "utvideo", "qtrle"),
-    *("v210", "r210"),
+    *("mjpeg", "prores", "dnxhd", "dvvideo", "ffv1", "huffyuv", "ffvhuff", "utvideo", "magicyuv"),
+    *("qtrle", "v210", "r210"),
     *("rawvideo", "msvideo1", "cinepak", "png", "apng", "gif", "bmp", "tiff", "webp"),
 }
 """Decoders of codecs without B frames: each packet is one picture, shown in the order of decoding

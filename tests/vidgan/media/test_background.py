@@ -39,6 +39,7 @@ KINDS: dict[str, tuple[str, str, str, dict[str, str]]] = {
     "png": ("a.mov", "png", "rgba", {}),
     "apng": ("a.apng", "apng", "rgba", {}),
     "utvideo": ("a.avi", "utvideo", "gbrap", {}),
+    "magicyuv": ("a.mov", "magicyuv", "gbrap", {}),
     "raw": ("a.mov", "rawvideo", "rgba", {}),
     "prores 4444": ("a.mov", "prores_ks", "yuva444p10le", {"profile": "4444"}),
 }

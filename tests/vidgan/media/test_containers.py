@@ -44,6 +44,8 @@ FILMS: dict[str, tuple[str, dict[str, Any]]] = {
     "avi raw yuv": ("a.avi", {"codec": "rawvideo"}),
     "avi msvideo1": ("a.avi", {"codec": "msvideo1", "pixel_format": "rgb555le"}),
     "avi utvideo": ("a.avi", {"codec": "utvideo", "pixel_format": "yuv422p"}),
+    "avi magicyuv": ("a.avi", {"codec": "magicyuv", "pixel_format": "yuv422p"}),
+    "mov magicyuv": ("a.mov", {"codec": "magicyuv", "pixel_format": "gbrp"}),
     "mpeg-ts h264": ("a.ts", {}),
     "mpeg-ts mpeg2": ("a.ts", {"codec": "mpeg2video", "open_gop": True}),
     "mpeg-ts mpeg1": ("a.ts", {"codec": "mpeg1video", "codec_options": GOP | {"bf": "2"}}),
