@@ -65,11 +65,16 @@ class UnetConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FastConfig:
-    """Our small generator for machines without an accelerator: see `networks.FastGenerator`."""
+    """Our small generator for machines without an accelerator: see `networks.FastGenerator`.
+
+    With `separable` the convolutions inside it are depthwise and pointwise ones (Howard et al.
+    2017, §3.1).
+    """
 
     blocks: int = 6
     filters: int = 16
     input_share: float = 0.5
+    separable: bool = False
     channels: int = 3
 
     def __post_init__(self) -> None:
@@ -106,6 +111,7 @@ _KINDS: dict[str, type[GeneratorConfig]] = {
 
 GENERATORS: dict[str, TrainableConfig] = {
     "fast": FastConfig(),
+    "fast_separable": FastConfig(separable=True),
     "resnet_6blocks": ResnetConfig(blocks=6),
     "resnet_9blocks": ResnetConfig(blocks=9),
     "unet_128": UnetConfig(downs=7),

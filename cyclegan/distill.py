@@ -151,6 +151,9 @@ class Lesson:
     scaler_d: GradScaler
     ema: Ema
     weights: StudentWeights
+    noise: float
+    """In levels of 255: the student sees each batch with noise of a standard deviation from 0 to
+    this, and is to answer as its teacher does without."""
     dtype: torch.dtype
     """What convolutions compute in: autocast when it is not float32."""
 
@@ -165,12 +168,13 @@ def distill_step(lesson: Lesson, x: Tensor, *, steps: int) -> StudentResult:
     with torch.no_grad(), autocast:
         taught, shown = lesson.teacher(x)
     taught = taught.float()
+    seen = noisy(x, lesson.noise) if lesson.noise > 0 else x
 
     # The student, against a discriminator that holds still.
     lesson.discriminator.requires_grad_(False)
     lesson.optimizer_g.zero_grad(set_to_none=True)
     with autocast:
-        made, features = lesson.student(x)
+        made, features = lesson.student(seen)
         output = F.l1_loss(made.float(), taught)
         feature = feature_loss(features, shown) if shown else x.new_zeros(())
         adversarial = x.new_zeros(())
@@ -213,6 +217,15 @@ def distill_step(lesson: Lesson, x: Tensor, *, steps: int) -> StudentResult:
         made=made,
         skipped=not (moved and judged_well),
     )
+
+
+def noisy(x: Tensor, most: float) -> Tensor:
+    """(N, C, H, W) in [-1, 1] -> the same with normal noise, each picture with its own strength.
+
+    Its standard deviation is drawn from 0 to `most`, in levels of 255.
+    """
+    strengths = torch.rand((len(x), 1, 1, 1), device=x.device) * (most / 127.5)
+    return (x + strengths * torch.randn_like(x)).clamp(-1, 1)
 
 
 def feature_loss(features: Sequence[Tensor], shown: Sequence[Tensor]) -> Tensor:

@@ -47,17 +47,26 @@ def norm_layer(norm: Norm, channels: int) -> nn.Module:
 class ResnetBlock(nn.Module):
     """x + conv_block(x), each convolution behind a reflected border."""
 
-    def __init__(self, channels: int, *, norm: Norm, dropout: bool) -> None:
+    def __init__(
+        self, channels: int, *, norm: Norm, dropout: bool, separable: bool = False
+    ) -> None:
         super().__init__()
         bias = norm == "instance"
+
+        def convolution() -> nn.Module:
+            if not separable:
+                return nn.Conv2d(channels, channels, 3, bias=bias)
+            depthwise = nn.Conv2d(channels, channels, 3, groups=channels, bias=False)
+            return nn.Sequential(depthwise, nn.Conv2d(channels, channels, 1, bias=bias))
+
         self.conv_block = nn.Sequential(
             nn.ReflectionPad2d(1),
-            nn.Conv2d(channels, channels, 3, bias=bias),
+            convolution(),
             norm_layer(norm, channels),
             nn.ReLU(),
             *([nn.Dropout(0.5)] if dropout else []),
             nn.ReflectionPad2d(1),
-            nn.Conv2d(channels, channels, 3, bias=bias),
+            convolution(),
             norm_layer(norm, channels),
         )
 
@@ -190,6 +199,9 @@ class FastGenerator(nn.Module):
     cannot draw a checkerboard (Odena et al. 2016), and normalises nothing after the residual
     blocks: instance norm near the output lets one bright spot carry a picture's statistics, the
     white blobs of Karras et al. 2020, §2.
+
+    A separable one takes a third of the time on a CPU. What narrows before it upsamples is the
+    pointwise half: the two commute, and there are four times fewer pixels before.
     """
 
     def __init__(self, config: FastConfig) -> None:
@@ -202,20 +214,47 @@ class FastGenerator(nn.Module):
             _conv_norm(f, 2 * f, 3, stride=2), _conv_norm(2 * f, 4 * f, 3, stride=2)
         )
         self.blocks = nn.Sequential(
-            *(ResnetBlock(4 * f, norm="instance", dropout=False) for _ in range(config.blocks))
+            *(
+                ResnetBlock(4 * f, norm="instance", dropout=False, separable=config.separable)
+                for _ in range(config.blocks)
+            )
         )
-        self.up = nn.ModuleList(
-            nn.Conv2d(width, width // 2, 3, padding=1, padding_mode="reflect")
-            for width in (4 * f, 2 * f)
-        )
+        doubling = _SeparableDoubling if config.separable else _Doubling
+        self.up = nn.Sequential(*(doubling(width, width // 2) for width in (4 * f, 2 * f)))
         self.head = nn.Conv2d(f, config.channels, 5, padding=2, padding_mode="reflect")
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) in [-1, 1] -> the same; H and W multiples of 4."""
-        y = self.blocks(self.down(self.stem(x)))
-        for conv in self.up:
-            y = F.relu(conv(F.interpolate(y, scale_factor=2.0, mode="bilinear")))
+        y = self.up(self.blocks(self.down(self.stem(x))))
         return torch.tanh(self.head(y) + self.input_share * x)
+
+
+class _Doubling(nn.Conv2d):
+    """(N, C, H, W) -> (N, outputs, 2H, 2W): scaled up, then a convolution."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 3, padding=1, padding_mode="reflect")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(super().forward(_doubled(x)))
+
+
+class _SeparableDoubling(nn.Module):
+    """The same by two convolutions, the pointwise one first."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.pointwise = nn.Conv2d(inputs, outputs, 1, bias=False)
+        self.depthwise = nn.Conv2d(
+            outputs, outputs, 3, padding=1, padding_mode="reflect", groups=outputs
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.depthwise(_doubled(self.pointwise(x))))
+
+
+def _doubled(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2.0, mode="bilinear")
 
 
 class IdentityGenerator(nn.Module):

@@ -36,7 +36,7 @@ _MAX_DOWNS = 12
 _MAX_FILTERS = 4096
 
 _UNET_DOWN = re.compile(r"model\.model\.(0|1(\.model\.3)*\.model\.1)\.weight")
-_BLOCK = re.compile(r"(?:model|blocks)\.(\d+)\.conv_block\.\d+\.weight")
+_BLOCK = re.compile(r"(?:model|blocks)\.(\d+)\.conv_block\.\d+\.(?:\d\.)?weight")
 
 
 def find_state_dict(content: object) -> dict[str, Tensor]:
@@ -103,7 +103,11 @@ def infer_config(state: Mapping[str, Tensor]) -> GeneratorConfig:
 
 def _infer_fast(state: Mapping[str, Tensor]) -> FastConfig:
     _require_rgb(state, "stem.0.weight", "head.weight")
-    return FastConfig(blocks=_count_blocks(state), filters=_filters(state, "stem.0.weight"))
+    return FastConfig(
+        blocks=_count_blocks(state),
+        filters=_filters(state, "stem.0.weight"),
+        separable="up.0.pointwise.weight" in state,
+    )
 
 
 def _infer_resnet(state: Mapping[str, Tensor]) -> ResnetConfig:

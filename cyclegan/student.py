@@ -28,6 +28,7 @@ from cyclegan.networks import Generator, build_generator, init_weights
 from cyclegan.precision import loss_scaler, resolve_dtype
 from cyclegan.reference import meta_network
 from cyclegan.seeds import mixed
+from cyclegan.separable import begin_near
 from cyclegan.state import LearningState, Stateful
 from cyclegan.team import Team
 from cyclegan.train_config import Plan
@@ -43,6 +44,8 @@ class StudentConfig(Plan):
     direction: Literal["a2b", "b2a"] = "a2b"
     """What the teacher translates, which names the student's file."""
     loss: StudentWeights = field(default_factory=StudentWeights)
+    noise: float = 0.0
+    """Standard deviation, in levels of 255, of the most noise in what the student sees."""
 
     def __post_init__(self) -> None:
         Plan.__post_init__(self)
@@ -116,6 +119,7 @@ class StudentLearning:
         config = self.config
         student = build_generator(config.generator)
         init_weights(student, seed=config.seed * 4)
+        begin_near(student, self.teacher)
         self._place(student, device)
         ema = Ema(student, decay=config.ema_decay)
         tapped = tapped_student(student, self._teacher())
@@ -160,6 +164,7 @@ class StudentLearning:
             scaler_d=state.scaler_d,
             ema=state.ema,
             weights=self.config.loss,
+            noise=self.config.noise,
             dtype=resolve_dtype(self.config.precision, device, training=True),
         )
 

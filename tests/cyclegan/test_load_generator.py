@@ -54,6 +54,7 @@ def refusal(file: Path) -> str:
         ResnetConfig(blocks=0, filters=4),
         UnetConfig(downs=5, filters=4, dropout=True),
         FastConfig(blocks=2, filters=4, input_share=0.25),
+        FastConfig(blocks=2, filters=4, separable=True),
     ],
     ids=lambda config: type(config).__name__,
 )
@@ -84,7 +85,14 @@ def test_weights_saved_in_half_precision_are_read_as_float32(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "config", [SMALL, UnetConfig(downs=6, filters=2), FastConfig(blocks=3, filters=5)]
+    "config",
+    [
+        SMALL,
+        UnetConfig(downs=6, filters=2),
+        FastConfig(blocks=3, filters=5),
+        FastConfig(blocks=2, filters=4, separable=True),
+    ],
+    ids=str,
 )
 def test_files_without_our_metadata_are_read_by_their_tensors(
     tmp_path: Path, config: GeneratorConfig

@@ -56,6 +56,7 @@ SMALL = FastConfig(blocks=1, filters=4)
         (SMALL, (1, 1)),
         (SMALL, (2, 37)),
         (SMALL, (61, 97)),
+        (FastConfig(blocks=1, filters=4, separable=True), (61, 97)),
         (ResnetConfig(blocks=1, filters=4), (33, 18)),
         (UnetConfig(downs=5, filters=4), (40, 70)),
     ],

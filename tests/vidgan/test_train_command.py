@@ -105,7 +105,10 @@ DEFAULTS: dict[str, Any] = {
     },
     "ema_decay": 0.999,
     "flat_share": 0.5,
-    "generator": {"blocks": 6, "channels": 3, "filters": 16, "input_share": 0.5, "kind": "fast"},
+    "generator": {
+        **{"blocks": 6, "channels": 3, "filters": 16, "input_share": 0.5},
+        **{"kind": "fast", "separable": False},
+    },
     "guard": "warn",
     "images": 200_000,
     "loss": {

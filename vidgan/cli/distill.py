@@ -64,6 +64,11 @@ student_options = family(
         "--blocks", type=COUNT, default=6, show_default=True, help="Residual blocks of the student."
     ),
     click.option(
+        "--separable",
+        is_flag=True,
+        help="Have the student's convolutions be separable ones: three times as fast on a CPU.",
+    ),
+    click.option(
         "--discriminator-filters",
         type=COUNT,
         default=64,
@@ -104,6 +109,14 @@ student_options = family(
         default="lsgan",
         show_default=True,
         help="The adversarial loss.",
+    ),
+    click.option(
+        "--noise",
+        type=click.FloatRange(0, 64),
+        default=0.0,
+        show_default=True,
+        metavar="LEVELS",
+        help="Noise in what the student sees and the teacher does not, up to LEVELS of 255.",
     ),
     click.option(
         "--flat-share",

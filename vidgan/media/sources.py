@@ -62,7 +62,8 @@ DECODERS = {
     **{"mjpeg": "mjpeg", "prores": "prores", "dnxhd": "dnxhd", "dvvideo": "dvvideo"},
     **{"v210": "v210", "r210": "r210"},
     **{"ffv1": "ffv1", "huffyuv": "huffyuv", "ffvhuff": "ffvhuff", "utvideo": "utvideo"},
-    **{"magicyuv": "magicyuv", "qtrle": "qtrle", "rawvideo": "rawvideo", "msvideo1": "msvideo1", "cinepak": "cinepak"},
+    **{"magicyuv": "magicyuv", "qtrle": "qtrle"},
+    **{"rawvideo": "rawvideo", "msvideo1": "msvideo1", "cinepak": "cinepak"},
     **{"png": "png", "apng": "apng", "gif": "gif"},
     **{"bmp": "bmp", "tiff": "tiff", "webp": "webp"},
 }

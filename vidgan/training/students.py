@@ -162,12 +162,15 @@ def _config(options: dict[str, Any], teacher: Named, *, workers: int) -> Student
             lr_g=lr,
             lr_d=lr,
             preprocess=_preprocess(options, teacher),
-            generator=FastConfig(filters=options["filters"], blocks=options["blocks"]),
+            generator=FastConfig(
+                **{name: options[name] for name in ("filters", "blocks", "separable")}
+            ),
             discriminator=DiscriminatorConfig(filters=options["discriminator_filters"]),
             teacher=teacher.generator.config,
             teacher_digest=_digest(teacher),
             direction=options["direction"] or "a2b",
             loss=StudentWeights(gan_mode=options["gan_mode"], **weights),
+            noise=options["noise"],
             **{name: options[name] for name in _PLAIN},
         )
     except ValueError as exc:
