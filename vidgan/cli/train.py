@@ -64,7 +64,8 @@ network_options = family(
         default="fast",
         show_default=True,
         metavar="NAME",
-        help="Architecture: fast, resnet_6blocks, resnet_9blocks, unet_128, unet_256.",
+        help="Architecture: fast, fast_separable, resnet_6blocks, resnet_9blocks, unet_128, "
+        "unet_256.",
     ),
     click.option(
         "--generator-filters",
