@@ -197,7 +197,7 @@ def _options(video: VideoStream, settings: EncoderSettings) -> dict[str, str]:
         params = "pools=none:frame-threads=1:open-gop=0:info=0:log-level=error"
         return {"crf": str(crf), "preset": preset, "x265-params": params}
     if encoder.name == "libsvtav1":
-        os.environ.setdefault("SVT_LOG", "1")  # errors only: it writes to stderr on its own
+        os.environ.setdefault("SVT_LOG", "0")  # it writes to stderr on its own; refusals say it
         params = f"lp={_threads(video, settings)}"
         return {"crf": str(crf), "preset": preset, "svtav1-params": params}
     deadline = "good" if int(preset) <= 5 else "realtime"

@@ -29,7 +29,7 @@ BT601_LIMITED = Color(matrix=6, primaries=6, transfer=6, full_range=False)
 UNTAGGED = Color(matrix=2, primaries=2, transfer=2, full_range=False)
 EXACT_INPUT = {"yuv420p", "yuv422p", "yuv444p"}
 
-os.environ.setdefault("SVT_LOG", "1")  # errors only; the AV1 encoder is chatty
+os.environ.setdefault("SVT_LOG", "0")  # the AV1 encoder is chatty
 
 
 def _open_video(container: OutputContainer, spec: FilmSpec) -> VideoStream:

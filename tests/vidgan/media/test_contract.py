@@ -106,15 +106,21 @@ def test_every_output_of_every_codec_has_each_frame_at_its_time(
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.id)
 def test_what_is_not_converted_is_refused_in_these_words(
-    refusal: Refusal, kit: Kit, identity_file: Path, tmp_path: Path
+    refusal: Refusal,
+    kit: Kit,
+    identity_file: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     sample = REFUSED[refusal.id](kit)
+    capfd.readouterr()
     output = tmp_path / f"out{sample.ending or '.mp4'}"
     with pytest.raises(VidganError) as caught:
         convert_here(sample.path, output, options_for(sample, identity_file))
     said = str(caught.value)
     assert refusal.words in said
     assert "\n" not in said
+    assert capfd.readouterr() == ("", "")  # no codec has lines of its own to add
     assert [path for path in tmp_path.iterdir() if path != kit.folder] == []
 
 
