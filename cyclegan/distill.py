@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
-from cyclegan import losses
+from cyclegan import losses, neighbours
 from cyclegan.config import GanMode, IdentityConfig
 from cyclegan.ema import Ema
 from cyclegan.networks import (
@@ -42,6 +42,10 @@ class StudentWeights:
     """Of the difference of features, as a share of their power."""
     adversarial: float = 1.0
     """0 does without a discriminator."""
+    stability: float = 0.0
+    """Of what a small movement and noise change; 0 costs nothing (see `neighbours`)."""
+    stability_noise: float = 4.0
+    """Standard deviation of that noise, in levels of 8 bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,7 @@ class StudentLosses:
     output: Tensor
     feature: Tensor
     adversarial: Tensor
+    stability: Tensor
     discriminator: Tensor
 
 
@@ -151,9 +156,6 @@ class Lesson:
     scaler_d: GradScaler
     ema: Ema
     weights: StudentWeights
-    noise: float
-    """In levels of 255: the student sees each batch with noise of a standard deviation from 0 to
-    this, and is to answer as its teacher does without."""
     dtype: torch.dtype
     """What convolutions compute in: autocast when it is not float32."""
 
@@ -168,21 +170,31 @@ def distill_step(lesson: Lesson, x: Tensor, *, steps: int) -> StudentResult:
     with torch.no_grad(), autocast:
         taught, shown = lesson.teacher(x)
     taught = taught.float()
-    seen = noisy(x, lesson.noise) if lesson.noise > 0 else x
 
     # The student, against a discriminator that holds still.
     lesson.discriminator.requires_grad_(False)
     lesson.optimizer_g.zero_grad(set_to_none=True)
     with autocast:
-        made, features = lesson.student(seen)
+        made, features = lesson.student(x)
         output = F.l1_loss(made.float(), taught)
         feature = feature_loss(features, shown) if shown else x.new_zeros(())
         adversarial = x.new_zeros(())
         if weights.adversarial > 0:
             judged = bare(lesson.discriminator)(made)
             adversarial = losses.generator_loss(judged, mode=weights.gan_mode)
+        stability = x.new_zeros(())
+        if weights.stability > 0:
+            stability = neighbours.unsteadiness(
+                lambda neighbour: lesson.student(neighbour)[0],
+                x,
+                made,
+                levels=weights.stability_noise,
+            )
         total = (
-            weights.output * output + weights.feature * feature + weights.adversarial * adversarial
+            weights.output * output
+            + weights.feature * feature
+            + weights.adversarial * adversarial
+            + weights.stability * stability
         )
     lesson.scaler_g.scale(total).backward()  # type: ignore[no-untyped-call]
     moved = update(lesson.optimizer_g, lesson.scaler_g)
@@ -210,6 +222,7 @@ def distill_step(lesson: Lesson, x: Tensor, *, steps: int) -> StudentResult:
             output=output.detach(),
             feature=feature.detach(),
             adversarial=adversarial.detach(),
+            stability=stability.detach(),
             discriminator=discriminator.detach(),
         ),
         x=x,
@@ -217,15 +230,6 @@ def distill_step(lesson: Lesson, x: Tensor, *, steps: int) -> StudentResult:
         made=made,
         skipped=not (moved and judged_well),
     )
-
-
-def noisy(x: Tensor, most: float) -> Tensor:
-    """(N, C, H, W) in [-1, 1] -> the same with normal noise, each picture with its own strength.
-
-    Its standard deviation is drawn from 0 to `most`, in levels of 255.
-    """
-    strengths = torch.rand((len(x), 1, 1, 1), device=x.device) * (most / 127.5)
-    return (x + strengths * torch.randn_like(x)).clamp(-1, 1)
 
 
 def feature_loss(features: Sequence[Tensor], shown: Sequence[Tensor]) -> Tensor:

@@ -6,10 +6,13 @@ flow is known exactly, without a film.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from cyclegan import losses
 
 MOST_SHIFT = 1 / 32
 """Of a picture's side, each way."""
@@ -60,3 +63,16 @@ def inner(images: Tensor) -> Tensor:
     """(N, C, H, W) without the margin into which a movement brings what was not there."""
     down, across = (math.ceil(MARGIN * side) for side in images.shape[2:])
     return images[:, :, down:-down, across:-across]
+
+
+def unsteadiness(
+    generator: Callable[[Tensor], Tensor], images: Tensor, translated: Tensor, *, levels: float
+) -> Tensor:
+    """How far a generator is from doing to a neighbouring frame what it did to this one, a scalar.
+
+    `translated` is what it made of `images`, both (N, C, H, W); `levels` is of the noise.
+    """
+    movements = random_movements(images)
+    neighbour = noisy(moved(images, movements), levels=levels)
+    expected = moved(translated.detach(), movements)
+    return losses.stability_loss(inner(expected), inner(generator(neighbour)))

@@ -266,8 +266,9 @@ def _generator_losses(
         parts["identity_a"] = losses.identity_loss(a, networks.g_ba(a))
         parts["identity_b"] = losses.identity_loss(b, networks.g_ab(b))
     if weights.stability > 0:
-        parts["stability_ab"] = _stability_loss(networks.g_ab, a, fake_b, weights)
-        parts["stability_ba"] = _stability_loss(networks.g_ba, b, fake_a, weights)
+        levels = weights.stability_noise
+        parts["stability_ab"] = neighbours.unsteadiness(networks.g_ab, a, fake_b, levels=levels)
+        parts["stability_ba"] = neighbours.unsteadiness(networks.g_ba, b, fake_a, levels=levels)
     total = (
         parts["adversarial_ab"]
         + parts["adversarial_ba"]
@@ -284,15 +285,3 @@ def _generator_losses(
         cycled_b=cycled_b.detach(),
     )
     return total, drawn, {name: part.detach() for name, part in parts.items()}
-
-
-def _stability_loss(
-    generator: nn.Module, images: Tensor, translated: Tensor, weights: LossWeights
-) -> Tensor:
-    """How far the generator is from doing to a neighbouring frame what it did to this one."""
-    movements = neighbours.random_movements(images)
-    neighbour = neighbours.noisy(
-        neighbours.moved(images, movements), levels=weights.stability_noise
-    )
-    expected = neighbours.moved(translated.detach(), movements)
-    return losses.stability_loss(neighbours.inner(expected), neighbours.inner(generator(neighbour)))

@@ -44,8 +44,6 @@ class StudentConfig(Plan):
     direction: Literal["a2b", "b2a"] = "a2b"
     """What the teacher translates, which names the student's file."""
     loss: StudentWeights = field(default_factory=StudentWeights)
-    noise: float = 0.0
-    """Standard deviation, in levels of 255, of the most noise in what the student sees."""
 
     def __post_init__(self) -> None:
         Plan.__post_init__(self)
@@ -164,7 +162,6 @@ class StudentLearning:
             scaler_d=state.scaler_d,
             ema=state.ema,
             weights=self.config.loss,
-            noise=self.config.noise,
             dtype=resolve_dtype(self.config.precision, device, training=True),
         )
 

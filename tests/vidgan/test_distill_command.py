@@ -138,6 +138,8 @@ REFUSED: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
     "nothing to resume": (distill("--resume"), 1, ("run holds no run", "without --resume")),
     "rate": (distill("--lr", "nan"), 2, ("--lr nan",)),
     "weight": (distill("--lambda-output", "-1"), 2, ("--lambda-output -1.0",)),
+    "stability": (distill("--lambda-stability", "nan"), 2, ("--lambda-stability nan",)),
+    "noise": (distill("--stability-noise", "-1"), 2, ("--stability-noise -1.0",)),
     "crop": (distill("--crop", "30"), 2, ("crop (30)", "multiple of 4")),
     "out is a file": (distill(out="photo.png"), 1, ("photo.png", "another --out")),
     "out is the teacher's": (distill(out="."), 2, ("--out .: holds the teacher",)),
@@ -145,7 +147,7 @@ REFUSED: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
     "nothing asked": (
         distill(*(x for n in ("output", "feature", "adversarial") for x in (f"--lambda-{n}", 0))),
         2,
-        ("one of the three",),
+        ("--lambda-output, -feature, -adversarial", "more than 0"),
     ),
 }
 

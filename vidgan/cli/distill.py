@@ -8,7 +8,7 @@ from click.core import ParameterSource
 
 from vidgan.cli.errors import one_line_errors
 from vidgan.cli.options import COUNT, DIRECTION, FILE, family
-from vidgan.cli.train import process_options
+from vidgan.cli.train import process_options, stability_options
 
 lesson_options = family(
     click.option("--teacher", metavar="NAME|RUN|FILE", help="The generator to learn from."),
@@ -103,20 +103,13 @@ student_options = family(
         show_default=True,
         help="Weight of the discriminator's word; 0 does without one.",
     ),
+    stability_options,
     click.option(
         "--gan-mode",
         type=click.Choice(["lsgan", "vanilla", "hinge"]),
         default="lsgan",
         show_default=True,
         help="The adversarial loss.",
-    ),
-    click.option(
-        "--noise",
-        type=click.FloatRange(0, 64),
-        default=0.0,
-        show_default=True,
-        metavar="LEVELS",
-        help="Noise in what the student sees and the teacher does not, up to LEVELS of 255.",
     ),
     click.option(
         "--flat-share",

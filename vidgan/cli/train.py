@@ -118,6 +118,24 @@ network_options = family(
 )
 """What is trained."""
 
+stability_options = family(
+    click.option(
+        "--lambda-stability",
+        type=float,
+        default=0.0,
+        show_default=True,
+        help="Weight of what a small movement and noise change: less flicker; 0: costs nothing.",
+    ),
+    click.option(
+        "--stability-noise",
+        type=float,
+        default=4.0,
+        show_default=True,
+        help="That noise's standard deviation, in levels of 255.",
+    ),
+)
+"""How steady films are to be, of any training."""
+
 loss_options = family(
     click.option(
         "--lr-g",
@@ -147,20 +165,7 @@ loss_options = family(
         show_default=True,
         help="Weight of the identity loss, as a share of --lambda-cycle.",
     ),
-    click.option(
-        "--lambda-stability",
-        type=float,
-        default=0.0,
-        show_default=True,
-        help="Weight of what a small movement and noise change: less flicker; 0: costs nothing.",
-    ),
-    click.option(
-        "--stability-noise",
-        type=float,
-        default=4.0,
-        show_default=True,
-        help="That noise's standard deviation, in levels of 255.",
-    ),
+    stability_options,
     click.option(
         "--gan-mode",
         type=click.Choice(["lsgan", "vanilla", "hinge"]),

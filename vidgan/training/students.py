@@ -151,12 +151,16 @@ def _domain(out: Path, options: dict[str, Any], config: StudentConfig, *, quiet:
 
 def _config(options: dict[str, Any], teacher: Named, *, workers: int) -> StudentConfig:
     lr = options["lr"]
-    weights = {name: options[f"lambda_{name}"] for name in ("output", "feature", "adversarial")}
+    terms = ("output", "feature", "adversarial", "stability")
+    weights = {name: options[f"lambda_{name}"] for name in terms}
+    noise = options["stability_noise"]
     try:
         require(0 < lr < math.inf, f"--lr {lr}: must be more than 0, such as 2e-4")
         for name, weight in weights.items():
             require(0 <= weight < math.inf, f"--lambda-{name} {weight}: must be 0 or more")
-        require(sum(weights.values()) > 0, "--lambda-...: one of the three must be more than 0")
+        taught = sum(weights.values()) - weights["stability"]
+        require(taught > 0, "--lambda-output, -feature, -adversarial: one must be more than 0")
+        require(0 <= noise < math.inf, f"--stability-noise {noise}: must be 0 or more")
         return StudentConfig(
             workers=workers,
             lr_g=lr,
@@ -169,8 +173,7 @@ def _config(options: dict[str, Any], teacher: Named, *, workers: int) -> Student
             teacher=teacher.generator.config,
             teacher_digest=_digest(teacher),
             direction=options["direction"] or "a2b",
-            loss=StudentWeights(gan_mode=options["gan_mode"], **weights),
-            noise=options["noise"],
+            loss=StudentWeights(gan_mode=options["gan_mode"], stability_noise=noise, **weights),
             **{name: options[name] for name in _PLAIN},
         )
     except ValueError as exc:
