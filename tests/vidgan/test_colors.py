@@ -160,6 +160,16 @@ def test_grey_keeps_its_range(
     assert error <= 2, name
 
 
+def test_p3_is_kept_and_what_is_made_of_it_said(identity_file: Path, tmp_path: Path) -> None:
+    """As phones write SDR."""
+    color = Color(matrix=1, primaries=12, transfer=1, full_range=False)
+    written = make_frame(patches(), "yuv420p", color)
+    write_frames(tmp_path / "in.mkv", [written])
+    report = convert(tmp_path / "in.mkv", tmp_path / "out.mp4", identity_file, crf=10)
+    assert probe(tmp_path / "out.mp4").video.color == color
+    assert [said for said in report.warnings if "colours of P3 are kept" in said]
+
+
 @pytest.mark.parametrize(("height", "system"), [(480, "601-525"), (720, "709")])
 def test_what_is_not_stated_is_guessed_and_said(
     identity_file: Path, tmp_path: Path, vidgan_command: Any, height: int, system: str

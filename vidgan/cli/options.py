@@ -245,7 +245,8 @@ rate_option = click.option(
     "--rate",
     type=RateType(),
     metavar="N",
-    help="Pictures a second of numbered ones, such as frame_%04d.png.  [default: 25]",
+    help="Pictures a second of what holds no times: numbered ones, such as frame_%04d.png, and "
+    "bare streams.  [default: as the stream says, else 25]",
 )
 
 

@@ -18,7 +18,8 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from vidgan.media.samples import bits_of, is_grey, is_rgb
+from vidgan.media.samples import bits_of, has_less_chroma, is_grey, is_rgb
+from vidgan.media.siting import sited_left
 from vidgan.media.tone import BT2020
 from vidgan.media.types import Color, Depth, Levels
 
@@ -167,7 +168,7 @@ def _with_white_as_swscale_has_it(frame: av.VideoFrame) -> av.VideoFrame:
         rows = np.repeat(samples, -(-new.height // old.height), axis=0)[: new.height]
         lines[:, : new.width] = table[rows]
         new.update(lines.tobytes())
-    return made
+    return sited_left(made)  # as nearly all are: what the frame itself says cannot be read
 
 
 def _luma(frame: av.VideoFrame) -> NDArray[Any]:
@@ -242,11 +243,13 @@ def from_rgb(
 
     `rgb` is uint8, or uint16 for formats of more than 8 bits. `pixel_format` is a YUV format, or
     one of RGB where the matrix is 0; the deprecated yuvj ones are taken as their yuv twins, since
-    the range is said by `color`. `size` is a width and height to be scaled to.
+    the range is said by `color`. Chroma is sited at the left (`siting`). `size` is a width and
+    height to be scaled to.
     """
     width, height = size or (None, None)
+    picture = packed(rgb)  # whose memory the one that says its siting shares
     frame = _reformatters.from_rgb.reformat(
-        packed(rgb),
+        sited_left(picture) if has_less_chroma(pixel_format) else picture,
         width=width,
         height=height,
         format=plain_format(pixel_format),

@@ -155,8 +155,8 @@ _CONTAINERS = (
     Row(
         "bare",
         "bare h264, hevc, mpeg-1, mpeg-2, jpeg, without times",
-        "mp4, at its rate",
-        _in("h264", "hevc", "mpegvideo", "mjpeg"),
+        "mp4, at --rate, or its own, or 25 a second, which is said",
+        _in("h264", "hevc", "mpegvideo", "mjpeg", "jpeg_pipe"),
     ),
 )
 
@@ -400,7 +400,11 @@ REFUSALS = (
     Refusal("dolby-5", "Dolby Vision, profile 5", "Dolby Vision without a picture that others"),
     Refusal("number-missing", "numbered pictures with gaps", "missing; add them or number"),
     Refusal("pattern-empty", "a pattern without pictures", "no picture fits this pattern"),
-    Refusal("rate-twice", "--rate, for films with times", "--rate is for numbered pictures alone"),
+    Refusal(
+        "rate-twice",
+        "--rate, for films with times",
+        "has times of its own; --rate is for",
+    ),
     Refusal("part-empty", "a part without pictures", "no picture of it lies between"),
     Refusal("format-changes", "coding that changes in mp4, mkv", "changes its coding parameters"),
     Refusal("not-written", "an output .avi, .ts and others", "cannot write"),

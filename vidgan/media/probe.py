@@ -23,7 +23,8 @@ from vidgan.media.looks import look_around
 from vidgan.media.opening import demux, open_film
 from vidgan.media.packets import is_packed_bitstream, not_packed
 from vidgan.media.restated import stated_by
-from vidgan.media.sources import DECODERS
+from vidgan.media.siting import says_siting
+from vidgan.media.sources import DECODERS, source_of
 from vidgan.media.stated import read_color
 from vidgan.media.stated_length import stated_frames, stated_seconds
 from vidgan.media.stream_facts import with_stream_facts
@@ -61,36 +62,44 @@ _FILE_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder"}
 _PACKETS_TRIED = 300
 _FASTEST = 1000
 """Pictures a second that a film may have."""
+_P3 = {11, 12}
+"""Of H.273's primaries: cinemas' and displays'."""
 _COUNT = re.compile("[0-9]{1,15}")  # "²" is a digit as well
 
 
 def probe(path: Place, *, rate: Fraction | None = None) -> Film:
     """Look at the file and its first frame.
 
-    `rate` is that of numbered pictures (`frame_%04d.png`), which hold no times.
+    `rate` is that of pictures which hold no times: numbered ones (`frame_%04d.png`), bare streams.
 
     Raises:
         InputError: one line that names the file, what stands against converting it, and what to do.
     """
     with open_film(path) as container:
         stream, spares = _pick_video(path, container)
+        video = _describe(path, container, stream)
         film = Film(
             path=path,
             container=_kind(path, container),
-            video=_describe(path, container, stream),
+            video=video,
             others=tuple(_other_streams(container)),
             frames_declared=frames_declared(stream) or stated_frames(path, container),
             duration=stated_seconds(path, container, stream),
             chapters=len(container.chapters()),
             metadata={k: v for k, v in container.metadata.items() if k.lower() not in _FILE_TAGS},
-            warnings=tuple(_warnings(stream, spares)),
+            warnings=tuple(_warnings(stream, spares, video)),
         )
         film = look_around(with_stream_facts(film, container), container, stream)
     film = with_transparency(film)
-    if film.container == "image2":
+    source = source_of(film.container)
+    if source.is_counted:
         return _timed(film, rate)
+    if rate is not None and source.is_bare:
+        return replace(film, video=replace(film.video, average_rate=rate))
     if rate is not None:
-        raise InputError(f"{path} has times of its own; --rate is for numbered pictures alone")
+        raise InputError(
+            f"{path} has times of its own; --rate is for numbered pictures and bare streams"
+        )
     return film
 
 
@@ -102,14 +111,15 @@ def _kind(path: Place, container: InputContainer) -> str:
 
 
 def _timed(film: Film, rate: Fraction | None) -> Film:
-    """Numbered pictures at their rate: a picture is a tick, whatever FFmpeg takes one for."""
-    tick = film.video.time_base
-    video = replace(film.video, time_base=1 / (rate or USUAL_RATE), average_rate=rate or USUAL_RATE)
+    """Pictures that are but counted, at their rate, whatever FFmpeg takes for it."""
+    slower = (film.video.average_rate or USUAL_RATE) / (rate or USUAL_RATE)
+    tick = film.video.time_base * slower
+    video = replace(film.video, time_base=tick, average_rate=rate or USUAL_RATE)
     assumed = f"{film.path}: taken for {USUAL_RATE} pictures a second; say another with --rate"
     return replace(
         film,
         video=video,
-        duration=None if film.duration is None else film.duration / tick * video.time_base,
+        duration=None if film.duration is None else film.duration * slower,
         warnings=film.warnings if rate is not None else (*film.warnings, assumed),
     )
 
@@ -182,15 +192,21 @@ def _describe(path: Place, container: InputContainer, stream: AvVideoStream) -> 
         bits=stated.bits,
         peak=stated.peak,
         coded=_coded(context, decoder),
+        says_siting=says_siting(
+            decoder, container.format.name, pixel_format=pixel_format, extradata=extradata
+        ),
         packed=codec == "mpeg4" and is_packed_bitstream(extradata + first_packet),
     )
 
 
 def _average_rate(stream: AvVideoStream) -> Fraction | None:
-    """Of raw DV FFmpeg takes the tick for one picture; what the codec says is right there."""
+    """Of raw DV FFmpeg takes the tick for one picture, of bare streams 25 pictures for a second;
+    what the codec says is right there.
+    """
     average = stream.average_rate or None
     is_tick = average is not None and stream.time_base == 1 / average and average > _FASTEST
-    return stream.guessed_rate if is_tick else average
+    is_bare = source_of(stream.container.format.name).is_bare
+    return stream.guessed_rate if is_tick or is_bare else average
 
 
 def _coded(context: av.VideoCodecContext, decoder: str) -> Coded:
@@ -271,6 +287,10 @@ def _is_chapters(stream: Stream) -> bool:
     )
 
 
-def _warnings(chosen: AvVideoStream, spares: list[AvVideoStream]) -> Iterator[str]:
+def _warnings(
+    chosen: AvVideoStream, spares: list[AvVideoStream], video: VideoStream
+) -> Iterator[str]:
     for spare in spares:
         yield f"video stream {spare.index} is left out; stream {chosen.index} is converted"
+    if video.color.primaries in _P3:
+        yield "its colours of P3 are kept, and seen as if they were BT.709's: a little paler"

@@ -14,6 +14,11 @@ def is_rgb(pixel_format: str) -> bool:
     return kind.is_rgb or kind.has_palette or kind.is_bit_stream
 
 
+def has_less_chroma(pixel_format: str) -> bool:
+    """Fewer samples of chroma than of luma along each row: 4:2:0, 4:2:2, 4:1:1."""
+    return av.VideoFormat(pixel_format).chroma_width(2) == 1
+
+
 def is_grey(pixel_format: str) -> bool:
     """Luma alone, beside which there may be alpha."""
     return pixel_format.startswith(("gray", "ya"))

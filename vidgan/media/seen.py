@@ -23,6 +23,8 @@ from vidgan.media.color import (
     to_rgb,
 )
 from vidgan.media.cube import look_up
+from vidgan.media.samples import has_less_chroma
+from vidgan.media.siting import sited_left
 from vidgan.media.tone import BT2020, Look, is_hdr, is_wide
 from vidgan.media.types import Color, Levels, VideoStream
 
@@ -32,6 +34,8 @@ Deep = NDArray[np.uint16]
 def read_levels(frame: av.VideoFrame, video: VideoStream) -> Levels:
     """(H, W, 3), of a depth that does not change within a film."""
     color = video.color
+    if not video.says_siting and has_less_chroma(frame.format.name):
+        frame = sited_left(frame)
     if is_hdr(color):
         return to_array(look_up(to_deep_planes(frame, color), _look(video)))
     if is_deep(video):

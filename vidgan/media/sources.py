@@ -17,6 +17,10 @@ class Source:
     order_is_read: bool = False
     """Where times are missing or contradict each other, the codec is asked in which order pictures
     are shown. Others hold times that rise, or are kept free of that cost: see `clock`."""
+    is_bare: bool = False
+    """Coded pictures and nothing else. A rate that FFmpeg states is its own: the codec's counts."""
+    is_counted: bool = False
+    """Its times are the numbers of its pictures, and no rate is written anywhere."""
     length_is_guess: bool = False
     """FFmpeg works it out of a bit rate, which many films do not keep to."""
     is_searched: bool = False
@@ -39,15 +43,20 @@ SOURCES = {
     "apng": Source(says="animated png"),
     "webp": Source(says="animated webp"),
     "yuv4mpegpipe": Source(says="y4m"),
-    "image2": Source(says="numbered pictures"),
+    "image2": Source(says="numbered pictures", is_counted=True),
     "ivf": Source(says="ivf", is_searched=True),
     "dv": Source(says="raw dv"),
-    "mjpeg": Source(says="bare motion jpeg"),
+    "mjpeg": Source(says="bare motion jpeg", is_counted=True, is_searched=True),
+    "jpeg_pipe": Source(says="bare motion jpeg", is_counted=True, is_searched=True),
     "mpegvideo": Source(
-        says="bare mpeg-1 or mpeg-2", has_slots=True, order_is_read=True, length_is_guess=True
+        says="bare mpeg-1 or mpeg-2",
+        has_slots=True,
+        order_is_read=True,
+        is_bare=True,
+        length_is_guess=True,
     ),
-    "h264": Source(says="bare h264", order_is_read=True),
-    "hevc": Source(says="bare hevc", order_is_read=True),
+    "h264": Source(says="bare h264", order_is_read=True, is_bare=True),
+    "hevc": Source(says="bare hevc", order_is_read=True, is_bare=True),
 }
 """By FFmpeg's name of the demuxer; animated WebP, which FFmpeg does not read, by ours."""
 

@@ -151,6 +151,8 @@ class VideoStream:
     """Packets may hold two frames (MPEG-4 as DivX packed it); `ChunkReader` takes them apart."""
     mirrored: bool = False
     """To be flipped left to right as well, after it has been turned."""
+    says_siting: bool = True
+    """Its frames say where chroma lies, or it is centred; else it's taken for left (`siting`)."""
     fields: Fields = "progressive"
     alpha: bool = False
     """Its pictures are transparent in places."""

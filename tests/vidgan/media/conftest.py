@@ -7,12 +7,12 @@ from pathlib import Path
 import av
 import pytest
 
-from vidgan.media.color import to_rgb
 from vidgan.media.encode import ChunkEncoder
 from vidgan.media.encoders import encoder_settings
 from vidgan.media.header import Target
 from vidgan.media.join import JoinReport, join
 from vidgan.media.probe import probe
+from vidgan.media.seen import read_levels
 from vidgan.media.types import (
     EncodedChunk,
     EncoderSettings,
@@ -47,7 +47,7 @@ class Encoded:
 def read_frames(film: Film) -> list[RgbFrame]:
     with av.open(str(film.path)) as container:
         return [
-            RgbFrame(pts=frame.pts, rgb=to_rgb(frame, film.video.color))
+            RgbFrame(pts=frame.pts, rgb=read_levels(frame, film.video))
             for frame in container.decode(container.streams.video[0])
             if frame.pts is not None
         ]

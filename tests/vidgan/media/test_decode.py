@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from vidgan.media.chunks import ChunkReader
-from vidgan.media.color import to_rgb
 from vidgan.media.decode import decode_chunk
 from vidgan.media.probe import probe
+from vidgan.media.seen import read_levels
 from vidgan.media.types import Chunk, Color, Film, RgbFrame
 
 MakeFilm = Callable[..., Path]
@@ -89,7 +89,7 @@ def test_chunks_are_bit_exact(make_film: MakeFilm, kind: str) -> None:
         pictures, owned = decode_apart(film, frames_per_chunk)
         assert list(pictures) == sorted(whole) == owned
         for pts, picture in pictures.items():
-            assert np.array_equal(picture, to_rgb(whole[pts], film.video.color)), pts
+            assert np.array_equal(picture, read_levels(whole[pts], film.video)), pts
 
 
 def test_real_clips_are_bit_exact(bikes: Path, big_buck_bunny: Path) -> None:
@@ -99,7 +99,7 @@ def test_real_clips_are_bit_exact(bikes: Path, big_buck_bunny: Path) -> None:
         pictures, owned = decode_apart(film, 48)
         assert list(pictures) == owned == sorted(whole)
         for pts in owned[::9]:
-            assert np.array_equal(pictures[pts], to_rgb(whole[pts], film.video.color)), pts
+            assert np.array_equal(pictures[pts], read_levels(whole[pts], film.video)), pts
 
 
 def test_pictures_are_the_right_ones_at_the_right_times(

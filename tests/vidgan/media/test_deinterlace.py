@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from tests.vidgan.films.fields import moving, woven, write_fields
 from tests.vidgan.here import convert_here
 from vidgan.media.chunks import ChunkReader
-from vidgan.media.color import to_rgb
 from vidgan.media.decode import decode_chunk
 from vidgan.media.overlap import overlapping
 from vidgan.media.part import Part, part_chunks
 from vidgan.media.probe import probe
+from vidgan.media.seen import read_levels
 from vidgan.media.types import Chunk, Deinterlace, Film, Treatment
 from vidgan.options import Options
 
@@ -41,7 +41,7 @@ def bwdif(film: Film, *, which: str, parity: str = "auto") -> dict[int, Pixels]:
         made: dict[int, Pixels] = {}
         for frame in (*container.decode(stream), None):
             graph.vpush(frame)
-            made |= {(f.pts or 0) // 2: to_rgb(f, film.video.color) for f in pulled(graph)}
+            made |= {(f.pts or 0) // 2: read_levels(f, film.video) for f in pulled(graph)}
         return made
 
 
@@ -153,7 +153,7 @@ def test_whole_pictures_are_left_as_they_are(tmp_path: Path, kind: str) -> None:
     with av.open(str(film.path)) as container:
         for frame in container.decode(video=0):
             assert frame.pts is not None
-            assert np.array_equal(pictures[frame.pts], to_rgb(frame, film.video.color))
+            assert np.array_equal(pictures[frame.pts], read_levels(frame, film.video))
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_what_cannot_be_fields_is_not_judged_by_its_looks(
 def test_off_leaves_fields_woven_and_on_takes_all_pictures(tmp_path: Path) -> None:
     film = woven_film(tmp_path, "h264")
     with av.open(str(film.path)) as container:
-        stored = {f.pts: to_rgb(f, film.video.color) for f in container.decode(video=0)}
+        stored = {f.pts: read_levels(f, film.video) for f in container.decode(video=0)}
     left = in_chunks(film, 7, "off")
     assert all(np.array_equal(left[pts], stored[pts]) for pts in left)
     plain = unsaid_film(tmp_path, "ffv1", progressive=True)
@@ -208,7 +208,7 @@ def test_an_interlaced_film_is_converted_to_whole_pictures(
             decoded = list(container.decode(video=0))
         assert [frame.time for frame in decoded] == [n / 25 for n in range(FRAMES)]
         for number, frame in enumerate(decoded):
-            rgb = to_rgb(frame, made.video.color)
+            rgb = read_levels(frame, made.video)
             assert comb(rgb) < comb(woven(number)) / 2
             assert far(rgb, moving(number)) < min(far(rgb, moving(number + d)) for d in (-2, 2))
 

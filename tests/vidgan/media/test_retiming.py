@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.vidgan.films.broken import bare, moved, packed, retimed, soft_telecine
+from tests.vidgan.here import convert_here
 from vidgan.media.chunks import ChunkReader
 from vidgan.media.clock import Clock, mended
 from vidgan.media.count import count_film
@@ -24,6 +25,7 @@ from vidgan.media.part import Part, part_chunks
 from vidgan.media.picture_order import PictureOrder
 from vidgan.media.probe import probe
 from vidgan.media.types import Film
+from vidgan.options import Options
 
 MakeFilm = Callable[..., Path]
 ReadNumber = Callable[[Any], int]
@@ -120,6 +122,44 @@ def test_without_any_times_the_codec_knows_the_order(
     assert numbers == list(range(40))
     assert [time * film.video.time_base for time in found] == [Fraction(i, 25) for i in range(40)]
     assert said == ["it holds no times; its pictures are shown at 25 a second"]
+
+
+@pytest.mark.parametrize("ending", ["h264", "hevc", "m2v"])
+@pytest.mark.parametrize("rate", [Fraction(20), Fraction(24000, 1001), Fraction(50)])
+def test_bare_streams_keep_the_rate_of_their_headers_or_are_given_one(
+    make_film: MakeFilm, tmp_path: Path, read_number: ReadNumber, ending: str, rate: Fraction
+) -> None:
+    codec = {"h264": "libx264", "hevc": "libx265", "m2v": "mpeg2video"}[ending]
+    rate = Fraction(30) if ending == "m2v" and rate == 20 else rate  # MPEG-2 knows but a few
+    source = make_film("a.ts", codec=codec, frames=30, rate=rate, audio=False)
+    path = bare(source, tmp_path / f"a.{ending}")
+    film = probe(path)
+    found, numbers, said = shown(film, read_number)
+    assert numbers == list(range(30))
+    assert [time * film.video.time_base for time in found] == [i / rate for i in range(30)]
+    if ending != "m2v":
+        assert said == [f"it holds no times; its pictures are shown at {float(rate):g} a second"]
+        film = probe(path, rate=Fraction(12))
+        found, _, said = shown(film, read_number)
+        assert [time * film.video.time_base for time in found] == [
+            Fraction(i, 12) for i in range(30)
+        ]
+        assert said == ["it holds no times; its pictures are shown at 12 a second"]
+
+
+@pytest.mark.parametrize("size", [(160, 120), (640, 480), (96, 64)])
+def test_bare_motion_jpeg_of_any_size(
+    make_film: MakeFilm, tmp_path: Path, identity_file: Path, size: tuple[int, int]
+) -> None:
+    """FFmpeg takes some for a series of pictures."""
+    source = make_film("a.avi", codec="mjpeg", pixel_format="yuvj420p", frames=12, size=size)
+    path = bare(source, tmp_path / "a.mjpeg")
+    made = tmp_path / "o.mp4"
+    report = convert_here(path, made, Options(weights=identity_file, rate=Fraction(10)))
+    assert report.frames == 12
+    with av.open(str(made)) as container:
+        assert [frame.time for frame in container.decode(video=0)] == [i / 10 for i in range(12)]
+    assert any("taken for 25 pictures a second" in said for said in probe(path).warnings)
 
 
 def test_program_streams_that_state_few_times(make_film: MakeFilm, read_number: ReadNumber) -> None:
