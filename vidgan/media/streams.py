@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from vidgan.errors import InputError, SettingsError
+from vidgan.media.channels import channels_for
 from vidgan.media.containers import Container
 from vidgan.media.types import OtherStream
 from vidgan.places import Place
@@ -251,4 +252,13 @@ def say(other: OtherStream, plan: Plan, ending: str) -> str | None:
     if isinstance(plan, Copy) or not plan.reason:
         return None
     is_left = isinstance(plan, Leave)
-    return f"{other.kind} {other.index} {'is ' * is_left}{plan}: {ending} {plan.reason}"
+    said = f"{other.kind} {other.index} {'is ' * is_left}{plan}: {ending} {plan.reason}"
+    changed = None if isinstance(plan, Leave) else _said_of_change(other, plan)
+    return said if changed is None else f"{said}; {changed}"
+
+
+def _said_of_change(other: OtherStream, plan: Transcode) -> str | None:
+    """What else is not as it was in a stream that is encoded again."""
+    if other.kind == "audio" and other.layout is not None:
+        return channels_for(plan.encoder, other.layout).said
+    return None
