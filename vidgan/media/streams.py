@@ -277,4 +277,6 @@ def _said_of_change(other: OtherStream, plan: Transcode) -> str | None:
     """What else is not as it was in a stream that is encoded again."""
     if other.kind == "audio" and other.layout is not None:
         return channels_for(plan.encoder, other.layout).said
+    if other.kind == "subtitle" and other.codec == "ass":  # as the other encoders know none of it
+        return "its styling is left out"
     return None
