@@ -1,5 +1,6 @@
 """`--start`, `--end`, `--every`: exact to the frame, and all else in step."""
 
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
@@ -13,6 +14,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 import vidgan
+from tests.vidgan.films.beeps import Beeps, write_beeps
 from tests.vidgan.here import convert_here
 from vidgan.errors import InputError
 from vidgan.media.part import Part
@@ -117,6 +119,56 @@ def test_chapters_and_lines_are_cut_with_the_film(
         ends = [(p.pts or 0) * p.time_base + (p.duration or 0) * p.time_base for p in lines]
     assert all(end <= 3 for end in ends)
     assert all(a <= b for a, b in pairwise(ends))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ("tta", 48_000, "0.2", ".mkv", "flac"),
+        ("tta", 48_000, "3.5", ".mkv", "flac"),
+        ("flac", 44_100, "1.2", ".mp4", "flac"),
+        ("alac", 8_000, "0.2", ".mov", "alac"),
+    ],
+)
+def test_sound_in_long_packets_begins_with_the_picture(
+    row: tuple[str, int, str, str, str], identity_file: Path, tmp_path: Path
+) -> None:
+    codec, rate, start, ending, becomes = row
+    source = write_beeps(tmp_path / "film.mkv", Beeps(codec=codec, rate=rate))
+    output = tmp_path / f"out{ending}"
+    part = Part(start=Fraction(start))
+    report = convert_here(source, output, Options(weights=identity_file, part=part))
+    said = (
+        rf"audio 1 becomes {becomes}: {ending} would have it begin 0.* late, for its long packets"
+    )
+    (warning,) = report.warnings
+    assert re.fullmatch(said, warning)
+    assert near(sound(output)[0][0], Fraction(0))
+    whole, rest = samples_of(source), samples_of(output)
+    first, near_by = round(Fraction(start) * rate), rate // 1000  # mkv's times are rounded
+    pieces = [whole[first + by :][: len(rest)] for by in range(-near_by, near_by + 1)]
+    assert any(np.array_equal(piece, rest[: len(piece)]) for piece in pieces)
+    assert len(whole) - first - len(rest) in range(-near_by, near_by + 1)
+
+
+def test_lossy_sound_in_long_packets_is_copied_and_said(
+    identity_file: Path, tmp_path: Path
+) -> None:
+    source = write_beeps(tmp_path / "film.mkv", Beeps(codec="aac", rate=8000))
+    part = Part(start=Fraction(1, 5))
+    output = tmp_path / "out.mkv"
+    report = convert_here(source, output, Options(weights=identity_file, part=part))
+    (said,) = report.warnings
+    (late,) = re.findall(r"audio 1 begins (.*) s after the picture, for its long packets", said)
+    assert float(late) == pytest.approx(float(sound(output)[0][0]), abs=0.01)
+
+
+def samples_of(path: Path) -> NDArray[np.int16]:
+    """Of the first channel."""
+    with av.open(path) as container:
+        packed = av.AudioResampler("s16", "stereo")
+        pieces = [p for f in container.decode(audio=0) for p in packed.resample(f)]
+    return np.concatenate([p.to_ndarray().reshape(-1, 2)[:, 0] for p in pieces]).astype(np.int16)
 
 
 def test_a_part_that_holds_no_picture_is_named(

@@ -16,8 +16,9 @@ from vidgan.media.containers import Container, container_for
 from vidgan.media.encode import refusal
 from vidgan.media.encoders import configure, said_of_format
 from vidgan.media.fitted import as_encoded, said_of_alpha, said_of_fit
-from vidgan.media.part import WHOLE, Part, Span
+from vidgan.media.part import WHOLE, Part, Span, late_by
 from vidgan.media.shown import shown
+from vidgan.media.sources import source_of
 from vidgan.media.stream_facts import STEREO, STEREO_TAG
 from vidgan.media.streams import (
     ALL_STREAMS,
@@ -26,6 +27,7 @@ from vidgan.media.streams import (
     Plan,
     Streams,
     instead,
+    instead_of_late,
     plan_streams,
     said_of_choices,
 )
@@ -34,6 +36,8 @@ from vidgan.media.tracks import Tracks
 from vidgan.media.types import UNTREATED, EncoderSettings, Film, Treatment, VideoStream
 from vidgan.places import Place
 
+_LATE = Fraction(1, 20)
+"""Seconds: longer than most packets of sound are."""
 _FINEST_MOVIE_TIMESCALE = 2**31 - 1
 
 
@@ -168,6 +172,8 @@ def write_head(
     plans = target.plans
     others = {other.index: other for other in film.others}
     carried = Carried(streams={}, tallies={})
+    if span is not None:
+        plans |= dict(_begun_in_time(target, plans, span, carried.warnings))
     tracks = Tracks(
         container=container,
         kind=target.kind,
@@ -190,6 +196,26 @@ def write_head(
     container.set_chapters(chapters_later(source, shift, span))
     _start(container, video, target)
     return Head(video=video, carried=carried)
+
+
+def _begun_in_time(
+    target: Target, plans: dict[int, Plan], span: Span, warnings: list[str]
+) -> Iterator[tuple[int, Plan]]:
+    """Other plans for sound that would begin late, since packets are copied as a whole."""
+    film = target.film
+    if source_of(film.container).may_have_seams:  # times have to be mended, and packets are short
+        return
+    for other in film.others:
+        if other.kind != "audio" or not isinstance(plans[other.index], Copy):
+            continue
+        late = late_by(film.path, other.index, span)
+        if late <= _LATE:
+            continue
+        plan = instead_of_late(other, target.kind, late)
+        if isinstance(plan, Copy):
+            said = f"begins {float(late):.2f} s after the picture, for its long packets"
+            warnings.append(f"audio {other.index} {said}")
+        yield other.index, plan
 
 
 def _timecode(source: InputContainer, film: Film, plans: dict[int, Plan]) -> str | None:

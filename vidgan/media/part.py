@@ -2,18 +2,23 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import av
+from av.error import FFmpegError
 
 from vidgan.errors import SettingsError
-from vidgan.media.opening import open_film
+from vidgan.media.opening import demux, open_film
 from vidgan.media.sources import source_of
 from vidgan.media.types import Chunk, Film
+from vidgan.places import Place
 
 _CLOCK = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,9}(?:\.\d{1,9})?)")
 _SIXTY = 60
+_LONGEST = 2
+"""Seconds: of a packet of sound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +102,29 @@ def origin_of(film: Film) -> Fraction:
         return Fraction(0)
     with open_film(film.path) as container:
         return Fraction(container.start_time or 0, av.time_base)
+
+
+def late_by(path: Place, index: int, span: Span) -> Fraction:
+    """How long after a span's start its first whole packet of sound begins, in seconds.
+
+    0 where none lasts from before into it. Only the packets around there are read.
+    """
+    before: tuple[Fraction, Fraction] | None = None
+    with open_film(path) as container:
+        stream = container.streams[index]
+        assert stream.time_base is not None
+        with suppress(FFmpegError):  # of what cannot seek all is read
+            container.seek(round((span.first - _LONGEST) / stream.time_base), stream=stream)
+        for packet in demux(container, [stream]):
+            if packet.pts is None:
+                continue
+            begin = packet.pts * packet.time_base
+            end = begin + (packet.duration or 0) * packet.time_base
+            if begin >= span.first:
+                lasts = before is not None and (before[1] > span.first or before[0] == before[1])
+                return min(begin, span.last) - span.first if lasts else Fraction(0)
+            before = begin, end
+    return max(Fraction(0), min(before[1], span.last) - span.first) if before else Fraction(0)
 
 
 def parse_time(text: str) -> Fraction:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import cast
 
 import av
+from av.audio.codeccontext import AudioCodecContext
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import DataStream, Disposition, Stream
@@ -275,7 +276,14 @@ def _other_streams(container: InputContainer) -> Iterator[OtherStream]:
                 codec=TIMECODE if says_time else codec,
                 language=stream.language,
                 title=stream.metadata.get("title", stream.metadata.get("name")),
+                layout=_layout(context),
             )
+
+
+def _layout(context: "av.CodecContext | None") -> str | None:
+    if isinstance(context, AudioCodecContext) and context.layout.nb_channels:
+        return context.layout.name
+    return None
 
 
 def _is_chapters(stream: Stream) -> bool:

@@ -14,11 +14,11 @@ import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.error import FFmpegError
 
+from vidgan.media.channels import Converter, channels_for
 from vidgan.media.part import Span
 
 _SLACK = Fraction(15, 1000)
@@ -29,13 +29,8 @@ _WITNESSES = 8
 """Pieces after one that seems late: one of them before it means that its time is damaged."""
 _USUAL_RATE = 48_000
 _BITS_PER_CHANNEL = {"aac": 96_000, "libopus": 64_000}
-_LAYOUTS = {
-    "aac": ("mono", "stereo", "3.0", "4.0", "5.0", "5.1"),  # with 7.1 FFmpeg 8.1 crashes
-    "alac": ("mono", "stereo", "3.0", "4.0", "5.0", "5.1"),
-    "flac": ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1"),
-    "libopus": ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1"),
-}
-"""Of each number of channels; more become as many as the last one has."""
+_COUPLED = 2
+"""Channels of Opus that need no order."""
 _DEEP = {"s32", "s32p", "s64", "s64p", "flt", "fltp", "dbl", "dblp"}
 
 
@@ -51,13 +46,15 @@ def add_sound(container: OutputContainer, template: AudioStream, encoder: str) -
     stream = container.add_stream(encoder, rate=_rate(encoder, source.rate))
     assert isinstance(stream, AudioStream)
     context = stream.codec_context
-    layouts = _LAYOUTS[encoder]
-    context.layout = layouts[min(source.layout.nb_channels, len(layouts)) - 1]
+    context.layout = channels_for(encoder, source.layout.name).becomes
     context.format = _format(encoder, source)
     context.time_base = stream.time_base = Fraction(1, context.rate)
     if encoder in _BITS_PER_CHANNEL:
         most = 6 * context.rate  # AAC's 6144 bits for 1024 samples
         context.bit_rate = min(_BITS_PER_CHANNEL[encoder], most) * context.layout.nb_channels
+    if encoder == "libopus" and context.layout.nb_channels > _COUPLED:
+        # Without it FFmpeg puts the channels of 5.0 and 6.1 into each other's places.
+        context.options = {"mapping_family": "1"}
     _try_conversion(source, context)
     return stream
 
@@ -77,22 +74,19 @@ def _format(encoder: str, source: AudioCodecContext) -> str:
 
 
 def _try_conversion(source: AudioCodecContext, target: AudioCodecContext) -> None:
-    silence = _silence(1024, source.format.name, source.layout.name, source.rate)
+    silence = _silence(1024, source.format.packed.name, source.layout.name, source.rate)
     silence.pts, silence.time_base = 0, Fraction(1, source.rate)
     try:
-        _resampler(target).resample(silence)
+        Converter(target).convert(silence)
     except FFmpegError as error:
         raise ValueError("the form of the sound cannot be converted") from error
 
 
-def _resampler(target: AudioCodecContext) -> AudioResampler:
-    return AudioResampler(target.format, target.layout, target.rate)
-
-
 def _silence(samples: int, form: str, layout: str, rate: int) -> AudioFrame:
+    """In a form that has its channels packed in one plane."""
     frame = AudioFrame(format=form, layout=layout, samples=samples)
-    for plane in frame.planes:
-        plane.update(bytes([128 * (form in {"u8", "u8p"})]) * plane.buffer_size)
+    (plane,) = frame.planes
+    plane.update(bytes([128 * (form == "u8")]) * plane.buffer_size)
     frame.sample_rate = rate
     return frame
 
@@ -109,8 +103,8 @@ class Sound:
         self._shift = shift
         self._span = span
         self._form: tuple[str, str, int] | None = None
-        """What the resampler is set up for: format, layout and rate, which may change."""
-        self._resampler = _resampler(stream.codec_context)
+        """What the converter is set up for: format, layout and rate, which may change."""
+        self._converter = Converter(stream.codec_context)
         self._fifo = AudioFifo()
         self._begin: int | None = None
         """When the fifo's first sample is heard, in samples; None before there is any sound."""
@@ -132,7 +126,7 @@ class Sound:
         """All the rest."""
         for frame in self._decode(None):
             yield from self._convert(frame)
-        yield from self._place_all(self._resample(None), are_last=True)
+        yield from self._place_all(self._converted(None), are_last=True)
         yield from self._drain(partial=True)
         yield from self._encode(None)
 
@@ -156,14 +150,14 @@ class Sound:
     def _convert(self, frame: AudioFrame) -> Iterator["av.Packet[Any]"]:
         form = frame.format.name, frame.layout.name, frame.sample_rate
         if self._form not in {None, form}:  # as broadcasts change from stereo to 5.1
-            yield from self._place_all(self._resample(None))
-            self._resampler = _resampler(self._stream.codec_context)
+            yield from self._place_all(self._converted(None))
+            self._converter = Converter(self._stream.codec_context)
         self._form = form
-        yield from self._place_all(self._resample(frame))
+        yield from self._place_all(self._converted(frame))
 
-    def _resample(self, frame: AudioFrame | None) -> list[AudioFrame]:
+    def _converted(self, frame: AudioFrame | None) -> list[AudioFrame]:
         try:
-            return [piece for piece in self._resampler.resample(frame) if piece is not None]
+            return self._converter.convert(frame)
         except (FFmpegError, ValueError):
             self._damaged += 1
             return []
@@ -245,7 +239,7 @@ class Sound:
 
     def _silence(self, samples: int) -> AudioFrame:
         context = self._stream.codec_context
-        return _silence(samples, context.format.name, context.layout.name, self._rate)
+        return _silence(samples, context.format.packed.name, context.layout.name, self._rate)
 
     def _write(self, piece: AudioFrame) -> None:
         piece.pts, piece.time_base = None, Fraction(1, self._rate)
@@ -270,7 +264,7 @@ def _slice(piece: AudioFrame, first: int, last: int) -> AudioFrame:
     """Samples of it, from the first to before the last."""
     if first == 0 and last == piece.samples:
         return piece
-    step = 1 if piece.format.is_planar else piece.layout.nb_channels
+    step = piece.layout.nb_channels
     rest: Any = np.ascontiguousarray(piece.to_ndarray()[:, first * step : last * step])
     inner = AudioFrame.from_ndarray(rest, piece.format.name, piece.layout.name)
     inner.sample_rate = piece.sample_rate

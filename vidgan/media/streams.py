@@ -7,8 +7,10 @@ reading it back; a codec that only FFmpeg reads there (DTS or PCM in mp4) counts
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from vidgan.errors import InputError, SettingsError
+from vidgan.media.channels import channels_for
 from vidgan.media.containers import Container
 from vidgan.media.types import OtherStream
 from vidgan.places import Place
@@ -239,11 +241,26 @@ def instead(other: OtherStream, container: Container, reason: str | None = None)
     holds = _HOLDS[container.format]
     reason = reason or f"holds no {other.codec}"
     if other.kind == "audio" and other.codec != "unknown":
-        is_whole = other.codec in _LOSSLESS or other.codec.startswith("pcm_")
-        return Transcode(holds.lossless if is_whole else holds.lossy, reason)
+        is_lossless = _is_lossless(other.codec)
+        return Transcode(holds.lossless if is_lossless else holds.lossy, reason)
     if other.kind == "subtitle" and other.codec in _TEXTS:
         return Transcode(holds.text, reason)
     return Leave(reason)
+
+
+def instead_of_late(other: OtherStream, container: Container, late: Fraction) -> Plan:
+    """What becomes of sound of a part of a film that would begin so many seconds late if copied.
+
+    Only what loses nothing by it is encoded again.
+    """
+    encoder = other.codec if other.codec in {"alac", "flac"} else _HOLDS[container.format].lossless
+    if not _is_lossless(other.codec) or encoder not in _LOSSLESS:
+        return Copy()
+    return Transcode(encoder, f"would have it begin {float(late):.2f} s late, for its long packets")
+
+
+def _is_lossless(codec: str) -> bool:
+    return codec in _LOSSLESS or codec.startswith("pcm_")
 
 
 def say(other: OtherStream, plan: Plan, ending: str) -> str | None:
@@ -251,4 +268,15 @@ def say(other: OtherStream, plan: Plan, ending: str) -> str | None:
     if isinstance(plan, Copy) or not plan.reason:
         return None
     is_left = isinstance(plan, Leave)
-    return f"{other.kind} {other.index} {'is ' * is_left}{plan}: {ending} {plan.reason}"
+    said = f"{other.kind} {other.index} {'is ' * is_left}{plan}: {ending} {plan.reason}"
+    changed = None if isinstance(plan, Leave) else _said_of_change(other, plan)
+    return said if changed is None else f"{said}; {changed}"
+
+
+def _said_of_change(other: OtherStream, plan: Transcode) -> str | None:
+    """What else is not as it was in a stream that is encoded again."""
+    if other.kind == "audio" and other.layout is not None:
+        return channels_for(plan.encoder, other.layout).said
+    if other.kind == "subtitle" and other.codec == "ass":  # as the other encoders know none of it
+        return "its styling is left out"
+    return None

@@ -40,6 +40,8 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 _FONT = re.compile(rb"</?font[^>]*>|\{\\an0\}")
 """What FFmpeg's encoder of SubRip makes of a style's colours and sizes, that players show as is."""
 _OVERRIDE = re.compile(rb"(\{[^}]*\})")
+_DRAWING = re.compile(rb"\\p\s*(\d+)")
+"""In an override: lines and curves follow, up to one of 0; not `\\pos`, `\\pbo`."""
 
 
 def add_subtitles(
@@ -157,7 +159,7 @@ class Lines:
             for line in lines
             if isinstance(line, AssSubtitle) and line.ass.count(b",") >= 8
         ]
-        text = rb"\N".join(texts)
+        text = rb"\N".join(filter(None, map(_without_drawings, texts)))
         return _escaped(text) if self._stream.codec_context.name == "webvtt" else text
 
     def _made(self, shown: Iterable[Shown]) -> Iterator["av.Packet[Any]"]:
@@ -185,6 +187,23 @@ class Lines:
         packet: av.Packet[Any] = av.Packet(len(plain))
         packet.update(plain)
         return packet
+
+
+def _without_drawings(text: bytes) -> bytes:
+    """A line without the outlines that ASS has drawn, of which other formats would show numbers.
+
+    Empty if there is nothing else.
+    """
+    kept, draws, has_drawn = [], False, False
+    for part in _OVERRIDE.split(text):
+        is_override = part.startswith(b"{")
+        if is_override and (scales := _DRAWING.findall(part)):
+            draws = int(scales[-1]) > 0
+        if is_override or not draws:
+            kept.append(part)
+        has_drawn = has_drawn or draws
+    rest = b"".join(kept)
+    return b"" if has_drawn and not _OVERRIDE.sub(b"", rest).strip() else rest
 
 
 def _escaped(text: bytes) -> bytes:

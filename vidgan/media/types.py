@@ -178,6 +178,8 @@ class OtherStream:
     """FFmpeg's name; "timecode" of data that say the time of day, "unknown" without a decoder."""
     language: str | None
     title: str | None
+    layout: str | None = None
+    """Of the channels of sound, FFmpeg's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

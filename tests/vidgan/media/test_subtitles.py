@@ -82,7 +82,8 @@ def test_words_and_times_arrive_in_every_container(
     name = {"srt": "subrip"}.get(codec, codec)
     assert became == (name if name in held else CODECS[target])
     said = {"subrip": "srt"}.get(became, became)
-    changed = (f"subtitle 1 becomes {said}: {target} holds no {name}",)
+    styling = "; its styling is left out" if codec == "ass" else ""
+    changed = (f"subtitle 1 becomes {said}: {target} holds no {name}{styling}",)
     turned_on = f"stream 1: {target} marks it as default, as it does with the first subtitles where"
     is_turned_on = ending == ".mkv" and target in {".mp4", ".mov"}
     said_of_marks = (f"{turned_on} none are",) if is_turned_on else ()
@@ -100,6 +101,26 @@ def test_words_are_those_that_were_written(
     assert [words for _, _, words, _ in read] == WORDS
     assert r"{\i1}On the radio:" in read[1][3]
     assert r"{\b1}Loud" in read[3][3]
+
+
+DRAWN: list[Line] = [
+    (100, 200, r"{\pos(10,10)\p1}m 0 0 l 100 0 100 100{\p0}"),
+    (400, 200, r"{\p1\c&HFF&}m 0 0 l 9 9{\p0}Words{\i1} that{\i0} {\p4}m 1 1{\p0\b1}stay{\b0}"),
+    (700, 200, r"{\pos(10,10)\pbo3}Placed"),
+    (1000, 200, r"{\p2}m 0 0 l 5 5"),
+]
+
+
+@pytest.mark.parametrize("target", [".mp4", ".webm"])
+def test_drawings_are_no_words(
+    target: str, make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    film = make_film("film.mkv", frames=5, rate=2, audio=False)
+    source = with_subtitles(film, tmp_path / "film.mkv", "ass", DRAWN)
+    report = encode_film(source, target).join(tmp_path / ("out" + target))
+    read = [line[:3] for line in shown(tmp_path / ("out" + target))]
+    assert read == [(400, 200, "Words that stay"), (700, 200, "Placed")]
+    assert report.warnings[0].endswith(f"{target} holds no ass; its styling is left out")
 
 
 def test_no_styles_are_shown_as_text(
