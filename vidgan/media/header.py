@@ -30,6 +30,7 @@ from vidgan.media.streams import (
     said_of_choices,
 )
 from vidgan.media.tags import film_tags, stream_tags
+from vidgan.media.timecode import TAG, timecode_in, timecode_later, without_timecode
 from vidgan.media.tracks import Tracks
 from vidgan.media.types import UNTREATED, EncoderSettings, Film, Treatment, VideoStream
 from vidgan.places import Place
@@ -177,7 +178,7 @@ def write_head(
         span=span,
         carried=carried,
     )
-    timecode = _timecode(source, film, plans)
+    timecode = _timecode(source, target, plans, span, carried)
     video: AvVideoStream | None = None
     for template in source.streams:
         if template.index == film.video.index:
@@ -186,23 +187,41 @@ def write_head(
             tracks.add(template, others[template.index], plans[template.index])
     assert video is not None, "a film has its video stream"
     tracks.name_default()
-    container.metadata.update(film_tags(source.metadata))
+    container.metadata.update(without_timecode(film_tags(source.metadata)))
     container.set_chapters(chapters_later(source, shift, span))
     _start(container, video, target)
     return Head(video=video, carried=carried)
 
 
-def _timecode(source: InputContainer, film: Film, plans: dict[int, Plan]) -> str | None:
-    """The time of day at the start: muxers of the QuickTime family make a track of a picture's tag.
+def _timecode(
+    source: InputContainer,
+    target: Target,
+    plans: dict[int, Plan],
+    span: Span | None,
+    carried: Carried,
+) -> str | None:
+    """The time of day of the first frame written; None where none is said, or it is not wanted.
 
-    Matroska has the tag alone, others a stream of data that says it, too.
+    Muxers of the QuickTime family make a track of a picture's tag. Matroska has the tag alone,
+    others a stream of data that says it, too, MXF and DV a tag of the whole film. Where frames
+    between are left out, its clock goes on counting those of the film.
     """
+    film = target.film
     said = [other for other in film.others if other.codec == TIMECODE]
     if said and not any(isinstance(plans[other.index], Copy) for other in said):
         return None
-    streams = [film.video.index, *(other.index for other in said)]
-    found = (source.streams[index].metadata for index in streams)
-    return next((tags["timecode"] for tags in found if "timecode" in tags), None)
+    video = source.streams[film.video.index]
+    beside = (source.streams[other.index].metadata for other in said)
+    found = timecode_in(video.metadata, *beside, source.metadata)
+    if found is None or (span is None and not target.kind.is_mp4):
+        return found
+    begins = (video.start_time or 0) * film.video.time_base
+    later = span.first - begins if span is not None else Fraction(0)
+    timecode = timecode_later(found, film.video.average_rate, later)
+    if timecode is None:
+        rate = float(film.video.rate)
+        carried.warnings.append(f"the timecode {found} is left out: none of {rate:g} frames/s")
+    return timecode
 
 
 def _add_video(
@@ -215,12 +234,12 @@ def _add_video(
     stream.time_base = video.time_base
     if target.kind.is_mp4 and codec in {"libx265", "hevc_nvenc"}:
         stream.codec_context.codec_tag = "hvc1"  # QuickTime plays no hev1
-    stream.metadata.update(stream_tags(template.metadata, target.kind.format))
-    stream.metadata.pop("timecode", None)
+    tags = stream_tags(template.metadata, target.kind.format)
+    stream.metadata.update(without_timecode(tags))
     if target.treatment.compare is not None:
         stream.metadata.pop(STEREO_TAG, None)
     if timecode is not None:
-        stream.metadata["timecode"] = timecode
+        stream.metadata[TAG] = timecode
     stream.disposition = template.disposition
     if video.rotation or video.mirrored:
         stream.set_display_rotation(video.rotation, hflip=video.mirrored)
