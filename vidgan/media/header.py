@@ -29,7 +29,7 @@ from vidgan.media.streams import (
     plan_streams,
     said_of_choices,
 )
-from vidgan.media.tags import film_tags, stream_tags
+from vidgan.media.tags import film_tags, needs_own_names, stream_tags
 from vidgan.media.timecode import TAG, timecode_in, timecode_later, without_timecode
 from vidgan.media.tracks import Tracks
 from vidgan.media.types import UNTREATED, EncoderSettings, Film, Treatment, VideoStream
@@ -114,8 +114,10 @@ class Head:
     carried: Carried
 
 
-def muxer_options(container: Container, starts: Sequence[Fraction]) -> dict[str, str]:
-    """The options of the muxer, for streams that start at these times, in seconds.
+def muxer_options(
+    container: Container, starts: Sequence[Fraction], metadata: dict[str, str]
+) -> dict[str, str]:
+    """The options of the muxer, for a film of these tags, and streams that start at these times.
 
     No random numbers and no dates: the same film gives the same bytes. FFmpeg must not move the
     times to make them positive: that would move the pictures by the priming of the sound.
@@ -126,7 +128,8 @@ def muxer_options(container: Container, starts: Sequence[Fraction]) -> dict[str,
         ticks = math.lcm(1000, *(start.denominator for start in starts if start > 0))
         if ticks > _FINEST_MOVIE_TIMESCALE:
             ticks = math.lcm(1000, starts[0].denominator)
-        options |= {"movflags": "+faststart", "movie_timescale": str(ticks)}
+        own_names = "+use_metadata_tags" if needs_own_names(metadata) else ""
+        options |= {"movflags": "+faststart" + own_names, "movie_timescale": str(ticks)}
     return options
 
 
