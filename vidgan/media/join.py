@@ -22,6 +22,7 @@ from vidgan.media.carry import last_frame_duration, read_carried
 from vidgan.media.containers import whole_of
 from vidgan.media.gif import TICK, plan_ticks, said_of_gif, write_gif
 from vidgan.media.header import Head, Target, muxer_options, start_times, write_head
+from vidgan.media.loops import repeats_of
 from vidgan.media.opening import open_film
 from vidgan.media.part import Span, origin_of
 from vidgan.media.preflight import check_film_place
@@ -188,11 +189,12 @@ def _write_pictures(
     else:
         shown = plan_ticks([t * video.time_base for t in times], last * video.time_base)
         size = target.shown.width, target.shown.height
-        write_gif(chunks, shown, size, part, go_on, alpha=target.shown.alpha)
+        alpha, repeats = target.shown.alpha, repeats_of(target.film)
+        write_gif(chunks, shown, size, part, go_on, alpha=alpha, repeats=repeats)
         sync(part)
         ticks = [tick * TICK for tick in shown.ticks]
         _verify(partial(verify, part, video_index=0, times=ticks, tallies={}), target, go_on)
-        frames, said = len(shown.kept), said_of_gif(len(times), shown, alpha=target.shown.alpha)
+        frames, said = len(shown.kept), said_of_gif(len(times), shown, alpha=alpha)
     return JoinReport(
         output=target.output,
         frames=frames,
