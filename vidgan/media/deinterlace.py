@@ -11,7 +11,7 @@ from fractions import Fraction
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
-from vidgan.media.types import Deinterlace, Fields, VideoStream
+from vidgan.media.types import Deinterlace, Fields, Film, VideoStream
 
 _NARROWEST, _LOWEST = 3, 4
 """Pixels of a plane: bwdif takes no smaller ones."""
@@ -21,6 +21,19 @@ _PARITY = {"top first": "tff", "bottom first": "bff"}
 def is_deinterlaced(video: VideoStream, wish: Deinterlace) -> bool:
     """Whether pictures of a film are made anew from others beside them."""
     return wish == "on" or (wish == "auto" and video.fields != "progressive")
+
+
+def said_of_fields(film: Film, wish: Deinterlace) -> Iterator[str]:
+    """What becomes of the fields of a film."""
+    if film.video.fields == "progressive":
+        return
+    if wish == "off":
+        yield (
+            f"{film.path} is interlaced: its fields stay in the picture, and the output is marked "
+            "as progressive; players that make pictures whole have to be told to"
+        )
+    else:
+        yield f"{film.path} is interlaced: without --deinterlace off its pictures are made whole"
 
 
 def deinterlaced(

@@ -13,6 +13,7 @@ from av.video.stream import VideoStream as AvVideoStream
 from vidgan.errors import OutputError, SettingsError
 from vidgan.media.carry import Carried, chapters_later
 from vidgan.media.containers import Container, container_for
+from vidgan.media.deinterlace import said_of_fields
 from vidgan.media.encode import refusal
 from vidgan.media.encoders import configure, said_of_format
 from vidgan.media.fitted import as_encoded, said_of_alpha, said_of_fit
@@ -65,6 +66,7 @@ class Target:
         after, ending, codec = self.shown, self.ending, self.settings.codec
         before = shown(video, self.treatment, keeps_turn=self.kind.keeps_turn)
         return (
+            *said_of_fields(self.film, self.treatment.deinterlace),
             *said_of_fit(before, after, ending=ending, codec=codec),
             *said_of_alpha(video, after, self.treatment, ending=ending, codec=codec),
             *said_of_format(after, self.settings),

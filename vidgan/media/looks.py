@@ -195,8 +195,6 @@ def _is_told(name: str, film: Film) -> bool:
 
 
 def _warnings(film: Film, looks: _Looks) -> Iterator[str]:
-    if film.video.fields != "progressive":
-        yield f"{film.path} is interlaced: without --deinterlace off its pictures are made whole"
     told = [name for name in looks.side_data if not _is_told(name, film)]
     if told:
         yield f"{film.path}: left out, since it went with the old pictures: " + ", ".join(told)

@@ -17,6 +17,7 @@ from tests.vidgan.here import convert_here
 from vidgan.media.chunks import ChunkReader
 from vidgan.media.color import to_rgb
 from vidgan.media.decode import decode_chunk
+from vidgan.media.deinterlace import said_of_fields
 from vidgan.media.overlap import overlapping
 from vidgan.media.part import Part, part_chunks
 from vidgan.media.probe import probe
@@ -139,7 +140,7 @@ def test_fields_of_which_nothing_is_said_are_seen(
 ) -> None:
     film = unsaid_film(tmp_path, kind, top_first=top_first, pixel_format=PLAIN[kind])
     assert film.video.fields == ("top first" if top_first else "bottom first")
-    assert [w for w in film.warnings if "is interlaced" in w and "--deinterlace" in w]
+    assert [w for w in said_of_fields(film, "auto") if "its pictures are made whole" in w]
     whole = bwdif(film, which="all", parity="tff" if top_first else "bff")
     pictures = in_chunks(film, 7)
     assert all(np.array_equal(pictures[pts], whole[pts]) for pts in whole)
@@ -167,7 +168,7 @@ def test_what_cannot_be_fields_is_not_judged_by_its_looks(
     path = write_fields(tmp_path / name, codec=kind, options=options, frames=FRAMES, size=size)
     film = probe(path)
     assert film.video.fields == "progressive"
-    assert not [warning for warning in film.warnings if "interlaced" in warning]
+    assert not [*said_of_fields(film, "auto"), *said_of_fields(film, "off")]
 
 
 def test_off_leaves_fields_woven_and_on_takes_all_pictures(tmp_path: Path) -> None:
@@ -180,6 +181,20 @@ def test_off_leaves_fields_woven_and_on_takes_all_pictures(tmp_path: Path) -> No
     whole = bwdif(plain, which="all")
     made = in_chunks(plain, 7, "on")
     assert all(np.array_equal(made[pts], whole[pts]) for pts in whole)
+
+
+@pytest.mark.parametrize("wish", ["auto", "off"])
+def test_what_becomes_of_fields_is_said(
+    wish: Deinterlace, tmp_path: Path, identity_file: Path
+) -> None:
+    source = woven_film(tmp_path, "h264").path
+    treatment = Treatment(deinterlace=wish)
+    options = Options(weights=identity_file, treatment=treatment, codec="libx265")
+    report = convert_here(source, tmp_path / "out.mp4", options)
+    (said,) = report.warnings
+    assert said.startswith(f"{source} is interlaced: ")
+    assert ("pictures are made whole" in said) == (wish == "auto")
+    assert ("the output is marked as progressive" in said) == (wish == "off")
 
 
 def comb(rgb: Pixels) -> float:
