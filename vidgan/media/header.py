@@ -66,7 +66,7 @@ class Target:
         after, ending, codec = self.shown, self.ending, self.settings.codec
         before = shown(video, self.treatment, keeps_turn=self.kind.keeps_turn)
         return (
-            *said_of_fields(self.film, self.treatment.deinterlace),
+            *said_of_fields(self.film, self.treatment.deinterlace, after),
             *said_of_fit(before, after, ending=ending, codec=codec),
             *said_of_alpha(video, after, self.treatment, ending=ending, codec=codec),
             *said_of_format(after, self.settings),

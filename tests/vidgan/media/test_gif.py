@@ -68,7 +68,7 @@ def test_gif_looks_like_the_film(
 def animation(path: Path, loop: int | None) -> Path:
     """Three pictures; `loop` counts as files of this kind do, None says nothing of it."""
     first, *others = (Image.new("RGB", (64, 48), (80 * i, 90, 40)) for i in range(3))
-    says = {} if loop is None else {"loop": loop}
+    says: dict[str, Any] = {} if loop is None else {"loop": loop}
     first.save(path, save_all=True, append_images=others, duration=100, **says)
     return path
 
