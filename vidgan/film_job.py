@@ -207,19 +207,29 @@ class FilmJob:
             yield f"{self.piece.source}: its pictures change in mid-film: {named}"
 
     def _name_lost(self) -> Iterator[str]:
-        """One line that names every lost frame, those in a row as a range."""
-        if not self._lost:
-            return
+        """A line that names every lost frame; another for those that a cut has left undecodable."""
+        first = self._reader.first_keyframe
+        early = [pts for pts in sorted(self._lost) if first is not None and pts < first]
+        damaged = sorted({*self._lost} - {*early})
+        if early:
+            count = f"{len(early)} frame{'s come' if len(early) > 1 else ' comes'}"
+            why = "before its first keyframe, and cannot be decoded without one"
+            yield f"{self.piece.source}: {count} {why}; left out (seconds) {self._named(early)}"
+        if damaged:
+            count = f"{len(damaged)} damaged frame{'s' * (len(damaged) > 1)}"
+            named = self._named(damaged)
+            yield f"{self.piece.source}: {count} cannot be decoded; lost at (seconds) {named}"
+
+    def _named(self, times: list[int]) -> str:
+        """The times of frames, which rise; those in a row as a range."""
         place = {pts: number for number, pts in enumerate(self._expected)}
         runs: list[list[int]] = []
-        for pts in sorted(self._lost):
+        for pts in times:
             if runs and place[pts] == place[runs[-1][-1]] + 1:
                 runs[-1].append(pts)
             else:
                 runs.append([pts])
-        named = ", ".join(self._name_run(run) for run in runs)
-        count = f"{len(self._lost)} damaged frame{'s' * (len(self._lost) > 1)}"
-        yield f"{self.piece.source}: {count} cannot be decoded; lost at (seconds) {named}"
+        return ", ".join(self._name_run(run) for run in runs)
 
     def _name_run(self, run: list[int]) -> str:
         first, last = (f"{float(pts * self.film.video.time_base):.3f}" for pts in (run[0], run[-1]))

@@ -190,3 +190,20 @@ def test_of_a_part_of_a_film_its_own_losses_are_counted(
     assert lost("across", Part(end=Fraction(8))) == (all_of_it, True)
     assert lost("after", Part(start=Fraction(7)))[0] == 0
     assert lost("before", Part(end=Fraction(3)))[0] == 0
+
+
+def test_frames_before_the_first_keyframe_are_not_called_damaged(
+    make_film: MakeFilm, identity_file: Path, tmp_path: Path
+) -> None:
+    """A broadcast recorded from the middle of a GOP on."""
+    whole = make_film("whole.ts", frames=FRAMES, rate=25, gop=12, bframes=0, audio=False)
+    with av.open(whole) as container:
+        places = [p.pos for p in container.demux(video=0) if p.size]
+    source, output = tmp_path / "film.ts", tmp_path / "out.mp4"
+    source.write_bytes(whole.read_bytes()[places[5] :])
+    report = convert_here(source, output, Options(weights=identity_file))
+    assert (report.frames, report.frames_lost) == (48, 7)
+    (said,) = report.warnings
+    assert "7 frames come before its first keyframe" in said
+    assert "damaged" not in said
+    assert said.endswith("(7)")

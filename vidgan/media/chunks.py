@@ -78,6 +78,8 @@ class ChunkReader:
         self.missing_frames = 0
         """Frames that the container's index promises, or a jump in time betrays, and that the
         file does not hold."""
+        self.first_keyframe: int | None = None
+        """Its presentation time, in ticks; None until one has been read."""
         self.warnings: list[str] = []
         self._data = data
         self._end = Fraction(0)
@@ -157,6 +159,8 @@ class ChunkReader:
         fallback: Packet | None = None
         for run in self._retiming.steadied(self._runs(container)):
             gop = self._retiming.of(run, start, packets)
+            if self.first_keyframe is None:
+                self.first_keyframe = next((p.pts for p in gop if p.is_keyframe), None)
             leading = _leading(gop)
             if packets and leading is not None and highest < gop[0].pts:
                 border, tail = gop[0].pts, gop[: 1 + leading]

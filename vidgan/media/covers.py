@@ -1,5 +1,6 @@
 """Cover pictures: a stream of one picture in mp4, an attached file in Matroska."""
 
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
@@ -22,10 +23,15 @@ def read_cover(source: Place, index: int) -> bytes | None:
         return next((bytes(packet) for packet in packets if packet.size), None)
 
 
-def attach_cover(container: OutputContainer, codec: str, data: bytes) -> Stream:
-    """The picture as a file in the output, under the name that players look for."""
+def attach_cover(
+    container: OutputContainer, codec: str, data: bytes, tags: Mapping[str, str]
+) -> Stream:
+    """The picture as a file in the output: under its own name, or that which players look for."""
     ending, mime = _TYPES.get(codec, (codec, f"image/{codec}"))
-    return container.add_attachment(f"cover.{ending}", mime, data)
+    stream = container.add_attachment(tags.get("filename") or f"cover.{ending}", mime, data)
+    if title := tags.get("title"):
+        stream.metadata["title"] = title
+    return stream
 
 
 def cover_packet(stream: Stream, template: Stream, data: bytes) -> "av.Packet[Any]":

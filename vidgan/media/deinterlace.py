@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 from av.filter import Graph
+from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 
-from vidgan.media.types import Deinterlace, Fields, VideoStream
+from vidgan.media.types import Deinterlace, Fields, Film, VideoStream
 
 _NARROWEST, _LOWEST = 3, 4
 """Pixels of a plane: bwdif takes no smaller ones."""
@@ -21,6 +22,41 @@ _PARITY = {"top first": "tff", "bottom first": "bff"}
 def is_deinterlaced(video: VideoStream, wish: Deinterlace) -> bool:
     """Whether pictures of a film are made anew from others beside them."""
     return wish == "on" or (wish == "auto" and video.fields != "progressive")
+
+
+def said_of_fields(film: Film, wish: Deinterlace, after: VideoStream) -> Iterator[str]:
+    """What becomes of the fields of a film, whose output has pictures as described `after`."""
+    if film.video.fields == "progressive" or after.first_field != "unknown":
+        return
+    if wish == "off":
+        yield (
+            f"{film.path} is interlaced: its fields stay in the picture, and the output is marked "
+            "as progressive; players that make pictures whole have to be told to"
+        )
+    else:
+        yield f"{film.path} is interlaced: without --deinterlace off its pictures are made whole"
+
+
+class FieldMark:
+    """Marks pictures as interlaced: PyAV cannot, FFmpeg's filter for that can."""
+
+    def __init__(self, video: VideoStream, pixel_format: str) -> None:
+        self._graph = Graph()
+        source = self._graph.add_buffer(
+            width=video.width,
+            height=video.height,
+            format=VideoFormat(pixel_format),
+            time_base=video.time_base,
+        )
+        mark = self._graph.add("setfield", "tff" if video.first_field == "top" else "bff")
+        self._graph.link_nodes(source, mark, self._graph.add("buffersink")).configure()
+
+    def mark(self, picture: VideoFrame) -> VideoFrame:
+        """The same picture, that says so."""
+        self._graph.vpush(picture)
+        marked = self._graph.vpull()
+        marked.pts, marked.time_base = picture.pts, picture.time_base
+        return marked
 
 
 def deinterlaced(

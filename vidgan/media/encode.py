@@ -9,6 +9,7 @@ from av.video.codeccontext import VideoCodecContext
 from vidgan.errors import SettingsError
 from vidgan.media.background import put_alpha, read_alpha, scaled_alpha
 from vidgan.media.color import from_rgb
+from vidgan.media.deinterlace import FieldMark
 from vidgan.media.encoder_table import ENCODERS
 from vidgan.media.encoders import configure, output_pixel_format
 from vidgan.media.future import Sender
@@ -32,6 +33,8 @@ class ChunkEncoder:
         self._video = video
         self._pixel_format = output_pixel_format(video, settings)
         self._sender = Sender(_open(video, settings), future=ENCODERS[settings.codec].future)
+        is_marked = video.first_field != "unknown"
+        self._fields = FieldMark(video, self._pixel_format) if is_marked else None
         self._last_pts: int | None = None
 
     def encode(self, frame: RgbFrame) -> list[Packet]:
@@ -54,6 +57,8 @@ class ChunkEncoder:
         )
         if frame.alpha is not None:
             put_alpha(picture, scaled_alpha(frame.alpha, (video.width, video.height)))
+        if self._fields is not None:
+            picture = self._fields.mark(picture)
         return [_plain(packet) for packet in self._sender.send(picture)]
 
     def finish(self) -> list[Packet]:

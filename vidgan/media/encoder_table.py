@@ -68,6 +68,8 @@ class Encoder:
     """Not every picture stands for itself: keyframes are apart."""
     future: int = 0
     """How many pictures it is shown after the end of a chunk (see `vidgan.media.future`)."""
+    marks_fields: bool = False
+    """It can say that pictures are interlaced, whole as they are."""
     has_full_range: bool = True
     """It can say that black is 0."""
     color: Color | None = None
@@ -108,6 +110,7 @@ ENCODERS = {
             preset="veryfast",
             presets=_X26_PRESETS,
             future=4,
+            marks_fields=True,
         ),
         Encoder(
             name="libx265",
@@ -146,6 +149,7 @@ ENCODERS = {
             deep_alpha="yuva444p10le",
             looks_back=False,
             has_full_range=False,
+            marks_fields=True,
         ),
         Encoder(
             name="ffv1",

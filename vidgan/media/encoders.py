@@ -21,6 +21,8 @@ _PIXELS_PER_THREAD = 640 * 360
 _MAX_THREADS = 6
 _FIRST_FRAME_BETTER = 2
 """By how much the CRF of a chunk's first frame is lower."""
+_TOP_FIRST, _BOTTOM_FIRST = 2, 3
+"""FFmpeg's AVFieldOrder."""
 _PRORES_PROFILES = {"proxy": "0", "lt": "1", "standard": "2", "hq": "3"}
 _PICTURES = ("png", "mjpeg")  # for what is no film: no --codec
 
@@ -162,6 +164,9 @@ def configure(context: VideoCodecContext, video: VideoStream, settings: EncoderS
         # film is hardly more than its keyframes.
         context.gop_size = LONGEST_CHUNK
     context.flags |= Flags.global_header.value
+    if video.first_field != "unknown":
+        context.flags |= Flags.interlaced_dct.value
+        context.field_order = _TOP_FIRST if video.first_field == "top" else _BOTTOM_FIRST
     context.thread_count = _threads(video, settings)
     context.options = _options(video, settings)
 
@@ -190,7 +195,7 @@ def _options(video: VideoStream, settings: EncoderSettings) -> dict[str, str]:
     if encoder.is_hardware:
         return {"rc": "vbr", "cq": str(crf), "b": "0", "preset": preset}
     if encoder.name == "libx264":
-        return {"crf": str(crf), "preset": preset, "x264-params": _x264_params(crf)}
+        return {"crf": str(crf), "preset": preset, "x264-params": _x264_params(crf, video)}
     if encoder.name == "libx265":
         # A pool would turn wavefronts on where there are cores for it, and the info text names
         # the processor: without both the bytes are the same on every machine.
@@ -204,7 +209,7 @@ def _options(video: VideoStream, settings: EncoderSettings) -> dict[str, str]:
     return {"crf": str(crf), "cpu-used": preset, "deadline": deadline, "row-mt": "0"}
 
 
-def _x264_params(crf: int) -> str:
+def _x264_params(crf: int, video: VideoStream) -> str:
     """What only x264 itself knows of."""
     # Its AVX-512 code for macroblock trees gives other bytes from run to run where the width is no
     # multiple of 256; this option makes it use the exact code, for 1 % of its time.
@@ -213,6 +218,8 @@ def _x264_params(crf: int) -> str:
         # A keyframe in mid-film is as good as the pictures before it let x264 expect; the first of
         # a chunk starts from the CRF alone, and is up to 2 dB worse at a cut (bench/borders.py).
         params += f":zones=0,0,crf={crf - _FIRST_FRAME_BETTER}"
+    if video.first_field == "bottom":  # without it x264 begins at the top
+        params += ":bff=1"
     return params
 
 

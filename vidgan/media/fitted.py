@@ -17,6 +17,8 @@ def as_encoded(video: VideoStream, kind: Container, codec: str) -> VideoStream:
     The longer side of a pixel stays, so that no detail is lost.
     """
     video = replace(video, alpha=video.alpha and keeps_alpha(kind, codec))
+    if not ENCODERS[codec].marks_fields or video.height % 4:  # x264 takes no others then
+        video = replace(video, first_field="unknown")
     color = ENCODERS[codec].color
     if not ENCODERS[codec].has_full_range:
         video = replace(video, color=replace(video.color, full_range=False))

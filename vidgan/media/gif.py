@@ -11,6 +11,7 @@ from av.filter import Graph
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream as AvVideoStream
 
+from vidgan.media.loops import ENDLESS
 from vidgan.media.types import EncodedChunk, Packet
 from vidgan.media.verify import round_to_grid
 
@@ -55,16 +56,18 @@ def write_gif(
     go_on: Callable[[], object],
     *,
     alpha: bool = False,
+    repeats: int = ENDLESS,
 ) -> None:
     """Write it, from chunks of PNG pictures, which are read twice; memory does not grow.
 
-    With `alpha` one colour of the palette is that of what is not seen: less than half opaque.
-    `go_on` is called for each frame; what it raises stops the writing.
+    It says how often it `repeats` (see `repeats_of`). With `alpha` one colour of the palette is
+    that of what is not seen: less than half opaque. `go_on` is called for each frame; what it
+    raises stops the writing.
     """
     pixels = "rgba" if alpha else "rgb24"
     every = -(-len(shown.kept) // _LOOKED_AT)
     palette = _palette(_pictures(chunks(), shown.kept[::every], pixels), size, pixels, go_on)
-    options = {"loop": "0", "final_delay": str(shown.last)}
+    options = {"loop": str(repeats), "final_delay": str(shown.last)}
     with av.open(f"file:{part}", "w", format="gif", container_options=options) as container:
         stream = container.add_stream("gif", options={"threads": "1"})
         assert isinstance(stream, AvVideoStream)

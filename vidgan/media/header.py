@@ -13,6 +13,7 @@ from av.video.stream import VideoStream as AvVideoStream
 from vidgan.errors import OutputError, SettingsError
 from vidgan.media.carry import Carried, chapters_later
 from vidgan.media.containers import Container, container_for
+from vidgan.media.deinterlace import said_of_fields
 from vidgan.media.encode import refusal
 from vidgan.media.encoders import configure, said_of_format
 from vidgan.media.fitted import as_encoded, said_of_alpha, said_of_fit
@@ -31,7 +32,8 @@ from vidgan.media.streams import (
     plan_streams,
     said_of_choices,
 )
-from vidgan.media.tags import film_tags, stream_tags
+from vidgan.media.tags import film_tags, needs_own_names, stream_tags
+from vidgan.media.timecode import TAG, timecode_in, timecode_later, without_timecode
 from vidgan.media.tracks import Tracks
 from vidgan.media.types import UNTREATED, EncoderSettings, Film, Treatment, VideoStream
 from vidgan.places import Place
@@ -68,6 +70,7 @@ class Target:
         after, ending, codec = self.shown, self.ending, self.settings.codec
         before = shown(video, self.treatment, keeps_turn=self.kind.keeps_turn)
         return (
+            *said_of_fields(self.film, self.treatment.deinterlace, after),
             *said_of_fit(before, after, ending=ending, codec=codec),
             *said_of_alpha(video, after, self.treatment, ending=ending, codec=codec),
             *said_of_format(after, self.settings),
@@ -117,8 +120,10 @@ class Head:
     carried: Carried
 
 
-def muxer_options(container: Container, starts: Sequence[Fraction]) -> dict[str, str]:
-    """The options of the muxer, for streams that start at these times, in seconds.
+def muxer_options(
+    container: Container, starts: Sequence[Fraction], metadata: dict[str, str]
+) -> dict[str, str]:
+    """The options of the muxer, for a film of these tags, and streams that start at these times.
 
     No random numbers and no dates: the same film gives the same bytes. FFmpeg must not move the
     times to make them positive: that would move the pictures by the priming of the sound.
@@ -129,7 +134,8 @@ def muxer_options(container: Container, starts: Sequence[Fraction]) -> dict[str,
         ticks = math.lcm(1000, *(start.denominator for start in starts if start > 0))
         if ticks > _FINEST_MOVIE_TIMESCALE:
             ticks = math.lcm(1000, starts[0].denominator)
-        options |= {"movflags": "+faststart", "movie_timescale": str(ticks)}
+        own_names = "+use_metadata_tags" if needs_own_names(metadata) else ""
+        options |= {"movflags": "+faststart" + own_names, "movie_timescale": str(ticks)}
     return options
 
 
@@ -183,7 +189,7 @@ def write_head(
         span=span,
         carried=carried,
     )
-    timecode = _timecode(source, film, plans)
+    timecode = _timecode(source, target, plans, span, carried)
     video: AvVideoStream | None = None
     for template in source.streams:
         if template.index == film.video.index:
@@ -192,7 +198,7 @@ def write_head(
             tracks.add(template, others[template.index], plans[template.index])
     assert video is not None, "a film has its video stream"
     tracks.name_default()
-    container.metadata.update(film_tags(source.metadata))
+    container.metadata.update(without_timecode(film_tags(source.metadata)))
     container.set_chapters(chapters_later(source, shift, span))
     _start(container, video, target)
     return Head(video=video, carried=carried)
@@ -218,17 +224,35 @@ def _begun_in_time(
         yield other.index, plan
 
 
-def _timecode(source: InputContainer, film: Film, plans: dict[int, Plan]) -> str | None:
-    """The time of day at the start: muxers of the QuickTime family make a track of a picture's tag.
+def _timecode(
+    source: InputContainer,
+    target: Target,
+    plans: dict[int, Plan],
+    span: Span | None,
+    carried: Carried,
+) -> str | None:
+    """The time of day of the first frame written; None where none is said, or it is not wanted.
 
-    Matroska has the tag alone, others a stream of data that says it, too.
+    Muxers of the QuickTime family make a track of a picture's tag. Matroska has the tag alone,
+    others a stream of data that says it, too, MXF and DV a tag of the whole film. Where frames
+    between are left out, its clock goes on counting those of the film.
     """
+    film = target.film
     said = [other for other in film.others if other.codec == TIMECODE]
     if said and not any(isinstance(plans[other.index], Copy) for other in said):
         return None
-    streams = [film.video.index, *(other.index for other in said)]
-    found = (source.streams[index].metadata for index in streams)
-    return next((tags["timecode"] for tags in found if "timecode" in tags), None)
+    video = source.streams[film.video.index]
+    beside = (source.streams[other.index].metadata for other in said)
+    found = timecode_in(video.metadata, *beside, source.metadata)
+    if found is None or (span is None and not target.kind.is_mp4):
+        return found
+    begins = (video.start_time or 0) * film.video.time_base
+    later = span.first - begins if span is not None else Fraction(0)
+    timecode = timecode_later(found, film.video.average_rate, later)
+    if timecode is None:
+        rate = float(film.video.rate)
+        carried.warnings.append(f"the timecode {found} is left out: none of {rate:g} frames/s")
+    return timecode
 
 
 def _add_video(
@@ -241,12 +265,12 @@ def _add_video(
     stream.time_base = video.time_base
     if target.kind.is_mp4 and codec in {"libx265", "hevc_nvenc"}:
         stream.codec_context.codec_tag = "hvc1"  # QuickTime plays no hev1
-    stream.metadata.update(stream_tags(template.metadata, target.kind.format))
-    stream.metadata.pop("timecode", None)
+    tags = stream_tags(template.metadata, target.kind.format)
+    stream.metadata.update(without_timecode(tags))
     if target.treatment.compare is not None:
         stream.metadata.pop(STEREO_TAG, None)
     if timecode is not None:
-        stream.metadata["timecode"] = timecode
+        stream.metadata[TAG] = timecode
     stream.disposition = template.disposition
     if video.rotation or video.mirrored:
         stream.set_display_rotation(video.rotation, hflip=video.mirrored)

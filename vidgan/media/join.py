@@ -19,9 +19,10 @@ from av.stream import Stream
 from vidgan.errors import OutputError
 from vidgan.media.background import set_alpha
 from vidgan.media.carry import last_frame_duration, read_carried
-from vidgan.media.containers import Container, whole_of
+from vidgan.media.containers import whole_of
 from vidgan.media.gif import TICK, plan_ticks, said_of_gif, write_gif
 from vidgan.media.header import Head, Target, muxer_options, start_times, write_head
+from vidgan.media.loops import repeats_of
 from vidgan.media.opening import open_film
 from vidgan.media.part import Span, origin_of
 from vidgan.media.preflight import check_film_place
@@ -137,7 +138,7 @@ def _write(
         span, shift = Span(first, (times[-1] + last) * video.time_base), -first
     with open_film(film.path) as source:
         starts = start_times(source, film, first, shift)
-        with _open_part(part, target.kind, starts) as container:
+        with _open_part(part, target, starts) as container:
             head = write_head(container, source, target, shift=shift, span=span)
             pictures = timed_packets(chunks, timeline, last_duration=last)
             copies = read_carried(
@@ -188,11 +189,12 @@ def _write_pictures(
     else:
         shown = plan_ticks([t * video.time_base for t in times], last * video.time_base)
         size = target.shown.width, target.shown.height
-        write_gif(chunks, shown, size, part, go_on, alpha=target.shown.alpha)
+        alpha, repeats = target.shown.alpha, repeats_of(target.film)
+        write_gif(chunks, shown, size, part, go_on, alpha=alpha, repeats=repeats)
         sync(part)
         ticks = [tick * TICK for tick in shown.ticks]
         _verify(partial(verify, part, video_index=0, times=ticks, tallies={}), target, go_on)
-        frames, said = len(shown.kept), said_of_gif(len(times), shown, alpha=target.shown.alpha)
+        frames, said = len(shown.kept), said_of_gif(len(times), shown, alpha=alpha)
     return JoinReport(
         output=target.output,
         frames=frames,
@@ -221,14 +223,12 @@ def _said_of_tags(target: Target, written: dict[str, str]) -> list[str]:
 
 
 @contextmanager
-def _open_part(
-    part: Path, kind: Container, starts: Sequence[Fraction]
-) -> Iterator[OutputContainer]:
+def _open_part(part: Path, target: Target, starts: Sequence[Fraction]) -> Iterator[OutputContainer]:
     """Closing writes the index: where writing has failed, only the first failure counts."""
+    kind = target.kind
+    options = muxer_options(kind, starts, target.film.metadata)
     # "file:" so that a colon in a name is no protocol.
-    container = av.open(
-        f"file:{part}", "w", format=kind.format, container_options=muxer_options(kind, starts)
-    )
+    container = av.open(f"file:{part}", "w", format=kind.format, container_options=options)
     try:
         yield container
     except BaseException:

@@ -18,7 +18,7 @@ from vidgan.media.one_size import size_change, stored_size
 from vidgan.media.restated import color_change
 from vidgan.media.sources import source_of
 from vidgan.media.stream_facts import STEREO
-from vidgan.media.types import Change, Fields, Film
+from vidgan.media.types import Change, Fields, Film, FirstField
 
 _PLACES = (Fraction(1, 10), Fraction(9, 20), Fraction(4, 5))
 """Shares of the length: not the very beginning, which is often black, nor the end."""
@@ -73,7 +73,8 @@ class _Looks:
 def look_around(film: Film, container: InputContainer, stream: AvVideoStream) -> Film:
     """The same film, with what is seen in a few places of it; the container is left anywhere."""
     looks = _look(film, container, stream)
-    film = replace(film, video=replace(film.video, fields=_fields(looks, stream)))
+    fields, first = _fields(looks, stream), _first_field(looks, stream)
+    film = replace(film, video=replace(film.video, fields=fields, first_field=first))
     resized = (size_change(*size) for size in looks.sizes[1:])
     return replace(
         film,
@@ -178,6 +179,16 @@ def _fields(looks: _Looks, stream: AvVideoStream) -> Fields:
     return "top first" if top > bottom else "bottom first"
 
 
+def _first_field(looks: _Looks, stream: AvVideoStream) -> FirstField:
+    """Of pictures that are flagged; those of DV always begin at the bottom."""
+    if not looks.flagged:
+        return "unknown"
+    order = int(stream.codec_context.field_order)
+    if order in _BOTTOM_FIRST or stream.codec_context.name == "dvvideo":
+        return "bottom"
+    return "top" if order in _TOP_FIRST else "unknown"
+
+
 def _dropped(frame: VideoFrame) -> Iterator[str]:
     try:
         side_data = cast("SideDataContainer", frame.side_data)
@@ -195,8 +206,6 @@ def _is_told(name: str, film: Film) -> bool:
 
 
 def _warnings(film: Film, looks: _Looks) -> Iterator[str]:
-    if film.video.fields != "progressive":
-        yield f"{film.path} is interlaced: without --deinterlace off its pictures are made whole"
     told = [name for name in looks.side_data if not _is_told(name, film)]
     if told:
         yield f"{film.path}: left out, since it went with the old pictures: " + ", ".join(told)

@@ -14,7 +14,11 @@ def shown(video: VideoStream, treatment: Treatment, *, keeps_turn: bool = True) 
     """
     color = color_after(video.color)
     alpha = stays_transparent(video, treatment)
-    video = replace(video, fields="progressive", cut=None, alpha=alpha, color=color)
+    keeps_fields = treatment.deinterlace == "off" and treatment.compare is None
+    first = video.first_field if keeps_fields else "unknown"
+    video = replace(
+        video, fields="progressive", first_field=first, cut=None, alpha=alpha, color=color
+    )
     if treatment.compare is None:
         return video if keeps_turn else _upright(video)
     video = _upright(video)
@@ -42,5 +46,6 @@ def _upright(video: VideoStream) -> VideoStream:
         height=height,
         sample_aspect_ratio=aspect,
         rotation=0,
+        first_field="unknown",
         mirrored=False,
     )

@@ -88,7 +88,8 @@ class Tracks:
         if data is None:
             return Leave("cannot have it: it cannot be read")
         if self.kind.holds_attachments:
-            stream: Stream = attach_cover(self.container, other.codec, data)
+            tags = template.metadata
+            stream: Stream = attach_cover(self.container, other.codec, data, tags)
         else:
             stream = self.container.add_stream_from_template(template, opaque=True)
             self.carried.first.append(cover_packet(stream, template, data))

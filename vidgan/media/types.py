@@ -18,6 +18,7 @@ Deinterlace = Literal["auto", "on", "off"]
 Fields = Literal["progressive", "flagged", "top first", "bottom first"]
 """How pictures are made of fields: not at all; those that say so themselves; or all of them, though
 none says so, with this one the earlier."""
+FirstField = Literal["top", "bottom", "unknown"]
 
 
 USUAL_GOP = 250
@@ -154,6 +155,9 @@ class VideoStream:
     says_siting: bool = True
     """Its frames say where chroma lies, or it is centred; else it's taken for left (`siting`)."""
     fields: Fields = "progressive"
+    first_field: FirstField = "unknown"
+    """Of pictures that say that they are interlaced, the one that is shown first; "unknown" where
+    nothing says it, and of all that is not to be written as interlaced."""
     alpha: bool = False
     """Its pictures are transparent in places."""
     cut: Cut | None = None

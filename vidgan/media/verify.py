@@ -11,6 +11,7 @@ from av.video.stream import VideoStream
 
 from vidgan.errors import OutputError
 from vidgan.media.carry import Tally
+from vidgan.media.timecode import TAG
 
 _MILLISECOND = Fraction(1, 1000)
 
@@ -23,7 +24,7 @@ def verify(
     tallies: dict[int, Tally],
     go_on: Callable[[], object] = lambda: None,
 ) -> dict[str, str]:
-    """Compare a written file with what it should hold; gives back its tags.
+    """Compare a written file with what it should hold; gives back its tags, a timecode among them.
 
     `times` are seconds; the file must show exactly them, on the grid of its own time base
     (Matroska's is a millisecond). `tallies` are what was written of each audio stream. `go_on` is
@@ -65,7 +66,8 @@ def _read(
                 audio[packet.stream.index].add(packet)
             elif not packet.is_discard:
                 shown.append(packet.pts)
-        return sorted(shown), audio, video.time_base, container.metadata
+        timecode = {k: v for k, v in video.metadata.items() if k.lower() == TAG}
+        return sorted(shown), audio, video.time_base, {**container.metadata, **timecode}
 
 
 def _compare_times(shown: list[int], expected: list[int], grid: Fraction) -> None:

@@ -16,11 +16,13 @@ from tests.vidgan.films.fields import moving, woven, write_fields
 from tests.vidgan.here import convert_here
 from vidgan.media.chunks import ChunkReader
 from vidgan.media.decode import decode_chunk
+from vidgan.media.deinterlace import said_of_fields
 from vidgan.media.overlap import overlapping
 from vidgan.media.part import Part, part_chunks
 from vidgan.media.probe import probe
 from vidgan.media.seen import read_levels
-from vidgan.media.types import Chunk, Deinterlace, Film, Treatment
+from vidgan.media.shown import shown
+from vidgan.media.types import UNTREATED, Chunk, Deinterlace, Film, Treatment
 from vidgan.options import Options
 
 Pixels = NDArray[np.uint8 | np.uint16]
@@ -139,7 +141,11 @@ def test_fields_of_which_nothing_is_said_are_seen(
 ) -> None:
     film = unsaid_film(tmp_path, kind, top_first=top_first, pixel_format=PLAIN[kind])
     assert film.video.fields == ("top first" if top_first else "bottom first")
-    assert [w for w in film.warnings if "is interlaced" in w and "--deinterlace" in w]
+    assert [
+        w
+        for w in said_of_fields(film, "auto", shown(film.video, UNTREATED))
+        if "its pictures are made whole" in w
+    ]
     whole = bwdif(film, which="all", parity="tff" if top_first else "bff")
     pictures = in_chunks(film, 7)
     assert all(np.array_equal(pictures[pts], whole[pts]) for pts in whole)
@@ -167,7 +173,10 @@ def test_what_cannot_be_fields_is_not_judged_by_its_looks(
     path = write_fields(tmp_path / name, codec=kind, options=options, frames=FRAMES, size=size)
     film = probe(path)
     assert film.video.fields == "progressive"
-    assert not [warning for warning in film.warnings if "interlaced" in warning]
+    assert not [
+        *said_of_fields(film, "auto", shown(film.video, UNTREATED)),
+        *said_of_fields(film, "off", shown(film.video, UNTREATED)),
+    ]
 
 
 def test_off_leaves_fields_woven_and_on_takes_all_pictures(tmp_path: Path) -> None:
@@ -180,6 +189,61 @@ def test_off_leaves_fields_woven_and_on_takes_all_pictures(tmp_path: Path) -> No
     whole = bwdif(plain, which="all")
     made = in_chunks(plain, 7, "on")
     assert all(np.array_equal(made[pts], whole[pts]) for pts in whole)
+
+
+@pytest.mark.parametrize("wish", ["auto", "off"])
+def test_what_becomes_of_fields_is_said(
+    wish: Deinterlace, tmp_path: Path, identity_file: Path
+) -> None:
+    source = woven_film(tmp_path, "h264").path
+    treatment = Treatment(deinterlace=wish)
+    options = Options(weights=identity_file, treatment=treatment, codec="libx265")
+    report = convert_here(source, tmp_path / "out.mp4", options)
+    (said,) = report.warnings
+    assert said.startswith(f"{source} is interlaced: ")
+    assert ("pictures are made whole" in said) == (wish == "auto")
+    assert ("the output is marked as progressive" in said) == (wish == "off")
+
+
+@pytest.mark.parametrize("first", ["top", "bottom"])
+@pytest.mark.parametrize(
+    ("ending", "codec"), [(".mp4", "libx264"), (".mkv", "libx264"), (".mov", "prores_ks")]
+)
+def test_with_off_the_output_says_that_it_is_interlaced(
+    ending: str, codec: str, first: str, tmp_path: Path, identity_file: Path
+) -> None:
+    source = tmp_path / "a.mp4"
+    is_top = first == "top"
+    x264 = {"x264-params": f"{'tff' if is_top else 'bff'}=1:keyint=10:scenecut=0"}
+    write_fields(source, codec="libx264", options=x264, frames=FRAMES, top_first=is_top)
+    treatment = Treatment(deinterlace="off")
+    options = Options(weights=identity_file, treatment=treatment, codec=codec, chunk_frames=10)
+    outputs = [tmp_path / (name + ending) for name in ("out", "again")]
+    for output in outputs:
+        assert convert_here(source, output, options).warnings == ()
+    assert outputs[0].read_bytes() == outputs[1].read_bytes()
+    with av.open(str(outputs[0])) as container:
+        stream = container.streams.video[0]
+        frames = list(container.decode(stream))
+    assert [frame.time for frame in frames] == [number / 25 for number in range(FRAMES)]
+    assert all(frame.interlaced_frame for frame in frames)
+    film = probe(outputs[0])
+    assert (film.video.fields, film.video.first_field) == ("flagged", first)
+    for number, frame in enumerate(frames):
+        assert far(read_levels(frame, film.video), woven(number, top_first=is_top)) < 4
+
+
+def test_what_cannot_be_marked_is_said(tmp_path: Path, identity_file: Path) -> None:
+    """x264 takes interlaced pictures of 4:2:0 with a height in fours alone."""
+    source = tmp_path / "a.mkv"
+    options = {"flags": "+ildct+ilme"}
+    write_fields(source, codec="mpeg2video", options=options, frames=FRAMES, size=(128, 98))
+    treatment = Treatment(deinterlace="off")
+    report = convert_here(
+        source, tmp_path / "out.mp4", Options(weights=identity_file, treatment=treatment)
+    )
+    (said,) = report.warnings
+    assert "the output is marked as progressive" in said
 
 
 def comb(rgb: Pixels) -> float:

@@ -6,10 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from tests.vidgan.here import convert_here
 from tests.vidgan.media.conftest import read_frames
 from tests.vidgan.media.shown import numbers, pictures, seconds
+from vidgan.media.loops import ENDLESS, ONCE, repeats_of
+from vidgan.media.probe import probe
+from vidgan.options import Options
 
 MakeFilm = Callable[..., Path]
 EncodeFilm = Callable[..., Any]
@@ -58,3 +63,45 @@ def test_gif_looks_like_the_film(
     before = [frame.rgb for frame in read_frames(encoded.film)]
     for shown, frame in zip(pictures(tmp_path / "out.gif"), before, strict=True):
         assert np.abs(shown.astype(int) - frame).mean() < 12
+
+
+def animation(path: Path, loop: int | None) -> Path:
+    """Three pictures; `loop` counts as files of this kind do, None says nothing of it."""
+    first, *others = (Image.new("RGB", (64, 48), (80 * i, 90, 40)) for i in range(3))
+    says: dict[str, Any] = {} if loop is None else {"loop": loop}
+    first.save(path, save_all=True, append_images=others, duration=100, **says)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "loop", "repeats"),
+    [
+        ("a.gif", None, ONCE),
+        ("a.gif", 0, ENDLESS),
+        ("a.gif", 2, 2),
+        ("a.png", 0, ENDLESS),
+        ("a.png", 1, ONCE),
+        ("a.png", 3, 2),
+        ("a.webp", 0, ENDLESS),
+        ("a.webp", 1, ONCE),
+        ("a.webp", 3, 2),
+    ],
+)
+def test_an_animation_is_shown_as_often_as_before(
+    name: str, loop: int | None, repeats: int, identity_file: Path, tmp_path: Path
+) -> None:
+    source, output = animation(tmp_path / name, loop), tmp_path / "out.gif"
+    convert_here(source, output, Options(weights=identity_file))
+    with Image.open(output) as picture:
+        assert picture.info.get("loop", ONCE) == repeats
+    assert repeats_of(probe(output)) == repeats
+
+
+def test_where_a_head_breaks_off_an_animation_has_no_end(tmp_path: Path) -> None:
+    whole = animation(tmp_path / "a.gif", 2)
+    film = probe(whole)
+    data = whole.read_bytes()
+    whole.write_bytes(data[: data.index(b"NETSCAPE") + 12])
+    assert repeats_of(film) == ENDLESS
+    whole.write_bytes(data[:5])
+    assert repeats_of(film) == ENDLESS

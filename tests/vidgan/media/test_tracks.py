@@ -236,6 +236,28 @@ def test_cover_comes_along_and_back(
     ).read_bytes()
 
 
+def test_covers_in_files_keep_their_names(
+    make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
+) -> None:
+    film = make_film("cover.mp4", frames=6, rate=6, cover=True)
+    ((_, cover),) = covers(film)
+    names = ["front.jpg", "back.jpg"]
+    with av.open(str(film)) as before, av.open(str(tmp_path / "film.mkv"), "w") as after:
+        video = after.add_stream_from_template(before.streams.video[0], opaque=True)
+        for name in names:
+            attached = after.add_attachment(name, "image/jpeg", cover)
+            attached.metadata["title"] = f"The {name}"
+        for packet in (p for p in before.demux(video=0) if p.size):
+            packet.stream = video
+            after.mux(packet)
+    report = encode_film(tmp_path / "film.mkv", ".mkv").join(tmp_path / "out.mkv")
+    assert report.warnings == ()
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        found = [s.metadata for s in container.streams if "filename" in s.metadata]
+        assert [tags["filename"] for tags in found] == names
+        assert [tags.get("title") for tags in found] == [f"The {name}" for name in names]
+
+
 @pytest.mark.parametrize("target", [".mov", ".webm"])
 def test_cover_that_cannot_go_along_is_named(
     target: str, make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path
