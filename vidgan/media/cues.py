@@ -1,7 +1,13 @@
-"""Whether a Matroska file has its index: Cues, without which FFmpeg reads on to find a place."""
+"""Whether places in a film are found at once; in Matroska its index, Cues, says where they are."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
+
+from av.container import InputContainer
+
+from vidgan.media.opening import first_bytes
+from vidgan.media.sources import source_of
+from vidgan.media.types import Film
 
 _SEGMENT, _SEEK_HEAD, _CUES, _CLUSTER = 0x18538067, 0x114D9B74, 0x1C53BB6B, 0x1F43B675
 _SEEK, _SEEK_ID, _SEEK_POSITION = 0x4DBB, 0x53AB, 0x53AC
@@ -13,6 +19,17 @@ class _Element(NamedTuple):
     name: int
     start: int
     end: int
+
+
+def finds_places(film: Film, container: InputContainer) -> bool:
+    """Whether FFmpeg finds a place without reading all that is before it.
+
+    It does not in a film that is searched from its start, or does not say how long it is, such as
+    bare H.264, which it would read to the end; nor in a Matroska file whose cues are missing.
+    """
+    if film.duration is None or source_of(film.container).is_searched:
+        return False
+    return "matroska" not in film.container or has_cues(first_bytes(film.path), container.size)
 
 
 def has_cues(head: bytes, size: int) -> bool:

@@ -14,11 +14,9 @@ from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
-from vidgan.media.cues import has_cues
+from vidgan.media.cues import finds_places
 from vidgan.media.one_size import size_change, stored_size
-from vidgan.media.opening import first_bytes
 from vidgan.media.restated import color_change
-from vidgan.media.sources import source_of
 from vidgan.media.stream_facts import STEREO
 from vidgan.media.types import Change, Fields, Film
 
@@ -91,7 +89,7 @@ def _look(film: Film, container: InputContainer, stream: AvVideoStream) -> _Look
     side_data: dict[str, None] = {}
     votes: Counter[str] = Counter()
     flagged = False
-    places = _PLACES if _can_seek(film, container) else (None,) * len(_PLACES)
+    places = _PLACES if finds_places(film, container) else (None,) * len(_PLACES)
     for share in places:
         frames = list(_frames_at(share, film, container, stream))
         for frame in frames:
@@ -106,17 +104,6 @@ def _look(film: Film, container: InputContainer, stream: AvVideoStream) -> _Look
             votes += _judged(frames)
     seen = tuple(sizes), tuple(shapes), tuple(colors), tuple(side_data)
     return _Looks(*seen, flagged, votes)
-
-
-def _can_seek(film: Film, container: InputContainer) -> bool:
-    """Whether FFmpeg finds a place without reading all that is before it.
-
-    It cannot in a film that is searched from its start, or does not say how long it is, such as
-    bare H.264, which it would read to the end; nor in a Matroska file whose cues are missing.
-    """
-    if film.duration is None or source_of(film.container).is_searched:
-        return False
-    return "matroska" not in film.container or has_cues(first_bytes(film.path), container.size)
 
 
 def _frames_at(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from vidgan.errors import InputError
 from vidgan.media.chunks import ChunkReader
 from vidgan.media.clock import Clock
+from vidgan.media.cues import finds_places
 from vidgan.media.decode import decode_chunk
 from vidgan.media.deinterlace import is_deinterlaced
 from vidgan.media.frames import chunks_with
@@ -99,9 +100,9 @@ def take_spread(
 
 
 def _says_times(film: Film) -> bool:
-    """Each packet the time of its picture; without a length nothing can be sought in it."""
+    """Each packet that of its picture."""
     has_slots = source_of(film.container).has_slots and film.video.codec not in SHOWN_AS_DECODED
-    return bool(film.duration) and not has_slots and not film.video.packed
+    return not has_slots and not film.video.packed
 
 
 def _neighbours(film: Film, treatment: Treatment) -> int:
@@ -113,7 +114,7 @@ def _sought(film: Film, count: int, treatment: Treatment, part: Part) -> list[Ch
     """None where one of them is not found, or two of them are the same."""
     found: list[Chunk] = []
     with open_film(film.path) as container:
-        window = _window(film, container, part)
+        window = _window(film, container, part) if finds_places(film, container) else None
         if window is None:
             return None
         pictures = (window.end - window.first) * film.video.time_base * film.video.rate
