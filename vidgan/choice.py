@@ -36,7 +36,7 @@ class Choice:
             weights=self.weights,
             translator=TranslatorSettings(
                 device=crew.device,
-                precision=_resolved(precision, crew.device),
+                precision=resolved(precision, crew.device),
                 size=self.size,
                 steady=self.steady,
             ),
@@ -91,7 +91,12 @@ def _versions() -> tuple[str, ...]:
     return __version__, version("torch"), version("av")
 
 
-def _resolved(precision: Precision, device: str) -> Precision:
+def resolved(precision: Precision, device: str) -> Precision:
+    """What "auto" means on a device.
+
+    Raises:
+        SettingsError: the device does not compute in this precision.
+    """
     try:
         dtype = resolve_dtype(precision, torch.device(device))
     except ValueError as exc:

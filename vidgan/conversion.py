@@ -18,9 +18,9 @@ from vidgan.account import Account
 from vidgan.batch import Batch
 from vidgan.choice import Choice, choose_model, digest
 from vidgan.crew import Crew, Share, share_out
-from vidgan.errors import OutputError, SettingsError, VidganError, WorkerError
+from vidgan.errors import OutputError, VidganError, WorkerError
 from vidgan.held_folders import held_folder
-from vidgan.inputs import Failure, Piece, plan
+from vidgan.inputs import Failure, Piece, named_failures, plan
 from vidgan.jobs import Job, bytes_of, open_jobs
 from vidgan.media.part import Part
 from vidgan.media.streams import Streams
@@ -213,17 +213,7 @@ def _open_jobs(
             else:
                 held.callback(job.close)
                 run.jobs.append(job)
-    wrong = [fault.error for fault in run.failed if isinstance(fault.error, SettingsError)]
-    if wrong and len(wrong) == len(pieces):
-        raise wrong[0]
-    run.failed[:] = [_naming(fault) for fault in run.failed]
-
-
-def _naming(fault: Failure) -> Failure:
-    """What is wrong with an option for one file, with its name; other errors have it."""
-    if not isinstance(fault.error, SettingsError):
-        return fault
-    return replace(fault, error=SettingsError(f"{fault.source}: {fault.error}"))
+    run.failed[:] = named_failures(run.failed, of=len(pieces))
 
 
 def _convert_jobs(run: _Run, choice: Choice, options: Options, held: contextlib.ExitStack) -> None:

@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath
 
 from vidgan.errors import (
@@ -98,6 +98,24 @@ class Failure:
 
     def __str__(self) -> str:
         return str(self.error)
+
+
+def named_failures(failures: Sequence[Failure], *, of: int) -> list[Failure]:
+    """The same; what is wrong with an option for one file says its name, as other errors do.
+
+    Raises:
+        SettingsError: with these options nothing can be done with any `of` so many inputs.
+    """
+    wrong = [fault.error for fault in failures if isinstance(fault.error, SettingsError)]
+    if wrong and len(wrong) == of:
+        raise wrong[0]
+    return [_naming(fault) for fault in failures]
+
+
+def _naming(fault: Failure) -> Failure:
+    if not isinstance(fault.error, SettingsError):
+        return fault
+    return replace(fault, error=SettingsError(f"{fault.source}: {fault.error}"))
 
 
 def plan(

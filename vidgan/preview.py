@@ -1,7 +1,7 @@
 """Ten frames over the length of a film, before and after, on one picture: seconds, not hours."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +10,19 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from cyclegan.translator import Translator, resolve_device
-from vidgan.choice import choose_model
+from vidgan.choice import choose_model, resolved
 from vidgan.errors import InputError, OutputError, SettingsError, VidganError, said_by_system
-from vidgan.inputs import Failure, Piece, plan
+from vidgan.film_job import chosen_encoder
+from vidgan.inputs import Failure, Piece, named_failures, plan
+from vidgan.media.header import Target
+from vidgan.media.preflight import check_convertible
 from vidgan.media.probe import probe
-from vidgan.media.sample import Spot, choose_frames, take_frames
-from vidgan.media.types import Film, Treatment
+from vidgan.media.spread import spread_frames, take_spread
+from vidgan.media.types import Film
+from vidgan.numbered import has_number
 from vidgan.options import Options
-from vidgan.places import Place
+from vidgan.places import Place, Remote
+from vidgan.transport import refuse_web
 from vidgan.whole_file import write_whole
 
 FRAMES = 10
@@ -38,20 +43,22 @@ class Previews:
 
     sheets: tuple[Place, ...]
     failures: tuple[Failure, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def preview(inputs: Sequence[Place], output: Place | None, options: Options) -> Previews:
     """Write a contact sheet for each film: each frame above what the generator makes of it.
 
     `clip.mp4` gives `clip.LABEL.preview.png` beside where its conversion would go, or `output`
-    where that ends in .png. Done in this process, without Ray: the frames are few.
+    where that is a .png. Of the part of it that would be converted; what would not be converted
+    is not shown. Done in this process, without Ray: the frames are few.
 
     Raises:
         VidganError: nothing can be shown at all: a wrong setting, an unknown pair, no such device.
     """
     choice = choose_model(options)
-    is_sheet = output is not None and output.suffix.lower() == ".png"
-    pieces, failures = plan(inputs, output, choice.label)
+    is_sheet = output is not None and _is_picture(output)
+    pieces, failures = plan(inputs, None if is_sheet else output, choice.label)
     films = [piece for piece in pieces if not piece.is_image]
     if pieces and not films:
         raise SettingsError("--preview shows films; photographs are converted in no time")
@@ -62,28 +69,54 @@ def preview(inputs: Sequence[Place], output: Place | None, options: Options) -> 
     except ValueError as error:
         raise SettingsError(f"--device {options.device}: {error}") from error
     translator = Translator(
-        choice.generator.network, device=device, precision=options.precision, size=choice.size
+        choice.generator.network,
+        device=device,
+        precision=resolved(options.precision, device.type),
+        size=choice.size,
     )
     sheets: list[Place] = []
+    warnings: list[str] = []
     for piece in films:
-        sheet = piece.output if is_sheet else _beside(piece.output)
+        sheet = output if output is not None and is_sheet else _beside(piece.output)
         try:
-            _write(piece, sheet, translator, options)
+            with piece.blamed():
+                warnings += _write(piece, sheet, translator, options)
             sheets.append(sheet)
         except VidganError as error:
             failures.append(Failure(source=piece.source, output=sheet, error=error))
-    return Previews(sheets=tuple(sheets), failures=tuple(failures))
+    return Previews(
+        sheets=tuple(sheets),
+        failures=tuple(named_failures(failures, of=len(pieces))),
+        warnings=tuple(dict.fromkeys(warnings)),
+    )
+
+
+def _is_picture(output: Place) -> bool:
+    """Numbered ones are films."""
+    return output.suffix.lower() == ".png" and not has_number(output.name)
 
 
 def _beside(output: Place) -> Place:
     return output.with_name(f"{output.stem}.preview.png")
 
 
-def _write(piece: Piece, sheet: Place, translator: Translator, options: Options) -> None:
+def _write(piece: Piece, sheet: Place, translator: Translator, options: Options) -> list[str]:
+    """Gives what is wrong with the film, and does not stand against converting it."""
+    if isinstance(sheet, Remote):
+        refuse_web(sheet)
     if sheet.exists() and not options.overwrite:
         raise OutputError(f"{sheet} exists already; choose another with -o, or add --overwrite")
     film = probe(piece.source, rate=options.rate)
-    cells = list(_cells(film, translator, options.treatment))
+    target = Target(
+        film=film,
+        settings=chosen_encoder(piece, options, film.video),
+        output=piece.output,
+        treatment=options.treatment,
+        part=options.part,
+        streams=options.streams,
+    )
+    check_convertible(target)
+    cells, warnings = _cells(film, translator, options)
     if not cells:
         raise InputError(f"{piece.source}: none of its frames can be decoded; the file is damaged")
     data = io.BytesIO()
@@ -94,18 +127,29 @@ def _write(piece: Piece, sheet: Place, translator: Translator, options: Options)
         write_whole(sheet, data.getvalue())
     except OSError as error:
         raise OutputError(said_by_system(error, sheet)) from error
+    return [*film.warnings, *warnings]
 
 
-def _cells(film: Film, translator: Translator, treatment: Treatment) -> Iterator[Image.Image]:
-    """One for each frame: when it is shown, the frame, and its translation."""
-    shares = [(2 * number + 1) / (2 * FRAMES) for number in range(FRAMES)]
-    for spot, frame in take_frames(film, choose_frames(film, shares), treatment):
+def _cells(
+    film: Film, translator: Translator, options: Options
+) -> tuple[list[Image.Image], list[str]]:
+    """One for each frame: when it is shown, the frame, and its translation. Then warnings."""
+    spread = spread_frames(film, FRAMES, treatment=options.treatment, part=options.part)
+    cells = []
+    for pts, frame in take_spread(film, spread, options.treatment):
         upright = np.ascontiguousarray(frame)
-        yield _cell(_moment(film, spot), (upright, translator(upright[None])[0]))
+        cells.append(_cell(_moment(film, pts), (upright, translator(upright[None])[0])))
+    warnings = [*spread.warnings]
+    if len(cells) < spread.count:
+        lost = spread.count - len(cells)
+        warnings.append(
+            f"{film.path}: {lost} of {spread.count} frames cannot be decoded; the file is damaged"
+        )
+    return cells, warnings
 
 
-def _moment(film: Film, spot: Spot) -> str:
-    seconds = float(spot.pts * film.video.time_base)
+def _moment(film: Film, pts: int) -> str:
+    seconds = float(pts * film.video.time_base)
     hours, rest = divmod(max(0.0, seconds), 3600)
     return f"{int(hours)}:{int(rest // 60):02}:{rest % 60:05.2f}"
 

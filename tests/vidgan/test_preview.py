@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.vidgan.films.pictures import Pixels
+from vidgan.media.types import Color
 
 MakeFilm = Callable[..., Path]
 Command = Callable[..., Any]
@@ -19,9 +20,13 @@ GAP, TEXT = 6, 18
 
 @pytest.fixture
 def film(make_film: MakeFilm, tmp_path: Path) -> Path:
-    path = tmp_path / "clip.mp4"
     made = make_film("preview.mp4", frames=100, size=(WIDTH, HEIGHT))
-    path.write_bytes(made.read_bytes())
+    return copied(made, tmp_path / "clip.mp4")
+
+
+def copied(film: Path, path: Path) -> Path:
+    """Results lie beside their films, which tests share."""
+    path.write_bytes(film.read_bytes())
     return path
 
 
@@ -74,3 +79,97 @@ def test_a_sheet_where_it_is_wanted_and_what_has_none(
     said = vidgan_command("convert", "photo.png", *options)
     assert said.status == 2
     assert said.lines == ["vidgan: --preview shows films; photographs are converted in no time"]
+
+
+def sheet_of(film: Path, vidgan_command: Command, *options: str) -> Any:
+    """What a preview of it says, and its sheet, if there is one."""
+    sheet = film.with_name("sheet.png")
+    said = vidgan_command("convert", film, "-o", sheet, "--preview", "--overwrite", *options)
+    made = np.asarray(Image.open(sheet).convert("RGB")) if sheet.exists() else None
+    return said, made
+
+
+@pytest.mark.parametrize("gop", [250, 600])
+def test_ten_frames_wherever_keyframes_are(
+    make_film: MakeFilm,
+    identity_file: Path,
+    vidgan_command: Command,
+    read_number: Callable[[Pixels], int],
+    gop: int,
+) -> None:
+    """As x264 puts them by default, and farther apart."""
+    made = make_film("far.mp4", frames=750, gop=gop, size=(WIDTH, HEIGHT), audio=False)
+    film = copied(made, identity_file.with_name(f"far{gop}.mp4"))
+    said, sheet = sheet_of(film, vidgan_command, "--weights", str(identity_file))
+    assert said.lines == [f"wrote {film.with_name('sheet.png')}"]
+    shown = [read_number(cell(sheet, number, after=False)) for number in range(10)]
+    assert all(abs(frame - (75 * n + 37)) <= 20 for n, frame in enumerate(shown)), shown
+
+
+def test_of_the_part_that_would_be_converted(
+    film: Path,
+    identity_file: Path,
+    vidgan_command: Command,
+    read_number: Callable[[Pixels], int],
+) -> None:
+    part = "--start", "1", "--end", "2"
+    said, sheet = sheet_of(film, vidgan_command, "--weights", str(identity_file), *part)
+    assert said.status == 0
+    shown = [read_number(cell(sheet, number, after=False)) for number in range(10)]
+    assert all(24 <= frame < 48 for frame in shown), shown
+    assert len(set(shown)) == 10
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(("--codec", "nonsense"), ("--codec", "libvpx-vp9", "--crf", "70"), ("--map", "a:7")),
+        *(("--codec", "prores_ks"), ("--start", "100"), ("--rate", "25"), ("--preset", "warp")),
+    ],
+)
+def test_what_would_not_be_converted_is_refused_in_the_same_words(
+    film: Path, identity_file: Path, vidgan_command: Command, options: tuple[str, ...]
+) -> None:
+    options = ("--weights", str(identity_file), *options)
+    refused = vidgan_command("convert", film, *options)
+    said, sheet = sheet_of(film, vidgan_command, *options)
+    assert sheet is None
+    assert (said.status, said.lines) == (refused.status, refused.lines)
+    assert len(said.lines) == 1
+    assert said.status in {1, 2}
+
+
+def test_hdr_is_refused_without_tonemap_and_shown_with_it(
+    make_film: MakeFilm, identity_file: Path, vidgan_command: Command, tmp_path: Path
+) -> None:
+    pq = Color(matrix=9, primaries=9, transfer=16, full_range=False)
+    made = make_film("pq.mp4", codec="libx265", pixel_format="yuv420p10le", color=pq, audio=False)
+    film = copied(made, tmp_path / "pq.mp4")
+    weights = "--weights", str(identity_file)
+    said, sheet = sheet_of(film, vidgan_command, *weights)
+    assert (said.status, sheet) == (1, None)
+    assert "say --tonemap to get it in SDR" in said.lines[0]
+    said, sheet = sheet_of(film, vidgan_command, *weights, "--tonemap")
+    assert said.status == 0
+    assert sheet is not None
+
+
+def test_a_precision_that_is_not_to_be_had_is_one_line(
+    film: Path, identity_file: Path, vidgan_command: Command
+) -> None:
+    options = "--device", "cpu", "--precision", "fp16"
+    said, sheet = sheet_of(film, vidgan_command, "--weights", str(identity_file), *options)
+    assert (said.status, sheet) == (2, None)
+    assert "--precision fp16" in said.lines[0]
+
+
+def test_what_is_wrong_with_a_film_is_said(
+    make_film: MakeFilm, identity_file: Path, vidgan_command: Command, tmp_path: Path
+) -> None:
+    whole = make_film("whole.mkv", frames=200, gop=24, audio=False).read_bytes()
+    film = tmp_path / "cut.mkv"
+    film.write_bytes(whole[: len(whole) // 2])
+    said, sheet = sheet_of(film, vidgan_command, "--weights", str(identity_file))
+    assert said.status == 0
+    assert sheet is not None
+    assert said.lines[0].startswith(f"warning: {film} is cut off at ")

@@ -106,6 +106,8 @@ def _preview(
         from vidgan.preview import preview  # noqa: PLC0415 - brings in torch
 
         made = preview(inputs, output, Options(**options))
+        for warning in made.warnings:
+            click.echo(f"warning: {one_line(warning)}", err=True)
         for failure in made.failures:
             say_error(failure)
         if as_json:

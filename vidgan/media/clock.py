@@ -120,6 +120,11 @@ class Clock:
         self._step: dict[int, Fraction] = {}
 
     @property
+    def origin(self) -> Fraction:
+        """What the container's own clock says where this one, in the first recording, is at 0."""
+        return -self._offsets[0] if self.is_needed else Fraction(0)
+
+    @property
     def warnings(self) -> Iterator[str]:
         """One line, or none."""
         if self._found:

@@ -14,9 +14,9 @@ from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
+from vidgan.media.cues import finds_places
 from vidgan.media.one_size import size_change, stored_size
 from vidgan.media.restated import color_change
-from vidgan.media.sources import source_of
 from vidgan.media.stream_facts import STEREO
 from vidgan.media.types import Change, Fields, Film, FirstField
 
@@ -90,7 +90,8 @@ def _look(film: Film, container: InputContainer, stream: AvVideoStream) -> _Look
     side_data: dict[str, None] = {}
     votes: Counter[str] = Counter()
     flagged = False
-    for share in _PLACES:
+    places = _PLACES if finds_places(film, container) else (None,) * len(_PLACES)
+    for share in places:
         frames = list(_frames_at(share, film, container, stream))
         for frame in frames:
             sizes[frame.width, frame.height] = None
@@ -107,16 +108,15 @@ def _look(film: Film, container: InputContainer, stream: AvVideoStream) -> _Look
 
 
 def _frames_at(
-    share: Fraction, film: Film, container: InputContainer, stream: AvVideoStream
+    share: Fraction | None, film: Film, container: InputContainer, stream: AvVideoStream
 ) -> Iterator[VideoFrame]:
     """Some pictures in a row; fewer, or none, where damage or the kind of file is in the way.
 
-    In a film that is searched from its start, or does not say how long it is, such as bare H.264,
-    those that come next: to go to a place FFmpeg would read on, in the latter to the end.
+    Without a share of the length, those that come next.
     """
     start = stream.start_time or 0
     try:
-        if film.duration is not None and not source_of(film.container).is_searched:
+        if share is not None and film.duration is not None:
             place = start + int(share * film.duration / film.video.time_base)
             container.seek(place, stream=stream)
         yield from islice(container.decode(stream), _FRAMES if _may_be_fields(film) else 1)

@@ -34,13 +34,26 @@ def check_output(target: Target, *, overwrite: bool = False) -> None:
         InputError: the film cannot be opened any more, has not the streams that were chosen, or is
             HDR and nobody said what becomes of that.
     """
-    film = target.film
-    refuse_hdr(film, target.treatment)
+    _check_wish(target)
+    check_film_place(target.film.path, target.output, overwrite=overwrite)
+    _try_streams(target)
+
+
+def check_convertible(target: Target) -> None:
+    """Refuse what `check_output` does, wherever the output may be and whatever lies there."""
+    _check_wish(target)
+    _try_streams(target)
+
+
+def _check_wish(target: Target) -> None:
+    refuse_hdr(target.film, target.treatment)
     check_codec(target.settings.codec, target.output)
-    check_film_place(film.path, target.output, overwrite=overwrite)
+
+
+def _try_streams(target: Target) -> None:
     ChunkEncoder(target.shown, target.settings)  # does it open, above all if it is hardware
     if target.kind.is_film:
-        with open_film(film.path) as source:
+        with open_film(target.film.path) as source:
             _try_head(source, target)
 
 

@@ -24,7 +24,8 @@ class Source:
     length_is_guess: bool = False
     """FFmpeg works it out of a bit rate, which many films do not keep to."""
     is_searched: bool = False
-    """Nothing says where pictures lie: to find a place, FFmpeg reads all that is before it."""
+    """Nothing says where pictures lie: to find a place, FFmpeg reads all that is before it. So it
+    is in Matroska where cues are missing, see `cues`."""
     states_length: bool = False
     """Its header says how long it is, so that one that is cut off is recognised."""
 
