@@ -6,6 +6,8 @@ its checkpoints load by name; `FastGenerator` is our own.
 Shapes in comments: N batch, C channels, H height, W width, F filters.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -200,7 +202,7 @@ class FastGenerator(nn.Module):
     blocks: instance norm near the output lets one bright spot carry a picture's statistics, the
     white blobs of Karras et al. 2020, §2.
 
-    A separable one takes a third of the time on a CPU. What narrows before it upsamples is the
+    A separable one takes two fifths of the time on a CPU. What narrows before it upsamples is the
     pointwise half: the two commute, and there are four times fewer pixels before.
     """
 
@@ -293,11 +295,22 @@ def build_generator(config: GeneratorConfig) -> Generator:
 
 
 def init_weights(network: nn.Module, *, std: float = 0.02, seed: int) -> None:
-    """Draw weights from N(0, std) and zero the biases, as CycleGAN does (Zhu et al. 2017, §7.2)."""
+    """Draw weights from N(0, std) and zero the biases, as CycleGAN does (Zhu et al. 2017, §7.2).
+
+    Two halves of a convolution that nothing normalises are drawn so that their product's deviation
+    is `std`.
+    """
     random = torch.Generator().manual_seed(seed)
+    halves = {
+        half
+        for module in network.modules()
+        if isinstance(module, _SeparableDoubling)
+        for half in (module.pointwise, module.depthwise)
+    }
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(module.weight, 0.0, std, generator=random)
+            spread = math.sqrt(std) if module in halves else std
+            nn.init.normal_(module.weight, 0.0, spread, generator=random)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm2d):

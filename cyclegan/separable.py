@@ -10,7 +10,15 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from cyclegan.networks import FastGenerator, Generator
+from cyclegan.config import FastConfig, GeneratorConfig
+from cyclegan.networks import Generator
+
+
+def is_near(student: GeneratorConfig, teacher: GeneratorConfig) -> bool:
+    """Whether the one is the other with its convolutions made separable."""
+    if not (isinstance(student, FastConfig) and isinstance(teacher, FastConfig)):
+        return False
+    return not teacher.separable and student == replace(teacher, separable=True)
 
 
 @torch.no_grad()
@@ -19,9 +27,7 @@ def begin_near(student: Generator, teacher: Generator) -> bool:
 
     False, and nothing is done, where the two differ in more than that.
     """
-    if not (isinstance(student, FastGenerator) and isinstance(teacher, FastGenerator)):
-        return False
-    if student.config != replace(teacher.config, separable=True) or teacher.config.separable:
+    if not is_near(student.config, teacher.config):
         return False
     mine = student.state_dict()
     for name, theirs in teacher.state_dict().items():

@@ -42,6 +42,7 @@ class FieldMark:
 
     def __init__(self, video: VideoStream, pixel_format: str) -> None:
         self._graph = Graph()
+        self._graph.threads = 1
         source = self._graph.add_buffer(
             width=video.width,
             height=video.height,

@@ -68,8 +68,8 @@ class Encoder:
     """Not every picture stands for itself: keyframes are apart."""
     future: int = 0
     """How many pictures it is shown after the end of a chunk (see `vidgan.media.future`)."""
-    marks_fields: bool = False
-    """It can say that pictures are interlaced, whole as they are."""
+    marked_lines: int | None = None
+    """It can say that pictures are interlaced, whole as they are, whose height is a multiple."""
     has_full_range: bool = True
     """It can say that black is 0."""
     color: Color | None = None
@@ -110,7 +110,7 @@ ENCODERS = {
             preset="veryfast",
             presets=_X26_PRESETS,
             future=4,
-            marks_fields=True,
+            marked_lines=4,
         ),
         Encoder(
             name="libx265",
@@ -149,7 +149,7 @@ ENCODERS = {
             deep_alpha="yuva444p10le",
             looks_back=False,
             has_full_range=False,
-            marks_fields=True,
+            marked_lines=1,
         ),
         Encoder(
             name="ffv1",

@@ -6,7 +6,10 @@ from fractions import Fraction
 
 from vidgan.media.containers import Container
 from vidgan.media.encoder_table import ENCODERS
-from vidgan.media.types import Treatment, VideoStream
+from vidgan.media.types import Film, Treatment, VideoStream
+
+_P3 = {11, 12}
+"""Of H.273's primaries: those of cinemas and of displays."""
 
 
 def as_encoded(video: VideoStream, kind: Container, codec: str) -> VideoStream:
@@ -17,7 +20,8 @@ def as_encoded(video: VideoStream, kind: Container, codec: str) -> VideoStream:
     The longer side of a pixel stays, so that no detail is lost.
     """
     video = replace(video, alpha=video.alpha and keeps_alpha(kind, codec))
-    if not ENCODERS[codec].marks_fields or video.height % 4:  # x264 takes no others then
+    lines = ENCODERS[codec].marked_lines
+    if lines is None or video.height % lines:
         video = replace(video, first_field="unknown")
     color = ENCODERS[codec].color
     if not ENCODERS[codec].has_full_range:
@@ -60,6 +64,16 @@ def said_of_fit(
             f"pixels of shape {before.sample_aspect_ratio} become square: {after.width}x"
             f"{after.height} instead of {before.width}x{before.height}, since {ending} with "
             f"{codec} holds no others; .mp4 does"
+        )
+
+
+def said_of_colors(film: Film, after: VideoStream) -> Iterator[str]:
+    """Colours that the generator does not know, and that stay."""
+    primaries = film.video.color.primaries
+    if primaries in _P3 and after.color.primaries == primaries:
+        yield (
+            f"{film.path}: its colours of P3 are kept, and seen as if they were BT.709's: a little "
+            "paler than they are"
         )
 
 

@@ -16,7 +16,7 @@ from vidgan.media.containers import Container, container_for
 from vidgan.media.deinterlace import said_of_fields
 from vidgan.media.encode import refusal
 from vidgan.media.encoders import configure, said_of_format
-from vidgan.media.fitted import as_encoded, said_of_alpha, said_of_fit
+from vidgan.media.fitted import as_encoded, said_of_alpha, said_of_colors, said_of_fit
 from vidgan.media.part import WHOLE, Part, Span, late_by
 from vidgan.media.shown import shown
 from vidgan.media.sources import source_of
@@ -71,6 +71,7 @@ class Target:
         before = shown(video, self.treatment, keeps_turn=self.kind.keeps_turn)
         return (
             *said_of_fields(self.film, self.treatment.deinterlace, after),
+            *said_of_colors(self.film, after),
             *said_of_fit(before, after, ending=ending, codec=codec),
             *said_of_alpha(video, after, self.treatment, ending=ending, codec=codec),
             *said_of_format(after, self.settings),
@@ -214,7 +215,7 @@ def _begun_in_time(
     for other in film.others:
         if other.kind != "audio" or not isinstance(plans[other.index], Copy):
             continue
-        late = late_by(film.path, other.index, span)
+        late = late_by(film, other.index, span)
         if late <= _LATE:
             continue
         plan = instead_of_late(other, target.kind, late)

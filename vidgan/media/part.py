@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -10,10 +9,10 @@ import av
 from av.error import FFmpegError
 
 from vidgan.errors import SettingsError
+from vidgan.media.cues import finds_places
 from vidgan.media.opening import demux, open_film
 from vidgan.media.sources import source_of
 from vidgan.media.types import Chunk, Film
-from vidgan.places import Place
 
 _CLOCK = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,9}(?:\.\d{1,9})?)")
 _SIXTY = 60
@@ -104,17 +103,26 @@ def origin_of(film: Film) -> Fraction:
         return Fraction(container.start_time or 0, av.time_base)
 
 
-def late_by(path: Place, index: int, span: Span) -> Fraction:
+def late_by(film: Film, index: int, span: Span) -> Fraction:
     """How long after a span's start its first whole packet of sound begins, in seconds.
 
-    0 where none lasts from before into it. Only the packets around there are read.
+    0 where none lasts from before into it, where the film would have to be read to find out, or
+    is damaged there. Only the packets around there are read.
     """
+    try:
+        return _late_by(film, index, span)
+    except FFmpegError:
+        return Fraction(0)
+
+
+def _late_by(film: Film, index: int, span: Span) -> Fraction:
     before: tuple[Fraction, Fraction] | None = None
-    with open_film(path) as container:
+    with open_film(film.path) as container:
+        if not finds_places(film, container):
+            return Fraction(0)
         stream = container.streams[index]
         assert stream.time_base is not None
-        with suppress(FFmpegError):  # of what cannot seek all is read
-            container.seek(round((span.first - _LONGEST) / stream.time_base), stream=stream)
+        container.seek(round((span.first - _LONGEST) / stream.time_base), stream=stream)
         for packet in demux(container, [stream]):
             if packet.pts is None:
                 continue

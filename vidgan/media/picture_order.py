@@ -34,6 +34,8 @@ class H264Form:
     """0: there is no count, pictures are shown as they are decoded, or a kind not read here."""
     shown_as_decoded: bool
     frames_only: bool
+    describes_video: bool
+    """It has usability information (Annex E): of colours, of where chroma lies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,12 +184,17 @@ def _h264_form(unit: bytes) -> H264Form:
     bits.golomb()
     bits.take(1)
     bits.skip_golombs(2)
+    frames_only = bool(bits.take(1))
+    bits.take(1 if frames_only else 2)
+    if bits.take(1):
+        bits.skip_golombs(4)
     return H264Form(
         separate_planes=separate,
         frame_number_bits=frame_number_bits,
         count_bits=count_bits,
         shown_as_decoded=kind == 2,
-        frames_only=bool(bits.take(1)),
+        frames_only=frames_only,
+        describes_video=bool(bits.take(1)),
     )
 
 

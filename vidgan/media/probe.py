@@ -63,8 +63,6 @@ _FILE_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder"}
 _PACKETS_TRIED = 300
 _FASTEST = 1000
 """Pictures a second that a film may have."""
-_P3 = {11, 12}
-"""Of H.273's primaries: cinemas' and displays'."""
 _COUNT = re.compile("[0-9]{1,15}")  # "²" is a digit as well
 
 
@@ -78,30 +76,27 @@ def probe(path: Place, *, rate: Fraction | None = None) -> Film:
     """
     with open_film(path) as container:
         stream, spares = _pick_video(path, container)
-        video = _describe(path, container, stream)
         film = Film(
             path=path,
             container=_kind(path, container),
-            video=video,
+            video=_describe(path, container, stream),
             others=tuple(_other_streams(container)),
             frames_declared=frames_declared(stream) or stated_frames(path, container),
             duration=stated_seconds(path, container, stream),
             chapters=len(container.chapters()),
             metadata={k: v for k, v in container.metadata.items() if k.lower() not in _FILE_TAGS},
-            warnings=tuple(_warnings(stream, spares, video)),
+            warnings=tuple(_warnings(stream, spares)),
         )
         film = look_around(with_stream_facts(film, container), container, stream)
     film = with_transparency(film)
     source = source_of(film.container)
-    if source.is_counted:
-        return _timed(film, rate)
-    if rate is not None and source.is_bare:
-        return replace(film, video=replace(film.video, average_rate=rate))
-    if rate is not None:
+    if rate is None:
+        return _at_usual_rate(film) if source.is_counted else film
+    if not (source.is_counted or source.is_bare):
         raise InputError(
             f"{path} has times of its own; --rate is for numbered pictures and bare streams"
         )
-    return film
+    return _at_rate(film, rate)
 
 
 def _kind(path: Place, container: InputContainer) -> str:
@@ -111,18 +106,18 @@ def _kind(path: Place, container: InputContainer) -> str:
     return "webp" if is_webp else name
 
 
-def _timed(film: Film, rate: Fraction | None) -> Film:
-    """Pictures that are but counted, at their rate, whatever FFmpeg takes for it."""
-    slower = (film.video.average_rate or USUAL_RATE) / (rate or USUAL_RATE)
-    tick = film.video.time_base * slower
-    video = replace(film.video, time_base=tick, average_rate=rate or USUAL_RATE)
+def _at_usual_rate(film: Film) -> Film:
+    """Pictures that are but counted, of which somebody may know better."""
     assumed = f"{film.path}: taken for {USUAL_RATE} pictures a second; say another with --rate"
-    return replace(
-        film,
-        video=video,
-        duration=None if film.duration is None else film.duration * slower,
-        warnings=film.warnings if rate is not None else (*film.warnings, assumed),
-    )
+    return replace(_at_rate(film, USUAL_RATE), warnings=(*film.warnings, assumed))
+
+
+def _at_rate(film: Film, rate: Fraction) -> Film:
+    """So many pictures a second, whatever FFmpeg or the codec takes for it."""
+    slower = film.video.rate / rate
+    video = replace(film.video, time_base=film.video.time_base * slower, average_rate=rate)
+    duration = None if film.duration is None else film.duration * slower
+    return replace(film, video=video, duration=duration)
 
 
 def _pick_video(
@@ -194,7 +189,10 @@ def _describe(path: Place, container: InputContainer, stream: AvVideoStream) -> 
         peak=stated.peak,
         coded=_coded(context, decoder),
         says_siting=says_siting(
-            decoder, container.format.name, pixel_format=pixel_format, extradata=extradata
+            decoder,
+            container.format.name,
+            pixel_format=pixel_format,
+            heads=(extradata, first_packet),
         ),
         packed=codec == "mpeg4" and is_packed_bitstream(extradata + first_packet),
     )
@@ -295,10 +293,6 @@ def _is_chapters(stream: Stream) -> bool:
     )
 
 
-def _warnings(
-    chosen: AvVideoStream, spares: list[AvVideoStream], video: VideoStream
-) -> Iterator[str]:
+def _warnings(chosen: AvVideoStream, spares: list[AvVideoStream]) -> Iterator[str]:
     for spare in spares:
         yield f"video stream {spare.index} is left out; stream {chosen.index} is converted"
-    if video.color.primaries in _P3:
-        yield "its colours of P3 are kept, and seen as if they were BT.709's: a little paler"

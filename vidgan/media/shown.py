@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from vidgan.media.seen import color_after
-from vidgan.media.types import Treatment, VideoStream
+from vidgan.media.types import FirstField, Treatment, VideoStream
 
 
 def shown(video: VideoStream, treatment: Treatment, *, keeps_turn: bool = True) -> VideoStream:
@@ -15,7 +15,7 @@ def shown(video: VideoStream, treatment: Treatment, *, keeps_turn: bool = True) 
     color = color_after(video.color)
     alpha = stays_transparent(video, treatment)
     keeps_fields = treatment.deinterlace == "off" and treatment.compare is None
-    first = video.first_field if keeps_fields else "unknown"
+    first = _first_field(video) if keeps_fields else "unknown"
     video = replace(
         video, fields="progressive", first_field=first, cut=None, alpha=alpha, color=color
     )
@@ -27,6 +27,14 @@ def shown(video: VideoStream, treatment: Treatment, *, keeps_turn: bool = True) 
     if treatment.compare == "stack":
         return replace(video, height=2 * video.height)
     return video
+
+
+def _first_field(video: VideoStream) -> FirstField:
+    """Where an odd number of lines is cut off above, the other field has the first line."""
+    if video.cut is None or video.cut.top % 2 == 0:
+        return video.first_field
+    other: dict[FirstField, FirstField] = {"top": "bottom", "bottom": "top"}
+    return other.get(video.first_field, "unknown")
 
 
 def stays_transparent(video: VideoStream, treatment: Treatment) -> bool:

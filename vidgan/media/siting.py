@@ -10,10 +10,13 @@ a filter says it.
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from fractions import Fraction
 
 import av
 from av.filter import Graph
+
+from vidgan.media.picture_order import h264_form_in, units_of
 
 _KEPT = 4
 """Filters of a thread, each for frames of one size and format."""
@@ -26,23 +29,32 @@ _NEVER_SAID = {
 """Decoders whose frames do not say it."""
 
 
-class _Graphs(threading.local):
-    def __init__(self) -> None:
-        self.built: OrderedDict[tuple[int, int, str], Graph] = OrderedDict()
-
-
-_graphs = _Graphs()
-
-
-def says_siting(decoder: str, container: str, *, pixel_format: str, extradata: bytes) -> bool:
+def says_siting(decoder: str, container: str, *, pixel_format: str, heads: Sequence[bytes]) -> bool:
     """Whether what decoded frames say of it can be gone by, also where it is nothing: their chroma
     is centred then, as that of JPEG, MPEG-1 and H.263.
+
+    `heads` are the stream's extradata, and its first packet.
     """
+    if decoder == "h264":
+        return _describes_video(heads)
     if decoder == "hevc":
         return "420" in pixel_format  # of others FFmpeg says nothing
     if decoder == "libdav1d":
-        return _is_stated_by_av1c(extradata)
+        return _is_stated_by_av1c(heads[0])
     return decoder not in _NEVER_SAID or container == "yuv4mpegpipe"  # which says it in its header
+
+
+def _describes_video(heads: Sequence[bytes]) -> bool:
+    """Of H.264 FFmpeg says it where there is usability information, and else nothing."""
+    for head in heads:
+        try:
+            for unit in units_of(head, is_h264=True):
+                form = h264_form_in(unit) if unit else None
+                if form is not None:
+                    return form.describes_video
+        except (ValueError, IndexError):  # damaged
+            continue
+    return True
 
 
 def _is_stated_by_av1c(extradata: bytes) -> bool:
@@ -51,29 +63,35 @@ def _is_stated_by_av1c(extradata: bytes) -> bool:
     return is_record and extradata[2] & 3 != 0
 
 
+class _Graphs(threading.local):
+    def __init__(self) -> None:
+        self.built: OrderedDict[tuple[int, int, str], Graph] = OrderedDict()
+
+
+_graphs = _Graphs()
+
+
 def sited_left(frame: av.VideoFrame) -> av.VideoFrame:
-    """The same picture, on the same memory as long as that frame lives, saying that its chroma is
-    at the left.
+    """The same picture, which says that its chroma is at the left.
+
+    It shares the memory: FFmpeg's own is counted, but of a frame on numpy's that one must live.
     """
     key = frame.width, frame.height, frame.format.name
     graphs = _graphs.built
-    graph = graphs.get(key)
-    if graph is None:
-        graph = graphs[key] = _build(*key)
-    graphs.move_to_end(key)
+    graph = graphs.pop(key, None) or _build(*key)  # one that fails does not come back
+    graph.vpush(frame)
+    sited = graph.vpull()
+    graphs[key] = graph
     while len(graphs) > _KEPT:
         graphs.popitem(last=False)
-    graph.vpush(frame)
-    return graph.vpull()
+    return sited
 
 
 def _build(width: int, height: int, pixel_format: str) -> Graph:
     graph = Graph()
+    graph.threads = 1
     format_ = av.VideoFormat(pixel_format)
     source = graph.add_buffer(width=width, height=height, format=format_, time_base=_TICK)
     stated = graph.add("setparams", "chroma_location=left")
-    sink = graph.add("buffersink")
-    source.link_to(stated)
-    stated.link_to(sink)
-    graph.configure()
+    graph.link_nodes(source, stated, graph.add("buffersink")).configure()
     return graph

@@ -39,7 +39,7 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 """
 _FONT = re.compile(rb"</?font[^>]*>|\{\\an0\}")
 """What FFmpeg's encoder of SubRip makes of a style's colours and sizes, that players show as is."""
-_OVERRIDE = re.compile(rb"(\{[^}]*\})")
+_OVERRIDE = re.compile(rb"(\{[^{}]*\})")
 _DRAWING = re.compile(rb"\\p\s*(\d+)")
 """In an override: lines and curves follow, up to one of 0; not `\\pos`, `\\pbo`."""
 
@@ -195,6 +195,8 @@ def _without_drawings(text: bytes) -> bytes:
     Empty if there is nothing else.
     """
     kept, draws, has_drawn = [], False, False
+    if b"\\p" not in text:
+        return text
     for part in _OVERRIDE.split(text):
         is_override = part.startswith(b"{")
         if is_override and (scales := _DRAWING.findall(part)):

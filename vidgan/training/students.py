@@ -16,6 +16,7 @@ from cyclegan.config import DiscriminatorConfig, FastConfig, require
 from cyclegan.data import DataError, Preprocess, read_image, to_signed
 from cyclegan.distill import StudentWeights
 from cyclegan.run_folder import RunFolder
+from cyclegan.separable import is_near
 from cyclegan.student import StudentConfig
 from cyclegan.train_config import config_to_json
 from cyclegan.weights import load_generator
@@ -71,6 +72,11 @@ def train_student(
     if dry_run:
         yield config_to_json(config).rstrip()
         return
+    if options["separable"] and not resume and not is_near(config.generator, config.teacher):
+        yield (
+            f"{out}: begins with random layers: only with the --filters and --blocks of a fast "
+            "teacher does a separable student begin with its teacher's"
+        )
     with named_errors(), RunFolder(out).locked():
         domain = _domain(out, options, config, quiet=quiet)
 

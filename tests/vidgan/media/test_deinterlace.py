@@ -23,7 +23,7 @@ from vidgan.media.part import Part, part_chunks
 from vidgan.media.probe import probe
 from vidgan.media.seen import read_levels
 from vidgan.media.shown import shown
-from vidgan.media.types import UNTREATED, Chunk, Deinterlace, Film, Treatment
+from vidgan.media.types import UNTREATED, Chunk, Cut, Deinterlace, Film, Treatment
 from vidgan.options import Options
 
 Pixels = NDArray[np.uint8 | np.uint16]
@@ -245,6 +245,23 @@ def test_what_cannot_be_marked_is_said(tmp_path: Path, identity_file: Path) -> N
     )
     (said,) = report.warnings
     assert "the output is marked as progressive" in said
+    # ProRes takes any height, such as the 486 lines of television.
+    whole = Options(weights=identity_file, treatment=treatment, codec="prores_ks")
+    assert convert_here(source, tmp_path / "out.mov", whole).warnings == ()
+    assert probe(tmp_path / "out.mov").video.fields == "flagged"
+
+
+@pytest.mark.parametrize(("top", "first"), [(0, "top"), (3, "bottom"), (4, "top")])
+def test_an_odd_number_of_lines_cut_off_gives_the_other_field_the_first_line(
+    tmp_path: Path, top: int, first: str
+) -> None:
+    source = tmp_path / "a.mp4"
+    x264 = {"x264-params": "tff=1:keyint=10:scenecut=0"}
+    write_fields(source, codec="libx264", options=x264, frames=10)
+    video = replace(
+        probe(source).video, cut=Cut(left=0, top=top, stored_width=128, stored_height=104)
+    )
+    assert shown(video, Treatment(deinterlace="off")).first_field == first
 
 
 def comb(rgb: Pixels) -> float:

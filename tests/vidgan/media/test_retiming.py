@@ -139,12 +139,9 @@ def test_bare_streams_keep_the_rate_of_their_headers_or_are_given_one(
     assert [time * film.video.time_base for time in found] == [i / rate for i in range(30)]
     if ending != "m2v":
         assert said == [f"it holds no times; its pictures are shown at {float(rate):g} a second"]
-        film = probe(path, rate=Fraction(12))
-        found, _, said = shown(film, read_number)
-        assert [time * film.video.time_base for time in found] == [
-            Fraction(i, 12) for i in range(30)
-        ]
-        assert said == ["it holds no times; its pictures are shown at 12 a second"]
+    film = probe(path, rate=Fraction(12))
+    found, _, _ = shown(film, read_number)
+    assert [time * film.video.time_base for time in found] == [Fraction(i, 12) for i in range(30)]
 
 
 @pytest.mark.parametrize("size", [(160, 120), (640, 480), (96, 64)])

@@ -1,5 +1,7 @@
 """Chroma stays where it was: a conversion moves no colour against the light it belongs to."""
 
+from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +13,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from tests.vidgan.here import convert_here
+from vidgan.media.picture_order import h264_form_in
 from vidgan.media.probe import probe
 from vidgan.options import Options
 
@@ -115,6 +118,36 @@ def test_chroma_at_the_left_stays_there(tmp_path: Path, identity_file: Path, sou
         convert_here(film, made, Options(weights=identity_file, **OPTIONS))
         film = made
     assert place(film) == pytest.approx(before, abs=0.06)
+
+
+def test_h264_that_describes_nothing_has_it_at_the_left(
+    tmp_path: Path, identity_file: Path
+) -> None:
+    """Without usability information, of which FFmpeg then says nothing at all."""
+    film = write_waves(tmp_path / "a.mp4", "libx264", "yuv420p", LOSSLESS)
+    content = film.read_bytes()
+    at = content.index(b"avcC") + 4
+    size = int.from_bytes(content[at + 6 : at + 8], "big")
+    film.write_bytes(
+        content[: at + 8] + _undescribed(content[at + 8 : at + 8 + size]) + content[at + 8 + size :]
+    )
+    before = place(film)
+    assert not probe(film).video.says_siting
+    convert_here(film, tmp_path / "o.mp4", Options(weights=identity_file, **OPTIONS))
+    assert place(tmp_path / "o.mp4") == pytest.approx(before, abs=0.06)
+
+
+def _undescribed(parameters: bytes) -> bytes:
+    """A sequence parameter set with the one bit cleared that announces more."""
+    form = h264_form_in(parameters)
+    assert form is not None
+    for place in reversed(range(8 * len(parameters))):  # what it announces follows it
+        made = bytearray(parameters)
+        made[place // 8] ^= 128 >> place % 8
+        with suppress(ValueError):
+            if h264_form_in(bytes(made)) == replace(form, describes_video=False):
+                return bytes(made)
+    raise AssertionError
 
 
 @pytest.mark.parametrize("source", CENTRED)
