@@ -40,6 +40,8 @@ _VOTES = 8
 
 _TOP_FIRST, _BOTTOM_FIRST = {2, 5}, {3, 4}
 """Of FFmpeg's AVFieldOrder: by which field is shown first."""
+_TOP, _BOTTOM = 2, 3
+"""The two that say one thing alone; the others QuickTime's writers state of either order."""
 
 _NAMES = {
     "A53_CC": "closed captions",
@@ -184,9 +186,9 @@ def _first_field(looks: _Looks, stream: AvVideoStream) -> FirstField:
     if not looks.flagged:
         return "unknown"
     order = int(stream.codec_context.field_order)
-    if order in _BOTTOM_FIRST or stream.codec_context.name == "dvvideo":
+    if order == _BOTTOM or stream.codec_context.name == "dvvideo":
         return "bottom"
-    return "top" if order in _TOP_FIRST else "unknown"
+    return "top" if order == _TOP else "unknown"
 
 
 def _dropped(frame: VideoFrame) -> Iterator[str]:

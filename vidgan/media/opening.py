@@ -1,9 +1,10 @@
 """Opening a film for reading, so that whatever stands in the way is one clear line."""
 
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import av
 from av.container import InputContainer
@@ -20,6 +21,7 @@ from vidgan.reader import Reader
 from vidgan.seeking import Seekable
 from vidgan.transport import look
 
+_OWN_ORDER = re.compile(r"(\d+ channels) \(")
 _NONE = "none"
 """The name of no protocol: an empty list would allow all."""
 
@@ -130,7 +132,24 @@ def _opened(
             f"or another of the kinds in docs/media.md"
         ) from error
     with container:
+        _forget_orders(container)
         yield container
+
+
+def _forget_orders(container: InputContainer) -> None:
+    """Channels in an order of their own, as QuickTime has 7.1, become as many of no stated layout.
+
+    PyAV 18 frees the list of such an order whenever it is read, and a second time is the end of the
+    process. So each is read once, here, and what points to its list is written over.
+    """
+    for stream in container.streams.audio:
+        context = cast("av.AudioCodecContext | None", stream.codec_context)
+        if context is None:
+            continue
+        name = context.layout.name
+        own = _OWN_ORDER.match(name)
+        with suppress(ValueError):  # of no channels at all
+            context.layout = own[1] if own else name
 
 
 def _check_remote(remote: Remote) -> None:

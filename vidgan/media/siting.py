@@ -24,7 +24,7 @@ _TICK = Fraction(1, 1000)
 
 _NEVER_SAID = {
     *("vp8", "vp9", "prores", "dnxhd", "ffv1", "huffyuv", "ffvhuff", "utvideo", "magicyuv"),
-    *("v210", "rawvideo"),
+    *("v210", "rawvideo", "libvpx", "libvpx-vp9"),  # the latter two of VP8 and VP9 with alpha
 }
 """Decoders whose frames do not say it."""
 

@@ -103,6 +103,23 @@ def test_channels_of_no_stated_layout_stay_as_many(
     assert warning.endswith(f"; its {len(heard)} channels, of no stated layout, {said}")
 
 
+@pytest.mark.parametrize("target", [".mp4", ".webm", ".mkv"])
+def test_channels_in_an_order_of_their_own_end_no_process(
+    make_film: MakeFilm, encode_film: EncodeFilm, tmp_path: Path, target: str
+) -> None:
+    """As older FFmpegs write 7.1 in mov, and PyAV frees twice."""
+    film = make_film("pictures.mp4", frames=20, rate=10, audio=False)
+    source = with_tones(film, tmp_path / "a.mov", "pcm_s16le", "7.1")
+    content = bytearray(source.read_bytes())
+    at = content.index(b"chan") + 8
+    content[at : at + 4] = (128 << 16 | 8).to_bytes(4, "big")  # kAudioChannelLayoutTag_MPEG_7_1_C
+    source.write_bytes(content)
+    encode_film(source, target).join(tmp_path / ("out" + target))
+    written, heard = tones_heard(tmp_path / ("out" + target), "7.1")
+    assert written.nb_channels == (6 if target == ".mp4" else 8)
+    assert heard.max(axis=1).min() > 0.3
+
+
 def test_channels_that_nobody_can_mix_are_counted() -> None:
     said = "its 5.1.4 channels become 5.1, in which 2 of them are not heard"
     assert channels_for("aac", "5.1.4").said == said

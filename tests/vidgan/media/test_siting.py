@@ -53,6 +53,8 @@ def _waves(pixel_format: str) -> av.VideoFrame:
         count = plane.width if number == 1 else plane.height
         wave = np.sin(2 * np.pi * WAVES * np.arange(count) / count) * 60 * (number > 0)
         levels = np.rint((128 + wave) * (1 << (bits - 8)))
+        if number == 3:  # alpha
+            levels[:] = 255
         lines = np.zeros((plane.height, plane.line_size // kind.itemsize), kind)
         lines[:, : plane.width] = levels if number == 1 else levels[:, None]
         plane.update(lines.tobytes())
@@ -91,6 +93,7 @@ LEFT: dict[str, Film] = {
     "hevc 4:2:2, 10 bits": ("a.mp4", "libx265", "yuv422p10le", {"x265-params": X265}),
     "hevc, 10 bits": ("a.mkv", "libx265", "yuv420p10le", {"x265-params": X265}),
     "vp9": ("a.webm", "libvpx-vp9", "yuv420p", {"lossless": "1"}),
+    "vp9 with alpha": ("a.webm", "libvpx-vp9", "yuva420p", {"lossless": "1"}),
     "av1": ("a.mp4", "libsvtav1", "yuv420p", {"crf": "1", "preset": "12"}),
     "mpeg2": ("a.mpg", "mpeg2video", "yuv420p", {}),
     "mpeg4": ("a.mp4", "mpeg4", "yuv420p", {}),
