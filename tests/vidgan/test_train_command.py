@@ -135,14 +135,14 @@ def test_a_run_begins_with_the_networks_of_another(here: Path, vidgan_command: C
 def test_a_run_begins_with_two_generators_and_new_discriminators(
     here: Path, vidgan_command: Command
 ) -> None:
-    two = ["--start-from", "winter2summer", "--start-from", "summer2winter"]
-    still = ["--lr-g", "1e-30", "--lr-d", "1e-30"]
+    two = ["--start-from", "night2day", "--start-from", "day2night"]
+    still = ["--lr-g", "1e-30", "--lr-d", "1e-30", "--generator", "fast_separable"]
     assert vidgan_command(*train(*two, *still)).status == 0
     assert vidgan_command(*train(*still, out="new")).status == 0
     made, new = (torch.load(here / name / "checkpoint.pt") for name in ("run", "new"))
     assert all(torch.allclose(made["d_a"][key], weight) for key, weight in new["d_a"].items())
     photo = np.asarray(Image.open(here / "photo.png"))[None]
-    for run, name in (("a2b", "winter2summer"), ("b2a", "summer2winter")):
+    for run, name in (("a2b", "night2day"), ("b2a", "day2night")):
         made, expected = (
             Translator(load_generator(path), device="cpu", precision="fp32")(photo).astype(int)
             for path in (here / "run" / f"{run}.safetensors", find_model(name).path)
