@@ -19,7 +19,7 @@ from vidgan.media.contract import ROWS
 
 MakeFilm = Callable[..., Path]
 
-pytestmark = [pytest.mark.slow, needs_ffmpeg]
+pytestmark = needs_ffmpeg
 
 GRIDS = {".mkv": Fraction(1, 1000), ".webm": Fraction(1, 1000), ".gif": Fraction(1, 100)}
 """Seconds to which times are rounded; elsewhere they are exact."""
