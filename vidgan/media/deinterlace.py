@@ -6,12 +6,10 @@ and the one after; a chunk that brings both (`ChunkReader`) gives what one pass 
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from fractions import Fraction
 
-from av.filter import Graph
-from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 
+from vidgan.media.filters import one_filter
 from vidgan.media.types import Deinterlace, Fields, Film, VideoStream
 
 _NARROWEST, _LOWEST = 3, 4
@@ -41,16 +39,9 @@ class FieldMark:
     """Marks pictures as interlaced: PyAV cannot, FFmpeg's filter for that can."""
 
     def __init__(self, video: VideoStream, pixel_format: str) -> None:
-        self._graph = Graph()
-        self._graph.threads = 1
-        source = self._graph.add_buffer(
-            width=video.width,
-            height=video.height,
-            format=VideoFormat(pixel_format),
-            time_base=video.time_base,
-        )
-        mark = self._graph.add("setfield", "tff" if video.first_field == "top" else "bff")
-        self._graph.link_nodes(source, mark, self._graph.add("buffersink")).configure()
+        field = "tff" if video.first_field == "top" else "bff"
+        kind = video.width, video.height, pixel_format
+        self._graph = one_filter(*kind, "setfield", field, threads=1)
 
     def mark(self, picture: VideoFrame) -> VideoFrame:
         """The same picture, that says so."""
@@ -114,17 +105,9 @@ class _Weaver:
 
     def __init__(self, like: VideoFrame, *, parity: str, only_flagged: bool) -> None:
         self.kind = _kind(like)
-        self._graph = Graph()
-        # PyAV keeps each frame's own tick; the filter's is its half, and nobody reads it.
-        source = self._graph.add_buffer(
-            width=like.width, height=like.height, format=like.format, time_base=Fraction(1, 1000)
-        )
         which = "interlaced" if only_flagged else "all"
-        weave = self._graph.add("bwdif", f"mode=send_frame:parity={parity}:deint={which}")
-        sink = self._graph.add("buffersink")
-        source.link_to(weave)
-        weave.link_to(sink)
-        self._graph.configure()
+        how = f"mode=send_frame:parity={parity}:deint={which}"
+        self._graph = one_filter(*self.kind, "bwdif", how)
         self._times: deque[tuple[int | None, bool]] = deque()
 
     def show(self, frame: VideoFrame) -> None:

@@ -15,6 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
 from vidgan.media.cues import finds_places
+from vidgan.media.filters import one_filter
 from vidgan.media.one_size import size_change, stored_size
 from vidgan.media.restated import color_change
 from vidgan.media.stream_facts import STEREO
@@ -143,20 +144,11 @@ def _judged(frames: Iterable[VideoFrame]) -> Counter[str]:
     for frame in (*frames, None):
         if graph is None:
             assert frame is not None
-            graph = _idet(frame)
+            graph = one_filter(frame.width, frame.height, frame.format.name, "idet")
         graph.vpush(frame)
         for judged in _pulled(graph):
             votes[str(judged.metadata.get("lavfi.idet.multiple.current_frame"))] += 1
     return votes
-
-
-def _idet(like: VideoFrame) -> Graph:
-    graph = Graph()
-    source = graph.add_buffer(
-        width=like.width, height=like.height, format=like.format, time_base=Fraction(1, 1000)
-    )
-    graph.link_nodes(source, graph.add("idet"), graph.add("buffersink")).configure()
-    return graph
 
 
 def _pulled(graph: Graph) -> Iterator[VideoFrame]:

@@ -11,16 +11,15 @@ a filter says it.
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from fractions import Fraction
 
 import av
 from av.filter import Graph
 
+from vidgan.media.filters import one_filter
 from vidgan.media.picture_order import h264_form_in, units_of
 
 _KEPT = 4
 """Filters of a thread, each for frames of one size and format."""
-_TICK = Fraction(1, 1000)
 
 _NEVER_SAID = {
     *("vp8", "vp9", "prores", "dnxhd", "ffv1", "huffyuv", "ffvhuff", "utvideo", "magicyuv"),
@@ -78,20 +77,12 @@ def sited_left(frame: av.VideoFrame) -> av.VideoFrame:
     """
     key = frame.width, frame.height, frame.format.name
     graphs = _graphs.built
-    graph = graphs.pop(key, None) or _build(*key)  # one that fails does not come back
+    graph = graphs.pop(key, None)  # one that fails does not come back
+    if graph is None:
+        graph = one_filter(*key, "setparams", "chroma_location=left", threads=1)
     graph.vpush(frame)
     sited = graph.vpull()
     graphs[key] = graph
     while len(graphs) > _KEPT:
         graphs.popitem(last=False)
     return sited
-
-
-def _build(width: int, height: int, pixel_format: str) -> Graph:
-    graph = Graph()
-    graph.threads = 1
-    format_ = av.VideoFormat(pixel_format)
-    source = graph.add_buffer(width=width, height=height, format=format_, time_base=_TICK)
-    stated = graph.add("setparams", "chroma_location=left")
-    graph.link_nodes(source, stated, graph.add("buffersink")).configure()
-    return graph
