@@ -24,6 +24,7 @@ from cluster.pace import Pace, Patience
 _EXPECTED_SECONDS = 15.0
 """An actor asked for less than this ago is likely to come; one asked for earlier may never fit."""
 _CLOSE_SECONDS = 10.0
+_ARRIVAL_SECONDS = 5.0
 _STATUS_SECONDS = 1.0
 _ROOM_SECONDS = 10.0
 _LONGEST_PAUSE = 30.0
@@ -75,6 +76,15 @@ class Actor:
         return not self.ready and (self.place is not None or young)
 
     @property
+    def arrives(self) -> bool:
+        """Its process may be on its way up.
+
+        To be waited for before it is killed: on a busy machine Ray has been seen to lose an actor
+        that it was just about to give a process, and with it a CPU for as long as it ran.
+        """
+        return self.place is None and time.monotonic() - self.asked_for < _EXPECTED_SECONDS
+
+    @property
     def node(self) -> str:
         """Where it is; empty as long as it has not said so."""
         return self.place.node if self.place else ""
@@ -122,6 +132,8 @@ class Crew:
     """Calls under way for the status of busy actors."""
     leaving: dict[Any, Actor] = field(default_factory=dict)
     """Calls under way to close actors that were let go."""
+    unwanted: dict[Any, Actor] = field(default_factory=dict)
+    """Calls under way for the place of actors that were let go before they had one."""
     pace: Pace = field(default_factory=Pace)
     """Of all together."""
     listening: Listening = field(default_factory=Listening)
@@ -158,7 +170,7 @@ class Crew:
 
     def calls(self) -> list[Any]:
         """All calls under way that are no items."""
-        return [*self.arriving, *self.starting, *self.asking, *self.leaving]
+        return [*self.arriving, *self.starting, *self.asking, *self.leaving, *self.unwanted]
 
     def hear(self, ref: Any) -> None:
         """See to a call that has ended and is no item.
@@ -171,7 +183,8 @@ class Crew:
             (self.arriving, self._note_place),
             (self.starting, self._note_ready),
             (self.asking, self._note_status),
-            (self.leaving, self._note_closed),
+            (self.leaving, self._end),
+            (self.unwanted, self._end),
         ):
             if (actor := calls.pop(ref, None)) is None:
                 continue
@@ -214,7 +227,8 @@ class Crew:
         for pace in (self.pace, actor.pace):
             pace.note(seconds, job.cost)
 
-    def _note_closed(self, actor: Actor, answer: None) -> None:
+    def _end(self, actor: Actor, answer: Place | None) -> None:
+        """It has closed itself, or arrived where it is no longer wanted."""
         ray.kill(actor.handle)
 
     def ask_status(self) -> None:
@@ -345,6 +359,8 @@ class Crew:
             self.on_event(WorkerReleased(actor.place))
             if actor.ready:
                 self.leaving[actor.handle.close.remote()] = actor
+            elif actor.arrives:
+                self.unwanted[self._arrival_of(actor)] = actor
             else:
                 ray.kill(actor.handle)
 
@@ -357,11 +373,27 @@ class Crew:
 
     def kill(self) -> None:
         """End all actors at once, whatever they do; their CPUs become free."""
+        actors = [*self.actors, *self.leaving.values(), *self.unwanted.values()]
+        coming = self.arriving | self.unwanted
+        arrivals = [ref for ref, actor in coming.items() if actor.arrives]
         if ray.is_initialized():  # else the session ended first, and its workers with it
-            for actor in (*self.actors, *self.leaving.values()):
-                ray.kill(actor.handle)
-        for calls in (self.arriving, self.starting, self.asking, self.leaving):
+            try:
+                for actor in actors:
+                    if not actor.arrives:
+                        ray.kill(actor.handle)
+                if arrivals:
+                    ray.wait(arrivals, num_returns=len(arrivals), timeout=_ARRIVAL_SECONDS)
+            finally:
+                for actor in actors:
+                    ray.kill(actor.handle)
+        for calls in (self.arriving, self.starting, self.asking, self.leaving, self.unwanted):
             calls.clear()
+
+    def _arrival_of(self, actor: Actor) -> Any:
+        """The call for its place, which is no longer waited for as such."""
+        ref = next(ref for ref, other in self.arriving.items() if other is actor)
+        del self.arriving[ref]
+        return ref
 
 
 def _counted(amounts: Mapping[str, float]) -> str:

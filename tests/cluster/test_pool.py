@@ -133,6 +133,27 @@ def test_a_consumer_that_stops_early_gets_its_cpus_back(ray_session: Session) ->
     assert sorted(again) == [(i, i + OFFSET) for i in range(3)]
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.5, 1.0])
+def test_stopping_while_workers_are_on_their_way_costs_no_cpus(
+    ray_session: Session, seconds: float
+) -> None:
+    """Also not the one that there is no room for, which is not waited for without end."""
+
+    def stopped() -> Iterator[int]:
+        time.sleep(seconds)
+        raise EOFError("stopped")
+        yield 0
+
+    began = time.monotonic()
+    with pytest.raises(EOFError):
+        list(map_unordered(Adder, stopped(), shared=SHARED, workers=3, cpus_per_worker=1))
+    assert time.monotonic() - began < GENEROUS
+    again = map_unordered(
+        Adder, range(3), shared=SHARED, workers=1, cpus_per_worker=ray_session.cpus
+    )
+    assert sorted(again) == [(i, i + OFFSET) for i in range(3)]
+
+
 def test_a_worker_that_no_machine_can_hold_is_an_error(ray_session: Session) -> None:
     with pytest.raises(ClusterError, match=r"each needs 3 CPUs and 0 GPUs .* has 2 CPUs"):
         list(

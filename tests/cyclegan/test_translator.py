@@ -111,7 +111,7 @@ def test_a_frame_does_not_depend_on_its_neighbours() -> None:
 
 
 LITTLE_MEMORY = """
-import resource, sys
+import resource, sys, threading
 from concurrent.futures import ThreadPoolExecutor
 import numpy as np, torch
 from cyclegan.config import FastConfig
@@ -125,7 +125,9 @@ make = lambda batch: Translator(network, device="cpu", precision="fp32", batch=b
 frames = np.random.default_rng(0).integers(0, 256, (8, 512, 512, 3), np.uint8)
 expected = np.concatenate([make(1)(frame[None]) for frame in frames])
 threads = ThreadPoolExecutor(4)
-list(threads.map(lambda _: make(1)(frames[:1, :64, :64]), range(4)))  # their stacks and arenas
+all_there = threading.Barrier(4)  # else one that is done early takes the next one's turn
+list(threads.map(lambda _: (all_there.wait(), make(1)(frames[:1, :64, :64])), range(4)))
+# Now there are their stacks and arenas.
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 translate = make(int(sys.argv[1]))
 before = resource.getrlimit(resource.RLIMIT_AS)
