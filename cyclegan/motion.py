@@ -5,11 +5,13 @@ Application to Stereo Vision"): at the coarsest of some levels, each half the si
 before, all shifts within reach are tried by the mean difference of windows, and each level from
 there on refines what the one before has found by steps of least squares over windows. Each step
 also leans on the motion around (Bruhn et al. 2005, "Lucas/Kanade Meets Horn/Schunck"), so that what
-has no texture goes with its neighbours. Where standing still explains the picture as well, nothing
-has moved.
+has no texture goes with its neighbours. That blurs the outlines of things that move by themselves;
+so after its steps each level lets a pixel take the motion of one at some distance instead, where
+its window is better explained by that (as patches propagate theirs in Barnes et al. 2009,
+"PatchMatch"), and the finest one lets it stand still.
 
 A frame's motion is the same, bit for bit, whatever else is in its batch on a CPU. It suits frames
-of some 100 to 300 pixels, as small generators see them. Larger ones than 160 begin with their half,
+of some 100 to 300 pixels, as small generators see them. Larger ones than 128 begin with their half,
 and from 321 on have more levels.
 
 Shapes: N frames, h x w pixels; motions are (N, 2, h, w), pixels to the right and down.
@@ -20,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _LUMA = (0.299, 0.587, 0.114)
-_ENOUGH = 160
+_ENOUGH = 128
 """Pixels of a short side: motion in larger frames is found at half their size, in a third of the
 time."""
 _LEVELS = 3
@@ -33,18 +35,26 @@ _REACH = 4
 """Pixels of the coarsest level that are tried each way."""
 _FAR = 0.3
 """Levels of 8 bits by which a shift must be better for each pixel that it is longer."""
-_STEPS = (2, 3, 3)
+_STEPS = (1, 2, 2)
 """Of least squares at each level, the finest first, and at all that are coarser."""
 _STEP = 1.0
 """Pixels, the longest step."""
-_WINDOW = 3
+_WINDOW = 2
 """Pixels on each side of a window."""
+_NEIGHBOURS = ((4,), (6, 3), (4, 2))
+"""How far in pixels each way the neighbours are whose motion is tried, at the same levels."""
 _LEAN = 20.0
 """Squared levels a pixel: gradients as steep as this move by themselves as much as with others."""
 _DAMPED = 0.5
 """The same of standing still, for the sake of frames without any texture."""
-_BETTER, _CLEARLY = 1.05, 0.1
+_PATCH = 1
+"""Pixels on each side of the windows that say which motion explains a place best."""
+_OWN = 0.1
+"""Levels of 8 bits by which another's motion must be better than a pixel's own."""
+_BETTER, _CLEARLY = 1.1, 0.1
 """Standing still must differ more than the motion by this factor, and by so many levels more."""
+_AROUND = 4
+"""Pixels on each side of the windows that are compared for it."""
 
 
 def motion(before: Tensor, after: Tensor) -> Tensor:
@@ -73,9 +83,11 @@ def _found(now: Tensor, then: Tensor) -> Tensor:
         fine = pyramid[level]
         if level < len(pyramid) - 1:
             found = _doubled(found, *fine[0].shape[2:])
-        if level > 0:
-            found = _median(found)
-        found = _refined(found, *fine, steps=_STEPS[min(level, len(_STEPS) - 1)])
+        place = min(level, len(_STEPS) - 1)
+        found = _refined(found, *fine, steps=_STEPS[place])
+        for distance in _NEIGHBOURS[place]:
+            found = _chosen(found, *fine, distance=distance)
+        found = _median(found)
     return _unless_still(found, now, then)
 
 
@@ -201,9 +213,25 @@ def _gradient(plane: Tensor) -> tuple[Tensor, Tensor]:
     return across, down
 
 
+def _chosen(motions: Tensor, now: Tensor, then: Tensor, *, distance: int) -> Tensor:
+    """Each pixel's own motion or that of one of four neighbours at a distance: the one by which the
+    window around it differs least from the frame before.
+    """
+    height, width = now.shape[2:]
+    d = distance
+    wide = F.pad(motions, (d, d, d, d), mode="replicate")
+    places = ((d, d), (0, d), (2 * d, d), (d, 0), (d, 2 * d))
+    tried = [wide[:, :, y : y + height, x : x + width] for y, x in places]
+    differences = [(moved(then, each) - now).abs_() for each in tried]
+    cost = window_mean(torch.cat(differences, 1), _PATCH)
+    cost[:, 0] -= _OWN
+    best = cost.argmin(1, keepdim=True)[:, :, None].expand(-1, 1, 2, -1, -1)
+    return torch.stack(tried, 1).gather(1, best)[:, 0]
+
+
 def _unless_still(motions: Tensor, now: Tensor, then: Tensor) -> Tensor:
     """None where the frame before, as it stands, is as near as it is when moved."""
     both = torch.cat([then, moved(then, motions)], 1) - now
-    misses = window_mean(both.abs_(), 2)
+    misses = window_mean(both.abs_(), _AROUND)
     still, after = misses[:, 0:1], misses[:, 1:2]
     return motions * (still > after * _BETTER + _CLEARLY)

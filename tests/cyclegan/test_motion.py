@@ -108,6 +108,18 @@ def test_a_thing_that_moves_before_a_ground_that_stands() -> None:
     assert found[..., 110:].abs().mean() < 0.1
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_such_a_thing_moves_as_a_whole_to_its_corners(seed: int) -> None:
+    """Not only in its middle, where no window sees the ground."""
+    ground = framed(scene(96, 160, seed=seed), 0, 0)
+    thing = framed(scene(96, 160, seed=seed + 10), 0, 0) + 40
+    before, after = ground.clone(), ground.clone()
+    before[..., 30:70, 40:90] = thing[..., 30:70, 40:90]
+    after[..., 33:73, 46:96] = thing[..., 30:70, 40:90]
+    found = motion(before, after)[0, :, 36:70, 49:93]
+    assert (torch.hypot(found[0] + 6, found[1] + 3) < 1).float().mean() > 0.99
+
+
 def test_at_a_cut_it_is_finite() -> None:
     found = motion(framed(scene(108, 192), 0, 0), framed(scene(108, 192, seed=9), 0, 0))
     assert found.isfinite().all()
