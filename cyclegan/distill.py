@@ -1,9 +1,10 @@
 """One step of a student: a small generator that learns to do what a big one, its teacher, does.
 
 Names: x are pictures of the teacher's own domain, (N, C, H, W) in [-1, 1]; taught = teacher(x) and
-made = student(x); the discriminator takes the teacher's pictures for real. The three terms are
-those of GAN compression (Li et al. 2020, §3.1): where there is a teacher, an unpaired problem
-becomes a paired one.
+made = student(x); the discriminator takes the teacher's pictures for real, or real ones of the
+domain that it translates to, where there are such: then a student can surpass its teacher. The
+three terms are those of GAN compression (Li et al. 2020, §3.1): where there is a teacher, an
+unpaired problem becomes a paired one.
 """
 
 from collections.abc import Sequence
@@ -160,10 +161,14 @@ class Lesson:
     """What convolutions compute in: autocast when it is not float32."""
 
 
-def distill_step(lesson: Lesson, x: Tensor, *, steps: int) -> StudentResult:
+def distill_step(
+    lesson: Lesson, x: Tensor, target: Tensor | None = None, *, steps: int
+) -> StudentResult:
     """Change the student and the discriminator once for one batch; `steps` were taken before.
 
-    As in `step.train_step`, a gradient that is not finite changes nothing.
+    `target`, (N, C, H, W) in [-1, 1] as `x`, is what the discriminator takes for real; without it
+    that is what the teacher makes of `x`. As in `step.train_step`, a gradient that is not finite
+    changes nothing.
     """
     weights = lesson.weights
     autocast = torch.autocast(x.device.type, lesson.dtype, enabled=lesson.dtype != torch.float32)
@@ -201,12 +206,13 @@ def distill_step(lesson: Lesson, x: Tensor, *, steps: int) -> StudentResult:
     lesson.discriminator.requires_grad_(True)
     made = made.detach().float()
 
-    # The discriminator, on the teacher's pictures and the student's.
+    # The discriminator, on what is to be taken for real and on the student's pictures.
     discriminator, judged_well = x.new_zeros(()), True
     if moved and weights.adversarial > 0:
         lesson.optimizer_d.zero_grad(set_to_none=True)
         with autocast:
-            real, fake = lesson.discriminator(taught), lesson.discriminator(made)
+            real = lesson.discriminator(taught if target is None else target)
+            fake = lesson.discriminator(made)
             discriminator = losses.discriminator_loss(real, fake, mode=weights.gan_mode)
         lesson.scaler_d.scale(discriminator).backward()  # type: ignore[no-untyped-call]
         judged_well = update(lesson.optimizer_d, lesson.scaler_d)

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -11,6 +12,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
+from cyclegan.checkpoint import WeightsError
 from cyclegan.config import FastConfig, GeneratorConfig, ResnetConfig, require
 from cyclegan.discriminators import new_discriminator
 from cyclegan.distill import (
@@ -29,9 +31,13 @@ from cyclegan.precision import loss_scaler, resolve_dtype
 from cyclegan.reference import meta_network
 from cyclegan.seeds import mixed
 from cyclegan.separable import begin_near
+from cyclegan.start import read_start
 from cyclegan.state import LearningState, Stateful
 from cyclegan.team import Team
 from cyclegan.train_config import Plan
+
+STUDENT = "student"
+"""What a file of networks that a training begins with (`cyclegan.start`) calls the student."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +114,26 @@ class StudentLearning:
     teacher: Generator
     about: dict[str, str] = field(default_factory=dict)
     """What the student's file says besides."""
+    start: Path | None = None
+    """The file of the student that it begins with, `STUDENT` by name, where `config` has one."""
 
     def begin(self, state: StudentState) -> None:
-        """With nothing besides."""
+        """With the student of `start`, and that as the average of itself.
+
+        Raises:
+            WeightsError: it cannot be used.
+        """
+        if self.start is None:
+            return
+        try:
+            weights = read_start(self.start, self.config.start)[STUDENT]
+            for network in (state.student.network, state.ema.network):
+                network.load_state_dict(weights)
+        except (KeyError, RuntimeError) as exc:
+            raise WeightsError(
+                f"{self.start} is not of a training with these settings: train anew in another "
+                "--out"
+            ) from exc
 
     def new_state(self, device: torch.device, *, rank: int) -> StudentState:
         """A fresh student and a fresh discriminator, the same in each worker."""
@@ -166,7 +189,8 @@ class StudentLearning:
         )
 
         def take(batch: Sequence[Tensor]) -> StudentResult:
-            return distill_step(lesson, batch[0], steps=state.step)
+            """Of one domain, or of two: then the second is what the student's is to look like."""
+            return distill_step(lesson, *batch, steps=state.step)
 
         return take
 

@@ -56,6 +56,8 @@ class Plan:
     precision: Precision = "auto"
     channels_last: bool = True
     seed: int = 0
+    start: str = ""
+    """The SHA-256 of the networks that it begins with (see `cyclegan.start`); empty: new ones."""
 
     def __post_init__(self) -> None:
         require(self.images >= 1, f"images must be 1 or more, not {self.images}")
@@ -95,8 +97,6 @@ class TrainConfig(Plan):
     compile: bool = False
     """Let torch.compile build the networks; on a CPU this takes a C++ compiler."""
     guard: GuardMode = "warn"
-    start: str = ""
-    """The SHA-256 of the networks that it begins with (see `cyclegan.start`); empty: new ones."""
 
     def __post_init__(self) -> None:
         Plan.__post_init__(self)

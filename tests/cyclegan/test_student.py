@@ -30,7 +30,8 @@ from cyclegan.neighbours import unsteadiness
 from cyclegan.networks import Generator, build_generator, init_weights
 from cyclegan.run import Listeners, RunOptions, run_learning
 from cyclegan.run_folder import RunFolder
-from cyclegan.student import StudentConfig, StudentLearning, StudentState
+from cyclegan.start import digest_of, start_to_bytes
+from cyclegan.student import STUDENT, StudentConfig, StudentLearning, StudentState
 from cyclegan.train_config import TrainConfig, config_to_json, plan_from_json
 from cyclegan.training import Progress
 from cyclegan.weights import read_generator
@@ -64,12 +65,19 @@ def run(
     out: Path,
     *,
     teacher: Generator | None = None,
+    targets: Path | None = None,
     resume: bool = False,
     report: Callable[[Progress[StudentResult]], None] = lambda progress: None,
 ) -> None:
     images = config.steps * config.images_per_step
-    data = Crops(list_images(folder), preprocess=config.preprocess, seed=config.seed, images=images)
-    learning = StudentLearning(config, teacher or teacher_of(config.teacher), {"teacher": "it"})
+    domains = [list_images(each) for each in (folder, targets) if each is not None]
+    data = Crops(*domains, preprocess=config.preprocess, seed=config.seed, images=images)
+    learning = StudentLearning(
+        config,
+        teacher or teacher_of(config.teacher),
+        {"teacher": "it"},
+        RunFolder(out).start if config.start else None,
+    )
     listeners: Listeners[StudentState, StudentResult] = Listeners(report=report)
     options = RunOptions(resume=resume, log_steps=5)
     run_learning(learning, data, out, options=options, listeners=listeners)
@@ -86,14 +94,19 @@ def soft_pictures(count: int, *, seed: int) -> Tensor:
     return F.interpolate(torch.rand((count, 3, 6, 6), generator=random), 48, mode="bicubic") * 2 - 1
 
 
+def save_pictures(pictures: Tensor, folder: Path) -> Path:
+    """Into a new folder, which is given back."""
+    folder.mkdir()
+    for number, picture in enumerate(pictures):
+        pixels = ((picture.clamp(-1, 1) + 1) * 127.5).byte().permute(1, 2, 0).numpy()
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return folder
+
+
 @pytest.fixture
 def clouds(tmp_path: Path) -> Path:
     """A folder of twenty."""
-    (tmp_path / "clouds").mkdir()
-    for number, picture in enumerate(soft_pictures(20, seed=1)):
-        pixels = ((picture.clamp(-1, 1) + 1) * 127.5).byte().permute(1, 2, 0).numpy()
-        Image.fromarray(pixels).save(tmp_path / "clouds" / f"{number}.png")
-    return tmp_path / "clouds"
+    return save_pictures(soft_pictures(20, seed=1), tmp_path / "clouds")
 
 
 def colouring(config: GeneratorConfig) -> Generator:
@@ -205,6 +218,70 @@ def test_each_term_alone_moves_the_student_and_falls(
     assert any(not torch.equal(moved[name], weight) for name, weight in start.state_dict().items())
     if term != "adversarial":  # that one is a contest
         assert sum(heard[-5:]) < 0.9 * sum(heard[:5])
+
+
+def test_shown_what_it_is_all_for_a_student_surpasses_its_teacher(
+    tmp_path: Path, clouds: Path
+) -> None:
+    """The teacher makes pictures redder and less blue, but not by as much as they ought to be."""
+    red = torch.tensor([0.8, 0.0, -0.8]).view(3, 1, 1)
+    targets = save_pictures(soft_pictures(20, seed=5) * 0.2 + red, tmp_path / "red")
+    big = colouring(FastConfig(blocks=1, filters=8))
+    loss = StudentWeights(output=0.5, feature=0, adversarial=1)
+    config = replace(
+        CONFIG,
+        images=600,
+        batch=4,
+        lr_g=5e-3,
+        lr_d=2e-3,
+        teacher=big.config,
+        generator=FastConfig(blocks=2, filters=8),
+        loss=loss,
+    )
+    pictures = soft_pictures(8, seed=2)[..., :32, :32]
+    redness = {}
+    for name, shown in (("alone", None), ("shown", targets)):
+        run(config, clouds, tmp_path / name, teacher=big, targets=shown)
+        student = read_generator(tmp_path / name / "a2b.safetensors").network
+        with torch.no_grad():
+            made = student(pictures)
+        redness[name] = float((made[:, 0] - made[:, 2]).mean())
+    with torch.no_grad():
+        taught = big(pictures)
+    redness["taught"] = float((taught[:, 0] - taught[:, 2]).mean())
+    assert redness["taught"] < 1.2
+    assert abs(redness["alone"] - redness["taught"]) < 0.2
+    assert redness["shown"] > redness["taught"] + 0.2
+
+
+def test_a_student_begins_with_one_that_there_is(tmp_path: Path, clouds: Path) -> None:
+    """What it began with has been trained for, and would be far from any fresh one."""
+    first = replace(CONFIG, images=400, batch=4, lr_g=5e-3, teacher=FastConfig(blocks=1, filters=8))
+    big = colouring(first.teacher)
+    run(first, clouds, tmp_path / "first", teacher=big)
+    trained = read_generator(tmp_path / "first/a2b.safetensors").network
+    content = start_to_bytes({STUDENT: trained.state_dict()})
+    going_on = replace(first, images=4, lr_g=1e-6, start=digest_of(content))
+    for name in ("second", "other"):
+        RunFolder(tmp_path / name).begin(going_on)
+    (tmp_path / "second/start.safetensors").write_bytes(content)
+    run(going_on, clouds, tmp_path / "second", teacher=big, resume=True)
+    pictures = soft_pictures(4, seed=2)[..., :32, :32]
+    second = read_generator(tmp_path / "second/a2b.safetensors").network
+    assert distance(second, trained, pictures) < 1e-3
+    assert distance(second, big, pictures) < distance(
+        build_generator(first.generator), big, pictures
+    )
+
+    content = start_to_bytes({STUDENT: big.state_dict()})
+    (tmp_path / "other/start.safetensors").write_bytes(content)
+    with pytest.raises(WeightsError, match="not what the run began with"):
+        run(going_on, clouds, tmp_path / "other", teacher=big, resume=True)
+    going_on = replace(going_on, start=digest_of(content))
+    RunFolder(tmp_path / "misfit").begin(going_on)
+    (tmp_path / "misfit/start.safetensors").write_bytes(content)
+    with pytest.raises(WeightsError, match="not of a training with these settings"):
+        run(going_on, clouds, tmp_path / "misfit", teacher=big, resume=True)
 
 
 def test_asked_to_be_steady_a_student_answers_more_alike_to_neighbouring_frames(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -119,6 +120,39 @@ def test_a_finished_run_resumed_stays_what_it_is_whatever_became_of_its_teacher(
     assert said.lines[-1].startswith("vidgan: --lr 1.0: run was begun with 0.0002")
 
 
+def test_a_student_goes_on_with_pictures_of_what_it_is_for(
+    here: Path, vidgan_command: Command
+) -> None:
+    """The run keeps what it began with: that may be gone when it is resumed."""
+    random = np.random.default_rng(1)
+    (here / "targets").mkdir()
+    for number in range(6):
+        pixels = random.integers(0, 256, (40, 44, 3), np.uint8)
+        Image.fromarray(pixels).save(here / "targets" / f"{number}.png")
+    large = ("--quiet", "--crop", "64", "--upscale")  # as features ask for
+    assert vidgan_command(*distill(*large, out="first")).status == 0
+    more = ("--targets", "targets", "--start-from", "first", "--discriminator", "both")
+    said = vidgan_command(*distill(*large, *more))
+    assert said.status == 0, said.err
+    assert "a student trained on 6 images" in said.out
+    config = json.loads((here / "run/config.json").read_text())
+    assert config["discriminator"]["kind"] == "both"
+    assert len(config["start"]) == 64
+    before = (here / "run/a2b.safetensors").read_bytes()
+    assert before != (here / "first/a2b.safetensors").read_bytes()
+
+    shutil.rmtree(here / "first")
+    (here / "run/checkpoint.pt").unlink()
+    (here / "run/a2b.safetensors").unlink()
+    said = vidgan_command("distill", "--out", "run", "--resume", "--quiet")
+    assert said.status == 0, said.err
+    assert (here / "run/a2b.safetensors").read_bytes() == before
+    said = vidgan_command("distill", "--out", "run", "--resume", "--targets", "pictures")
+    assert said.status == 2
+    assert "--targets" in said.lines[-1]
+    assert "was begun with" in said.lines[-1]
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray_up")
 def test_two_workers_train_one_student(here: Path, vidgan_command: Command) -> None:
@@ -144,6 +178,23 @@ REFUSED: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
     "out is a file": (distill(out="photo.png"), 1, ("photo.png", "another --out")),
     "out is the teacher's": (distill(out="."), 2, ("--out .: holds the teacher",)),
     "no data": (["distill", "--teacher", "teacher.safetensors", "--out", "run"], 2, ("--data",)),
+    "targets that nothing looks at": (
+        distill("--targets", "pictures", "--lambda-adversarial", 0),
+        2,
+        ("--targets", "--lambda-adversarial"),
+    ),
+    "targets that are the data": (
+        distill("--targets", "pictures"),
+        1,
+        ("both domains are", "pictures"),
+    ),
+    "no targets": (distill("--targets", "gone"), 1, ("gone is not a folder",)),
+    "begins with another architecture": (
+        distill("--start-from", "teacher.safetensors"),
+        2,
+        ("--start-from", "teacher.safetensors: it is", "--filters, --blocks and --separable"),
+    ),
+    "begins with nothing": (distill("--start-from", "gone"), 2, ("unknown pair 'gone'",)),
     "nothing asked": (
         distill(*(x for n in ("output", "feature", "adversarial") for x in (f"--lambda-{n}", 0))),
         2,

@@ -8,7 +8,7 @@ from click.core import ParameterSource
 
 from vidgan.cli.errors import one_line_errors
 from vidgan.cli.options import COUNT, DIRECTION, FILE, family
-from vidgan.cli.train import process_options, stability_options
+from vidgan.cli.train import discriminator_options, process_options, stability_options
 
 lesson_options = family(
     click.option("--teacher", metavar="NAME|RUN|FILE", help="The generator to learn from."),
@@ -20,6 +20,13 @@ lesson_options = family(
         type=FILE,
         metavar="SRC",
         help="Pictures or films that the teacher translates: a folder or a film.",
+    ),
+    click.option(
+        "--targets",
+        type=FILE,
+        metavar="SRC",
+        help="Real pictures or films of the domain that it translates to, for the student to "
+        "surpass it.  [default: only what the teacher makes]",
     ),
     click.option(
         "--frames",
@@ -69,12 +76,11 @@ student_options = family(
         help="Have the student's convolutions be separable ones: 2.5 times as fast on a CPU.",
     ),
     click.option(
-        "--discriminator-filters",
-        type=COUNT,
-        default=64,
-        show_default=True,
-        help="Width of the discriminator.",
+        "--start-from",
+        metavar="NAME|RUN|FILE",
+        help="Begin with this generator.  [default: layers near the teacher's, or new ones]",
     ),
+    discriminator_options,
     click.option(
         "--lr",
         type=float,

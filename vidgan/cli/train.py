@@ -58,6 +58,25 @@ data_options = family(
 )
 """What to train on."""
 
+discriminator_options = family(
+    click.option(
+        "--discriminator",
+        type=click.Choice(["patch", "projected", "both"]),
+        default="patch",
+        show_default=True,
+        help="What judges: a PatchGAN, heads on EfficientNet's features (pip install "
+        "'vidgan[metrics]'), or both.",
+    ),
+    click.option(
+        "--discriminator-filters",
+        type=COUNT,
+        default=64,
+        show_default=True,
+        help="Width of the discriminators.",
+    ),
+)
+"""What judges, in every training."""
+
 network_options = family(
     click.option(
         "--generator",
@@ -79,21 +98,7 @@ network_options = family(
         help="Begin with the networks of this run; or, given twice, with a generator from A to B "
         "and one from B to A, by name, run or file.  [default: new ones]",
     ),
-    click.option(
-        "--discriminator",
-        type=click.Choice(["patch", "projected", "both"]),
-        default="patch",
-        show_default=True,
-        help="What judges: a PatchGAN, heads on EfficientNet's features (pip install "
-        "'vidgan[metrics]'), or both.",
-    ),
-    click.option(
-        "--discriminator-filters",
-        type=COUNT,
-        default=64,
-        show_default=True,
-        help="Width of the discriminators.",
-    ),
+    discriminator_options,
     click.option(
         "--discriminator-norm",
         type=click.Choice(["instance", "spectral"]),

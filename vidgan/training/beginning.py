@@ -1,4 +1,4 @@
-"""`--start-from`: the networks that a training begins with."""
+"""`--start-from`: the networks that a training begins with, a CycleGAN's or a student's."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from cyclegan.config import GeneratorConfig, generator_to_json
 from cyclegan.discriminators import new_discriminator
 from cyclegan.run_folder import RunFolder
 from cyclegan.start import digest_of, start_to_bytes
+from cyclegan.student import STUDENT, StudentConfig
 from cyclegan.train_config import TrainConfig
 from cyclegan.weights import LoadedGenerator
 from vidgan.errors import ModelError, SettingsError
@@ -78,6 +79,22 @@ def read_beginning(sources: Sequence[str], config: TrainConfig) -> Beginning:
     return Beginning(start_to_bytes(found))
 
 
+def read_student_beginning(source: str | None, config: StudentConfig) -> Beginning:
+    """Of a generator, by name, run or file: the student.
+
+    Raises:
+        SettingsError: a generator of another architecture.
+        ModelError: no generator is there, or what is there cannot be used.
+    """
+    if source is None:
+        return Beginning()
+    generator = read_named(source, config.direction).generator
+    options = "--filters, --blocks and --separable"
+    return Beginning(
+        start_to_bytes({STUDENT: _fitting(source, generator, config.generator, options=options)})
+    )
+
+
 def _wrong_number(source: str) -> str:
     return (
         f"--start-from {source}: give one run, or two generators, the one from A to B first, "
@@ -85,11 +102,17 @@ def _wrong_number(source: str) -> str:
     )
 
 
-def _fitting(source: str, generator: LoadedGenerator, wanted: GeneratorConfig) -> Weights:
+def _fitting(
+    source: str,
+    generator: LoadedGenerator,
+    wanted: GeneratorConfig,
+    *,
+    options: str = "--generator and --generator-filters",
+) -> Weights:
     if generator.config != wanted:
         raise SettingsError(
-            f"--start-from {source}: it is {generator_to_json(generator.config)}, but --generator "
-            f"and --generator-filters ask for {generator_to_json(wanted)}"
+            f"--start-from {source}: it is {generator_to_json(generator.config)}, but {options} "
+            f"ask for {generator_to_json(wanted)}"
         )
     return generator.network.state_dict()
 

@@ -48,7 +48,8 @@ class StudentJob:
     about: dict[str, str]
     """What the student's file says besides: its card, and who taught it."""
     train: tuple[Path, ...]
-    held_out: tuple[Path, ...]
+    targets: tuple[Path, ...]
+    """Pictures of the domain that the teacher translates to; may be empty."""
     resume: bool
     checkpoint_seconds: float
     keep_images: int
@@ -57,7 +58,7 @@ class StudentJob:
         """The training's own stream of pictures; `memory` keeps some, bytes."""
         config = self.config
         return Crops(
-            list(self.train),
+            *(list(domain) for domain in (self.train, self.targets) if domain),
             preprocess=config.preprocess,
             seed=config.seed,
             images=config.steps * config.images_per_step,

@@ -252,7 +252,7 @@ def _refuse_same(a: _Source, b: _Source) -> None:
     """
     real_a, real_b = a.train.resolve(), b.train.resolve()
     if real_a == real_b:
-        raise InputError(f"--a and --b are both {real_a}: give a folder of its own for each domain")
+        raise InputError(f"both domains are {real_a}: give a folder of its own for each")
     for inner, outer in ((real_a, real_b), (real_b, real_a)):
         if outer in inner.parents and outer.is_dir():
             raise InputError(
@@ -301,7 +301,7 @@ def _compare(a: _Pictures, b: _Pictures) -> list[str]:
     of_a, of_b = count_shared(a.files, b.files)
     if of_a == len(a.files) and of_b == len(b.files):
         raise InputError(
-            f"--a and --b hold the very same {of_a} files: give pictures of its own to each domain"
+            f"both domains hold the very same {of_a} files: give pictures of its own to each"
         )
     if not of_a:
         return []

@@ -3,10 +3,10 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Set
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import save
@@ -15,6 +15,7 @@ from cyclegan.checkpoint import save_generator
 from cyclegan.config import DiscriminatorConfig, FastConfig, require
 from cyclegan.data import DataError, Preprocess, read_image, to_signed
 from cyclegan.distill import StudentWeights
+from cyclegan.features import find_efficientnet
 from cyclegan.run_folder import RunFolder
 from cyclegan.separable import is_near
 from cyclegan.student import StudentConfig
@@ -24,16 +25,28 @@ from vidgan.errors import SettingsError
 from vidgan.models import CARD_KEY, Card
 from vidgan.named import Named, read_named
 from vidgan.training.bar import FramesBar
+from vidgan.training.beginning import Beginning, absolute, read_student_beginning
 from vidgan.training.job import StudentJob
 from vidgan.training.launch import launch, named_errors
 from vidgan.training.settings import LOAD_TO_CROP, options_to_resume, save_options
-from vidgan.training.sources import Domain, resolve_source
+from vidgan.training.sources import resolve_source, resolve_sources
 
 TEACHER = "teacher.safetensors"
 """In the run: the teacher as it was when the run began, whatever becomes of the original."""
 CROP = 256
 JUDGED = 8
 """Held-out pictures on which a finished student is compared with its teacher."""
+
+
+class Pictures(NamedTuple):
+    """What a student sees."""
+
+    train: tuple[Path, ...]
+    """Of the teacher's own domain."""
+    targets: tuple[Path, ...]
+    """Of the one that it translates to; empty where the teacher's pictures are judged for it."""
+    held_out: tuple[Path, ...]
+    """Of the teacher's own domain; may be empty."""
 
 
 def train_student(
@@ -58,6 +71,8 @@ def train_student(
         WorkerError: the cluster cannot do it.
         KeyboardInterrupt: it was stopped; its last state is saved.
     """
+    if options["start_from"] is not None:
+        (options["start_from"],) = absolute([options["start_from"]])
     if resume:
         options = options_to_resume(out, options, given)
     for name in ("teacher", "data"):
@@ -69,23 +84,26 @@ def train_student(
     if not resume and teacher.path.resolve().parent == out.resolve():
         raise SettingsError(f"--out {out}: holds the teacher; choose another --out")
     config = _config(options, teacher, workers=options["workers"] or 1)
+    beginning = None if resume else read_student_beginning(options["start_from"], config)
+    config = _with_beginning(config, beginning, out)
     if dry_run:
         yield config_to_json(config).rstrip()
         return
-    if options["separable"] and not resume and not is_near(config.generator, config.teacher):
+    is_random = beginning is not None and not beginning.content
+    if options["separable"] and is_random and not is_near(config.generator, config.teacher):
         yield (
             f"{out}: begins with random layers: only with the --filters and --blocks of a fast "
             "teacher does a separable student begin with its teacher's"
         )
     with named_errors(), RunFolder(out).locked():
-        domain = _domain(out, options, config, quiet=quiet)
+        pictures = _pictures(out, options, config, quiet=quiet)
 
         def prepare(workers: int | None) -> StudentJob:
             own = options | {"workers": workers}
-            return _prepare(out, own, teacher, domain, resume=resume)
+            return _prepare(out, own, teacher, pictures, beginning)
 
         launch(prepare, options, quiet=quiet)
-        closeness = _closeness(out, config, domain)
+        closeness = _closeness(out, config, pictures.held_out)
     yield (
         f"{out}: a student trained on {config.images} images{closeness}; "
         f"try it: vidgan convert FILM --weights {out} --direction {config.direction}"
@@ -93,15 +111,21 @@ def train_student(
 
 
 def _prepare(
-    out: Path, options: dict[str, Any], teacher: Named, domain: Domain, *, resume: bool
+    out: Path,
+    options: dict[str, Any],
+    teacher: Named,
+    pictures: Pictures,
+    beginning: Beginning | None,
 ) -> StudentJob:
     """Make the run's folder, or find the run that is there; from then on every start resumes."""
     config = _config(options, teacher, workers=options["workers"] or 1)
+    config = _with_beginning(config, beginning, out)
     folder = RunFolder(out)
-    if resume:
+    if beginning is None:
         folder.state_to_resume(config)
     else:
         folder.begin(config)
+        beginning.keep(folder)
         card = {CARD_KEY: _card_text(teacher.card)}  # a resumed run asks it for its size again
         save_generator(teacher.generator.network, config.teacher, out / TEACHER, metadata=card)
         save_options(out, options)
@@ -110,12 +134,20 @@ def _prepare(
         out=out.absolute(),
         teacher=(out / TEACHER).absolute(),
         about=_about(options["teacher"], teacher.card, config),
-        train=domain.train,
-        held_out=domain.held_out,
+        train=pictures.train,
+        targets=pictures.targets,
         resume=True,
         checkpoint_seconds=60 * options["checkpoint_minutes"],
         keep_images=options["keep"],
     )
+
+
+def _with_beginning(config: StudentConfig, beginning: Beginning | None, out: Path) -> StudentConfig:
+    """With what the run begins with, or began with."""
+    if beginning is not None:
+        return replace(config, start=beginning.digest)
+    with named_errors():
+        return replace(config, start=RunFolder(out).read_plan(StudentConfig).start)
 
 
 def _about(name: str, teaching: Card, config: StudentConfig) -> dict[str, str]:
@@ -138,21 +170,37 @@ def _card_text(card: Card) -> str:
     return json.dumps(asdict(card), ensure_ascii=False, sort_keys=True)
 
 
-def _domain(out: Path, options: dict[str, Any], config: StudentConfig, *, quiet: bool) -> Domain:
+def _pictures(
+    out: Path, options: dict[str, Any], config: StudentConfig, *, quiet: bool
+) -> Pictures:
     """The pictures, with a bar while frames are taken out of films."""
+    data, targets = Path(options["data"]), options["targets"]
     with FramesBar(quiet=quiet) as bar:
-        domain = resolve_source(
-            Path(options["data"]),
-            config.direction[0].upper(),
-            out=out,
-            preprocess=config.preprocess,
-            frames=options["frames"],
-            upscale=options["upscale"],
-            report=bar.show,
-        )
-    for warning in domain.warnings:
+        common: dict[str, Any] = {
+            "out": out,
+            "preprocess": config.preprocess,
+            "frames": options["frames"],
+            "upscale": options["upscale"],
+            "report": bar.show,
+        }
+        if targets is None:
+            domain = resolve_source(data, config.direction[0].upper(), **common)
+            pictures, warnings = Pictures(domain.train, (), domain.held_out), domain.warnings
+        elif config.direction == "a2b":
+            both = resolve_sources(data, Path(targets), **common)
+            pictures, warnings = (
+                Pictures(both.train_a, both.train_b, both.held_out_a),
+                both.warnings,
+            )
+        else:
+            both = resolve_sources(Path(targets), data, **common)
+            pictures, warnings = (
+                Pictures(both.train_b, both.train_a, both.held_out_b),
+                both.warnings,
+            )
+    for warning in warnings:
         bar.say(warning)
-    return domain
+    return pictures
 
 
 def _config(options: dict[str, Any], teacher: Named, *, workers: int) -> StudentConfig:
@@ -167,6 +215,13 @@ def _config(options: dict[str, Any], teacher: Named, *, workers: int) -> Student
         taught = sum(weights.values()) - weights["stability"]
         require(taught > 0, "--lambda-output, -feature, -adversarial: one must be more than 0")
         require(0 <= noise < math.inf, f"--stability-noise {noise}: must be 0 or more")
+        judges = weights["adversarial"] > 0
+        require(
+            judges or options["targets"] is None,
+            "--targets: with --lambda-adversarial 0 nothing looks at them; leave one of them out",
+        )
+        if options["discriminator"] != "patch":
+            find_efficientnet()
         return StudentConfig(
             workers=workers,
             lr_g=lr,
@@ -175,7 +230,9 @@ def _config(options: dict[str, Any], teacher: Named, *, workers: int) -> Student
             generator=FastConfig(
                 **{name: options[name] for name in ("filters", "blocks", "separable")}
             ),
-            discriminator=DiscriminatorConfig(filters=options["discriminator_filters"]),
+            discriminator=DiscriminatorConfig(
+                kind=options["discriminator"], filters=options["discriminator_filters"]
+            ),
             teacher=teacher.generator.config,
             teacher_digest=_digest(teacher),
             direction=options["direction"] or "a2b",
@@ -206,13 +263,13 @@ def _digest(teacher: Named) -> str:
 
 
 @torch.no_grad()
-def _closeness(out: Path, config: StudentConfig, domain: Domain) -> str:
+def _closeness(out: Path, config: StudentConfig, held_out: Sequence[Path]) -> str:
     """How far the student is from its teacher where neither learnt; nothing without pictures."""
     student, teacher = (
         load_generator(out / name) for name in (f"{config.direction}.safetensors", TEACHER)
     )
     student_off, picture_off = [], []
-    for path in domain.held_out[:JUDGED]:
+    for path in held_out[:JUDGED]:
         try:
             scaled = config.preprocess.scale(read_image(path))
         except DataError:

@@ -15,6 +15,7 @@ from cyclegan.learning import Result
 from cyclegan.loading import choose_loading
 from cyclegan.recorder import loss_values
 from cyclegan.run import Listeners, RunOptions, Stopped, run_learning, run_training
+from cyclegan.run_folder import RunFolder
 from cyclegan.state import TrainingError
 from cyclegan.student import StudentLearning, StudentState
 from cyclegan.team import Alone, Distributed, Team
@@ -109,7 +110,8 @@ def ranks_here(team: Team) -> int:
 
 
 def _student(job: StudentJob) -> StudentLearning:
-    return StudentLearning(job.config, load_generator(job.teacher), job.about)
+    start = RunFolder(job.out).start if job.config.start else None
+    return StudentLearning(job.config, load_generator(job.teacher), job.about, start)
 
 
 class _Teller:

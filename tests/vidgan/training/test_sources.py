@@ -216,7 +216,7 @@ def test_the_same_folder_twice_is_refused(here: Path, case: str) -> None:
     pictures(here / "a", 4, seed=1)
     (here / "b").mkdir()
     (here / "link").symlink_to("a")
-    with pytest.raises(InputError, match=r"--a and --b are both .*/a: give a folder of its own"):
+    with pytest.raises(InputError, match=r"both domains are .*/a: give a folder of its own"):
         resolve(*LINKS[case](here))
 
 
