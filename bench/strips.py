@@ -16,11 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from cyclegan.steady import WARM_UP, links
+from cyclegan.steady import links, warm_up
 from cyclegan.translator import Translator
 from vidgan.named import read_named
 
 Pixels = NDArray[np.uint8]
+_WARM_UP = warm_up(0.95)
+"""Frames before a film's picture, for models that are steadied; enough for any that ships."""
 LABEL_HEIGHT = 18
 """Pixels above each row."""
 TRANSLATED_WIDTH = 640
@@ -92,7 +94,7 @@ def _film(path: str, seconds: float) -> list[Image.Image]:
     frames: list[Image.Image] = []
     with av.open(path) as film:
         for frame in film.decode(video=0):
-            frames = [*frames[-WARM_UP:], Image.fromarray(frame.to_ndarray(format="rgb24"))]
+            frames = [*frames[-_WARM_UP:], Image.fromarray(frame.to_ndarray(format="rgb24"))]
             if frame.time is not None and frame.time >= seconds:
                 return frames
     raise SystemExit(f"{path} ends before {seconds} s")

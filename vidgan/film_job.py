@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator
 
-from cyclegan.steady import WARM_UP
+from cyclegan.steady import warm_up
 from vidgan.errors import OutputError, VidganError
 from vidgan.finished import Work
 from vidgan.inputs import Piece
@@ -120,7 +120,7 @@ class FilmJob:
         """Those of the film, with what their pictures need of others."""
         video = self.film.video
         if self._options.steady:
-            return overlapping(self._reader, video, pictures=WARM_UP)
+            return overlapping(self._reader, video, pictures=warm_up(self._options.steady))
         if is_deinterlaced(video, self._options.treatment.deinterlace):
             return overlapping(self._reader, video)
         return self._reader

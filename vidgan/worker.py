@@ -16,7 +16,7 @@ from safetensors.torch import load
 
 from cyclegan.allocator import keep_freed_memory
 from cyclegan.networks import Generator, build_generator
-from cyclegan.steady import WARM_UP, Link, links
+from cyclegan.steady import Link, links, warm_up
 from cyclegan.translator import Translator
 from vidgan.errors import VidganError, WorkerError
 from vidgan.images import translate_image
@@ -180,7 +180,7 @@ class FilmWorker:
         encoder = ChunkEncoder(task.shown, task.encoder)
         packets: list[Packet] = []
         delivered: set[int] = set()
-        before = pictures_before(task.chunk, WARM_UP) if self._translator.steady else ()
+        before = pictures_before(task.chunk, warm_up(self._translator.steady))
         chunk = replace(task.chunk, owned=(*before, *task.chunk.owned))
         decoded = watches.decode.each(
             decode_chunk(chunk, task.video, task.treatment, keeps_alpha=task.shown.alpha)

@@ -17,7 +17,7 @@ from torch import Tensor
 from cyclegan.config import FastConfig
 from cyclegan.motion import moved
 from cyclegan.networks import Generator, build_generator, init_weights
-from cyclegan.steady import Link, Row, links, steadied
+from cyclegan.steady import Link, Row, links, steadied, warm_up
 from cyclegan.translator import Translator
 
 Frames = NDArray[np.uint8]
@@ -275,3 +275,13 @@ def test_motion_is_found_before_the_frame_before_is_done() -> None:
     assert waits == ["seen", "change"]
     _, whole = steadied(None, seen, changes, strength=STRENGTH)
     assert torch.equal(found, whole[1:])
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.01, 0.5, 0.85, 0.9, 0.94])
+def test_frames_enough_to_forget_what_was_before(strength: float) -> None:
+    assert strength ** warm_up(strength) <= (1 / 25 if strength else 1)
+    assert strength ** max(0, warm_up(strength) - 1) >= 1 / 25
+
+
+def test_there_is_an_end_to_them() -> None:
+    assert warm_up(0.999) == 60

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cyclegan.checkpoint import save_generator
 from cyclegan.config import FastConfig
 from cyclegan.networks import build_generator, init_weights
-from cyclegan.steady import WARM_UP
+from cyclegan.steady import warm_up
 from tests.vidgan.here import convert_here
 from vidgan.choice import choose_model
 from vidgan.conversion import convert_all
@@ -20,7 +20,7 @@ from vidgan.importing import import_model
 from vidgan.models import write_card
 from vidgan.options import Options
 
-CHUNK = WARM_UP
+CHUNK = warm_up(0.85)
 """Frames: shorter parts give those after them fewer to begin with."""
 FRAMES = 3 * CHUNK
 Film = NDArray[np.float32]
@@ -125,6 +125,20 @@ def test_where_the_camera_moves_parts_go_on_as_the_whole_does(
     leant = np.abs(whole - plain).mean()
     assert leant > 1
     assert np.abs(parts - whole).mean() < 0.15 * leant
+
+
+def test_a_stronger_film_begins_its_parts_earlier(
+    panned: Path, weights: Path, tmp_path: Path
+) -> None:
+    """With as many frames before a part as 0.85 takes, a fifth of the weight would be missing."""
+    strong = {"steady": 0.92}
+    whole = converted(panned, tmp_path / "whole.mkv", weights, **strong)
+    parts = converted(panned, tmp_path / "parts.mkv", weights, chunk_frames=2 * CHUNK, **strong)
+    few = converted(panned, tmp_path / "few.mkv", weights, chunk_frames=CHUNK, **strong)
+    seam = slice(2 * CHUNK, 2 * CHUNK + 5)
+    far = np.abs(parts - whole)[seam].mean()
+    assert far < 0.7 * np.abs(few - whole)[seam].mean()
+    assert warm_up(0.92) == 39
 
 
 @pytest.mark.slow

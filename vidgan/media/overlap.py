@@ -30,7 +30,7 @@ def overlapping(
 def pictures_before(chunk: Chunk, most: int) -> tuple[int, ...]:
     """The times of the last pictures before those that a chunk owns, of those it shows exactly."""
     packets = chunk.packets
-    if not chunk.owned:
+    if not chunk.owned or most == 0:
         return ()
     times = {packet.pts for packet in packets if not packet.is_discard}
     earlier = sorted(pts for pts in times if packets[0].pts <= pts < chunk.owned[0])
