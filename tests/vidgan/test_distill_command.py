@@ -138,6 +138,9 @@ def test_a_student_goes_on_with_pictures_of_what_it_is_for(
     config = json.loads((here / "run/config.json").read_text())
     assert config["discriminator"]["kind"] == "both"
     assert len(config["start"]) == 64
+    unsaid = ["distill", "--teacher", "teacher.safetensors", "--data", "pictures", "--out", "like"]
+    said = vidgan_command(*unsaid, "--start-from", "first", "--dry-run", "--crop", "64")
+    assert json.loads(said.out)["generator"] == config["generator"]
     before = (here / "run/a2b.safetensors").read_bytes()
     assert before != (here / "first/a2b.safetensors").read_bytes()
 

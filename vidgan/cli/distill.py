@@ -65,10 +65,16 @@ lesson_options = family(
 
 student_options = family(
     click.option(
-        "--filters", type=COUNT, default=16, show_default=True, help="Width of the student."
+        "--filters",
+        type=COUNT,
+        default=16,
+        help="Width of the student.  [default: that of --start-from, or 16]",
     ),
     click.option(
-        "--blocks", type=COUNT, default=6, show_default=True, help="Residual blocks of the student."
+        "--blocks",
+        type=COUNT,
+        default=6,
+        help="Residual blocks of the student.  [default: those of --start-from, or 6]",
     ),
     click.option(
         "--separable",

@@ -81,10 +81,9 @@ network_options = family(
     click.option(
         "--generator",
         default="fast",
-        show_default=True,
         metavar="NAME",
         help="Architecture: fast, fast_separable, resnet_6blocks, resnet_9blocks, unet_128, "
-        "unet_256.",
+        "unet_256.  [default: that of --start-from, or fast]",
     ),
     click.option(
         "--generator-filters",

@@ -1,14 +1,20 @@
 """`--start-from`: the networks that a training begins with, a CycleGAN's or a student's."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from cyclegan.checkpoint import WeightsError, load_checkpoint, write_atomically
-from cyclegan.config import GeneratorConfig, generator_to_json
+from cyclegan.config import (
+    GENERATORS,
+    FastConfig,
+    GeneratorConfig,
+    IdentityConfig,
+    generator_to_json,
+)
 from cyclegan.discriminators import new_discriminator
 from cyclegan.run_folder import RunFolder
 from cyclegan.start import digest_of, start_to_bytes
@@ -16,7 +22,7 @@ from cyclegan.student import STUDENT, StudentConfig
 from cyclegan.train_config import TrainConfig
 from cyclegan.weights import LoadedGenerator
 from vidgan.errors import ModelError, SettingsError
-from vidgan.models import DIRECTIONS
+from vidgan.models import DIRECTIONS, Direction
 from vidgan.named import read_named, read_weights
 
 Weights = Mapping[str, Tensor]
@@ -46,6 +52,36 @@ class Beginning:
 def absolute(sources: Sequence[str]) -> tuple[str, ...]:
     """The same words, of files and folders from wherever they are said again."""
     return tuple(str(Path(word).absolute()) if Path(word).exists() else word for word in sources)
+
+
+def architecture_of(sources: Sequence[str]) -> dict[str, Any]:
+    """What `--generator` and `--generator-filters` say of the first generator that a training
+    begins with; nothing of what they cannot say, and where `read_beginning` has something to say.
+
+    Raises:
+        SettingsError, ModelError: as `read_beginning`.
+    """
+    match sources:
+        case [run] if Path(run).is_dir():
+            config = read_weights(Path(run), "a2b").generator.config
+        case [forth, _]:
+            config = read_named(forth, "a2b").generator.config
+        case _:
+            return {}
+    for name, network in GENERATORS.items():
+        if not isinstance(config, IdentityConfig) and config == replace(
+            network, filters=config.filters
+        ):
+            return {"generator": name, "generator_filters": config.filters}
+    return {}
+
+
+def student_architecture_of(source: str | None, direction: Direction) -> dict[str, Any]:
+    """The same of the options of a student, for `read_student_beginning`."""
+    config = read_named(source, direction).generator.config if source is not None else None
+    if not isinstance(config, FastConfig):
+        return {}
+    return {name: getattr(config, name) for name in ("filters", "blocks", "separable")}
 
 
 def read_beginning(sources: Sequence[str], config: TrainConfig) -> Beginning:

@@ -9,7 +9,7 @@ from cyclegan.run_folder import RunFolder
 from cyclegan.train_config import TrainConfig, config_to_json
 from vidgan.errors import SettingsError
 from vidgan.training.bar import FramesBar
-from vidgan.training.beginning import Beginning, absolute, read_beginning
+from vidgan.training.beginning import Beginning, absolute, architecture_of, read_beginning
 from vidgan.training.job import Job
 from vidgan.training.launch import launch, named_errors
 from vidgan.training.settings import DATA, FREE, options_to_resume, save_options, train_config
@@ -40,6 +40,8 @@ def train_pair(
     options["start_from"] = absolute(options["start_from"])
     if resume:
         options = options_to_resume(out, options, given)
+    elif not given & {"generator", "generator_filters"}:
+        options = options | architecture_of(options["start_from"])
     # What is wrong with the settings is said before anything starts.
     config = _config(options, workers=options["workers"] or 1)
     beginning = None if resume else read_beginning(options["start_from"], config)

@@ -22,10 +22,15 @@ from cyclegan.student import StudentConfig
 from cyclegan.train_config import config_to_json
 from cyclegan.weights import load_generator
 from vidgan.errors import SettingsError
-from vidgan.models import CARD_KEY, Card
+from vidgan.models import CARD_KEY, Card, Direction
 from vidgan.named import Named, read_named
 from vidgan.training.bar import FramesBar
-from vidgan.training.beginning import Beginning, absolute, read_student_beginning
+from vidgan.training.beginning import (
+    Beginning,
+    absolute,
+    read_student_beginning,
+    student_architecture_of,
+)
 from vidgan.training.job import StudentJob
 from vidgan.training.launch import launch, named_errors
 from vidgan.training.settings import LOAD_TO_CROP, options_to_resume, save_options
@@ -75,6 +80,9 @@ def train_student(
         (options["start_from"],) = absolute([options["start_from"]])
     if resume:
         options = options_to_resume(out, options, given)
+    elif not given & {"filters", "blocks", "separable"}:
+        direction: Direction = options["direction"] or "a2b"
+        options = options | student_architecture_of(options["start_from"], direction)
     for name in ("teacher", "data"):
         if options[name] is None:
             raise SettingsError(f"say --{name}: a student learns from a teacher, on pictures")
