@@ -327,11 +327,7 @@ class Crew:
             return
         total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
-        needs = {
-            "CPU": self.options["num_cpus"],
-            "GPU": self.options["num_gpus"],
-            **self.options["resources"],
-        }
+        needs = self._needs()
         raise ClusterError(
             f"no worker could be started within {self.patience.place:.0f} s: each needs "
             f"{_counted(needs)} on one machine; the cluster has "
@@ -351,7 +347,8 @@ class Crew:
         """Let go of actors that have nothing to do, so that no more than `wanted` stay.
 
         Their CPUs and GPUs are free for others at once, and a cluster that grows and shrinks by
-        itself may shrink. Those that the cluster has no room for go first.
+        itself may shrink. Those that the cluster has no room for go first; of one that may just be
+        coming up, the process is ended as soon as it is there.
         """
         idle = sorted((a for a in self.actors if not a.jobs), key=lambda a: a.ready)
         for actor in idle[: max(0, len(self.actors) - wanted)]:
@@ -363,6 +360,10 @@ class Crew:
                 self.unwanted[self._arrival_of(actor)] = actor
             else:
                 ray.kill(actor.handle)
+        for ref, actor in list(self.unwanted.items()):
+            if not actor.arrives:
+                del self.unwanted[ref]
+                ray.kill(actor.handle)
 
     def close(self) -> None:
         """Let every idle worker close itself, in a bounded time; the others are late copies."""
@@ -372,22 +373,46 @@ class Crew:
             ray.wait(closing, num_returns=len(closing), timeout=_CLOSE_SECONDS)
 
     def kill(self) -> None:
-        """End all actors at once, whatever they do; their CPUs become free."""
-        actors = [*self.actors, *self.leaving.values(), *self.unwanted.values()]
-        coming = self.arriving | self.unwanted
-        arrivals = [ref for ref, actor in coming.items() if actor.arrives]
+        """End all actors, whatever they do; their CPUs become free.
+
+        At once, but for those that may just be coming up: these are waited for, some seconds at
+        most. Actors without a process go first, or they would come up where others have gone.
+        """
+        placed = [*(a for a in self.actors if a.place is not None), *self.leaving.values()]
+        coming = {
+            ref: actor
+            for ref, actor in (self.arriving | self.unwanted).items()
+            if actor.place is None
+        }
         if ray.is_initialized():  # else the session ended first, and its workers with it
+            arrived: list[Any] = []
             try:
-                for actor in actors:
-                    if not actor.arrives:
-                        ray.kill(actor.handle)
-                if arrivals:
-                    ray.wait(arrivals, num_returns=len(arrivals), timeout=_ARRIVAL_SECONDS)
+                refs = [ref for ref, actor in coming.items() if actor.arrives]
+                count = min(len(refs), self._most_at_once() - len(placed)) if refs else 0
+                if count > 0:
+                    arrived, _ = ray.wait(refs, num_returns=count, timeout=_ARRIVAL_SECONDS)
             finally:
-                for actor in actors:
+                pending = [actor for ref, actor in coming.items() if ref not in arrived]
+                for actor in (*pending, *(coming[ref] for ref in arrived), *placed):
                     ray.kill(actor.handle)
         for calls in (self.arriving, self.starting, self.asking, self.leaving, self.unwanted):
             calls.clear()
+
+    def _most_at_once(self) -> int:
+        """Actors that all machines together could hold, if nobody else used them."""
+        total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        return min(
+            (int(total.get(name, 0) / amount) for name, amount in self._needs().items() if amount),
+            default=len(self.actors),
+        )
+
+    def _needs(self) -> dict[str, float]:
+        """What each actor takes of its machine."""
+        return {
+            "CPU": self.options["num_cpus"],
+            "GPU": self.options["num_gpus"],
+            **self.options["resources"],
+        }
 
     def _arrival_of(self, actor: Actor) -> Any:
         """The call for its place, which is no longer waited for as such."""

@@ -61,7 +61,7 @@ def map_unordered(
     are given what others are late with (the first result counts), or are let go.
 
     When all is done the workers are closed. When the consumer stops early (closes the generator),
-    or anything is raised, they are killed at once.
+    or anything is raised, they are killed, and those waited for that are just coming up.
 
     Args:
         make_worker: makes what an actor runs; pickled by reference, as is `shared`'s type.

@@ -26,7 +26,7 @@ from cyclegan.networks import (
     ResnetGenerator,
     UnetGenerator,
 )
-from cyclegan.step import bare, update
+from cyclegan.step import bare, put_back, saved_buffers, update
 
 SHARES = (0.0, 1 / 3, 2 / 3, 1.0)
 """Of the residual blocks, after which features are compared (Li et al. 2020 take four such)."""
@@ -175,6 +175,7 @@ def distill_step(
     with torch.no_grad(), autocast:
         taught, shown = lesson.teacher(x)
     taught = taught.float()
+    statistics = saved_buffers(lesson.discriminator)
 
     # The student, against a discriminator that holds still.
     lesson.discriminator.requires_grad_(False)
@@ -216,6 +217,8 @@ def distill_step(
             discriminator = losses.discriminator_loss(real, fake, mode=weights.gan_mode)
         lesson.scaler_d.scale(discriminator).backward()  # type: ignore[no-untyped-call]
         judged_well = update(lesson.optimizer_d, lesson.scaler_d)
+    if not (moved and judged_well):
+        put_back(statistics)
 
     # The average.
     if moved:

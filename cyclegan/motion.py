@@ -61,7 +61,7 @@ def motion(before: Tensor, after: Tensor) -> Tensor:
     """Where each pixel of `after` was in `before`, relative to where it is: (N, 2, h, w).
 
     Both are float32 (N, 3, h, w) RGB in levels of 8 bits, of any size. Motion of up to a tenth of
-    the short side is found (16 pixels of 144 or 160, 32 of 208), more than a quarter is not; at a
+    the short side is found (16 pixels of 128, 32 of 144 to 208), more than a quarter is not; at a
     cut what comes back is of no meaning, but finite.
     """
     height, width = after.shape[2:]

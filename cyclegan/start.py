@@ -1,7 +1,7 @@
 """Networks that a training begins with: those of another one, instead of new ones.
 
-A file of safetensors holds any of them; tensors are named `g_ab.` and so on, then as in the
-network.
+A file of safetensors holds any of them; tensors are named `g_ab.` and so on, or `student.`, then as
+in the network.
 """
 
 import hashlib
@@ -18,7 +18,9 @@ Weights = Mapping[str, Tensor]
 
 
 def start_to_bytes(networks: Mapping[str, Weights]) -> bytes:
-    """The file of networks by their names in `cyclegan.step.Networks`; same weights, same bytes."""
+    """The file of networks by name: those in `cyclegan.step.Networks`, or `student.STUDENT`; same
+    weights, same bytes.
+    """
     return to_safetensors(
         {
             f"{name}.{key}": tensor

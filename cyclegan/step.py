@@ -40,12 +40,9 @@ class Networks:
         yield from self.d_a.parameters()
         yield from self.d_b.parameters()
 
-    def buffers(self) -> Iterator[Tensor]:
-        """What forward passes change in all four: batch norm's statistics, spectral norm's vectors;
-        else there are none.
-        """
-        for network in (self.g_ab, self.g_ba, self.d_a, self.d_b):
-            yield from network.buffers()
+    def all(self) -> tuple[nn.Module, ...]:
+        """The four."""
+        return self.g_ab, self.g_ba, self.d_a, self.d_b
 
 
 @dataclass(slots=True, kw_only=True)
@@ -142,7 +139,7 @@ def train_step(
         a.device.type, settings.dtype, enabled=settings.dtype != torch.float32
     )
 
-    statistics = [(each, each.clone()) for each in networks.buffers()]
+    statistics = saved_buffers(*networks.all())
 
     # Generators, against discriminators that hold still.
     for parameter in networks.discriminators():
@@ -155,7 +152,7 @@ def train_step(
     for parameter in networks.discriminators():
         parameter.requires_grad_(True)
     if not moved:
-        _put_back(statistics)
+        put_back(statistics)
         nothing = a.new_full((), torch.nan)
         step_losses = StepLosses(**parts, discriminator_a=nothing, discriminator_b=nothing)
         return StepResult(losses=step_losses, images=images, scores=None, skipped=True)
@@ -178,7 +175,7 @@ def train_step(
     judged = update(learner.optimizer_d, learner.scaler_d)
 
     if not judged:
-        _put_back(statistics)
+        put_back(statistics)
 
     # Averages.
     learner.ema_ab.update(bare(networks.g_ab), steps=steps)
@@ -226,8 +223,15 @@ def update(optimizer: Optimizer, scaler: GradScaler) -> bool:
     return finite
 
 
+def saved_buffers(*networks: nn.Module) -> list[tuple[Tensor, Tensor]]:
+    """What forward passes change in networks, and copies: batch norm's statistics, spectral norm's
+    vectors; else there are none.
+    """
+    return [(each, each.clone()) for network in networks for each in network.buffers()]
+
+
 @torch.no_grad()
-def _put_back(statistics: Sequence[tuple[Tensor, Tensor]]) -> None:
+def put_back(statistics: Sequence[tuple[Tensor, Tensor]]) -> None:
     """Forget what a forward pass of no use has made of the networks' buffers."""
     for now, before in statistics:
         now.copy_(before)

@@ -36,8 +36,8 @@ class LossWeights:
 class Plan:
     """What all trainings have in common.
 
-    Progress counts in images, those of all workers together: of a CycleGAN, pairs of one picture
-    of each domain. The defaults are the paper's (Zhu et al. 2017, §7.1-7.2) but for the small
+    Progress counts in images, those of all workers together: of two domains, pairs of one picture
+    of each. The defaults are the paper's (Zhu et al. 2017, §7.1-7.2) but for the small
     generator and the average.
     """
 

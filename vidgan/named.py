@@ -73,12 +73,22 @@ def read_named(source: str, direction: Direction = "a2b") -> Named:
         ModelError: no generator is there.
     """
     path = Path(source)
-    is_name = any(model.card.name == source for model in list_models())
-    if path.is_file() or directions_of(path) or (path.exists() and not is_name):
+    if not means_a_model(source):
         return read_weights(path, direction)
-    if not is_name and path.name != source:
+    if path.name != source and not _is_name(source):
         raise ModelError(f"{source}: no such file or run; give a generator's weights, or a name")
     return read_pair(source)
+
+
+def means_a_model(source: str) -> bool:
+    """Whether `read_named` takes a word for a model's name: nothing there is a file or a run."""
+    path = Path(source)
+    is_there = path.is_file() or directions_of(path) or (path.exists() and not _is_name(source))
+    return not is_there
+
+
+def _is_name(source: str) -> bool:
+    return any(model.card.name == source for model in list_models())
 
 
 def directions_of(folder: Path) -> list[Direction]:

@@ -1,13 +1,15 @@
 """The map over actors, on a real local Ray."""
 
 import itertools
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import ray
 
-from cluster import ClusterError
+from cluster import ClusterError, crew
 from cluster.actor import Event, WorkerReleased, WorkerStatus
 from cluster.pace import Patience
 from cluster.pool import map_unordered
@@ -137,21 +139,63 @@ def test_a_consumer_that_stops_early_gets_its_cpus_back(ray_session: Session) ->
 def test_stopping_while_workers_are_on_their_way_costs_no_cpus(
     ray_session: Session, seconds: float
 ) -> None:
-    """Also not the one that there is no room for, which is not waited for without end."""
-
     def stopped() -> Iterator[int]:
         time.sleep(seconds)
         raise EOFError("stopped")
         yield 0
 
-    began = time.monotonic()
     with pytest.raises(EOFError):
         list(map_unordered(Adder, stopped(), shared=SHARED, workers=3, cpus_per_worker=1))
-    assert time.monotonic() - began < GENEROUS
     again = map_unordered(
         Adder, range(3), shared=SHARED, workers=1, cpus_per_worker=ray_session.cpus
     )
     assert sorted(again) == [(i, i + OFFSET) for i in range(3)]
+
+
+def test_workers_that_there_is_no_room_for_are_not_waited_for(ray_session: Session) -> None:
+    results = map_unordered(
+        Adder, itertools.count(), shared=SHARED, workers=6, cpus_per_worker=ray_session.cpus / 2
+    )
+    for _ in range(20):
+        next(results)
+    began = time.monotonic()
+    results.close()
+    assert time.monotonic() - began < crew._ARRIVAL_SECONDS
+
+
+def test_workers_let_go_that_there_is_no_room_for_are_not_asked_for_any_longer(
+    ray_session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a cluster that shrinks by itself would not shrink before the last item is done."""
+    monkeypatch.setattr(crew, "_EXPECTED_SECONDS", 1.0)
+    (tmp_path / "diary").touch()
+    before = asked_for()
+    counts: list[int] = []
+
+    def look() -> None:
+        """Let the item end when all have been asked for, and all but its late copy's let go."""
+        deadline = time.monotonic() + GENEROUS / 5
+        wanted = [range(4, 7), range(2)]
+        while wanted and time.monotonic() < deadline:
+            counts.append(asked_for() - before)
+            if counts[-1] in wanted[0]:
+                del wanted[0]
+            time.sleep(0.05)
+        (tmp_path / "go").touch()
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    cpus = ray_session.cpus
+    list(map_unordered(Waiting, [0], shared=tmp_path / "diary", workers=6, cpus_per_worker=cpus))
+    looking.join()
+    assert max(counts) >= 4
+    assert counts[-1] <= 1
+
+
+def asked_for() -> int:
+    """Actors that Ray has not found a place for."""
+    known: dict[str, dict[str, str]] = ray._private.state.actors()
+    return sum(actor["State"] == "PENDING_CREATION" for actor in known.values())
 
 
 def test_a_worker_that_no_machine_can_hold_is_an_error(ray_session: Session) -> None:

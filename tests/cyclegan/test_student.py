@@ -1,5 +1,7 @@
 """A student comes to do what its teacher does, and the teacher stays what it is."""
 
+import copy
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +34,7 @@ from cyclegan.run import Listeners, RunOptions, run_learning
 from cyclegan.run_folder import RunFolder
 from cyclegan.start import digest_of, start_to_bytes
 from cyclegan.student import STUDENT, StudentConfig, StudentLearning, StudentState
+from cyclegan.team import Alone
 from cyclegan.train_config import TrainConfig, config_to_json, plan_from_json
 from cyclegan.training import Progress
 from cyclegan.weights import read_generator
@@ -311,6 +314,25 @@ def test_without_an_adversarial_term_no_discriminator_learns(
     kept = load_checkpoint(tmp_path / "run/checkpoint.pt")["discriminator"]
     assert isinstance(kept, dict)
     assert all(torch.equal(kept[name], weight) for name, weight in fresh.items())
+
+
+def test_a_step_without_finite_gradients_changes_nothing() -> None:
+    """Nor what spectral norm keeps in a discriminator of features."""
+    config = replace(
+        CONFIG,
+        preprocess=Preprocess(load=64, crop=64),
+        discriminator=DiscriminatorConfig(kind="both", filters=4),
+    )
+    learning = StudentLearning(config, teacher_of())
+    state = learning.new_state(CPU, rank=0)
+    take = learning.stepper(state, CPU, Alone())
+    networks = state.student, state.discriminator, state.ema.network
+    before = [copy.deepcopy(network.state_dict()) for network in networks]
+    picture = torch.full((2, 3, 64, 64), math.nan)
+    assert take([picture, torch.zeros(2, 3, 64, 64)]).skipped
+    for network, was in zip(networks, before, strict=True):
+        assert_same(dict(network.state_dict()), dict(was))
+    assert not take([torch.zeros(2, 3, 64, 64), torch.zeros(2, 3, 64, 64)]).skipped
 
 
 def test_features_are_compared_at_the_same_share_of_the_depth() -> None:

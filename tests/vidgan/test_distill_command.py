@@ -197,6 +197,11 @@ REFUSED: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
         2,
         ("--start-from", "teacher.safetensors: it is", "--filters, --blocks and --separable"),
     ),
+    "begins with what it would overwrite": (
+        distill("--start-from", "teacher.safetensors", teacher="night2day", out="."),
+        2,
+        ("--out .: holds what --start-from names",),
+    ),
     "begins with nothing": (distill("--start-from", "gone"), 2, ("unknown pair 'gone'",)),
     "nothing asked": (
         distill(*(x for n in ("output", "feature", "adversarial") for x in (f"--lambda-{n}", 0))),

@@ -34,7 +34,7 @@ lesson_options = family(
         default=1000,
         show_default=True,
         metavar="N",
-        help="Frames taken out of all films together.",
+        help="Frames taken out of all films of a domain together.",
     ),
     click.option("--upscale", is_flag=True, help="Scale up pictures that are smaller than --crop."),
     click.option(
@@ -79,7 +79,8 @@ student_options = family(
     click.option(
         "--separable",
         is_flag=True,
-        help="Have the student's convolutions be separable ones: 2.5 times as fast on a CPU.",
+        help="Have the student's convolutions be separable ones: 2.5 times as fast on a CPU.  "
+        "[default: as --start-from]",
     ),
     click.option(
         "--start-from",

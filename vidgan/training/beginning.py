@@ -23,7 +23,7 @@ from cyclegan.train_config import TrainConfig
 from cyclegan.weights import LoadedGenerator
 from vidgan.errors import ModelError, SettingsError
 from vidgan.models import DIRECTIONS, Direction
-from vidgan.named import read_named, read_weights
+from vidgan.named import means_a_model, read_named, read_weights
 
 Weights = Mapping[str, Tensor]
 
@@ -51,7 +51,7 @@ class Beginning:
 
 def absolute(sources: Sequence[str]) -> tuple[str, ...]:
     """The same words, of files and folders from wherever they are said again."""
-    return tuple(str(Path(word).absolute()) if Path(word).exists() else word for word in sources)
+    return tuple(word if means_a_model(word) else str(Path(word).absolute()) for word in sources)
 
 
 def architecture_of(sources: Sequence[str]) -> dict[str, Any]:
@@ -115,20 +115,21 @@ def read_beginning(sources: Sequence[str], config: TrainConfig) -> Beginning:
     return Beginning(start_to_bytes(found))
 
 
-def read_student_beginning(source: str | None, config: StudentConfig) -> Beginning:
-    """Of a generator, by name, run or file: the student.
+def read_student_beginning(source: str | None, config: StudentConfig, out: Path) -> Beginning:
+    """Of a generator, by name, run or file: the student that is to be trained in `out`.
 
     Raises:
-        SettingsError: a generator of another architecture.
+        SettingsError: a generator of another architecture, or in the folder that the run writes.
         ModelError: no generator is there, or what is there cannot be used.
     """
     if source is None:
         return Beginning()
-    generator = read_named(source, config.direction).generator
+    named = read_named(source, config.direction)
+    if named.path.resolve().parent == out.resolve():
+        raise SettingsError(f"--out {out}: holds what --start-from names; choose another --out")
     options = "--filters, --blocks and --separable"
-    return Beginning(
-        start_to_bytes({STUDENT: _fitting(source, generator, config.generator, options=options)})
-    )
+    weights = _fitting(source, named.generator, config.generator, options=options)
+    return Beginning(start_to_bytes({STUDENT: weights}))
 
 
 def _wrong_number(source: str) -> str:

@@ -92,7 +92,7 @@ def train_student(
     if not resume and teacher.path.resolve().parent == out.resolve():
         raise SettingsError(f"--out {out}: holds the teacher; choose another --out")
     config = _config(options, teacher, workers=options["workers"] or 1)
-    beginning = None if resume else read_student_beginning(options["start_from"], config)
+    beginning = None if resume else read_student_beginning(options["start_from"], config, out)
     config = _with_beginning(config, beginning, out)
     if dry_run:
         yield config_to_json(config).rstrip()
