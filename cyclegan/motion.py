@@ -221,12 +221,13 @@ def _chosen(motions: Tensor, now: Tensor, then: Tensor, *, distance: int) -> Ten
     d = distance
     wide = F.pad(motions, (d, d, d, d), mode="replicate")
     places = ((d, d), (0, d), (2 * d, d), (d, 0), (d, 2 * d))
-    tried = [wide[:, :, y : y + height, x : x + width] for y, x in places]
-    differences = [(moved(then, each) - now).abs_() for each in tried]
-    cost = window_mean(torch.cat(differences, 1), _PATCH)
+    tried = torch.stack([wide[:, :, y : y + height, x : x + width] for y, x in places], 1)
+    repeated = then[:, None].expand(-1, len(places), -1, -1, -1).flatten(0, 1)
+    there = moved(repeated, tried.flatten(0, 1)).view(-1, len(places), height, width)
+    cost = window_mean((there - now).abs_(), _PATCH)
     cost[:, 0] -= _OWN
     best = cost.argmin(1, keepdim=True)[:, :, None].expand(-1, 1, 2, -1, -1)
-    return torch.stack(tried, 1).gather(1, best)[:, 0]
+    return tried.gather(1, best)[:, 0]
 
 
 def _unless_still(motions: Tensor, now: Tensor, then: Tensor) -> Tensor:
