@@ -20,6 +20,7 @@ from cluster.deaths import LOSSES, last_line, never_began, reason_of, value_of
 from cluster.errors import ClusterError, WorkerLostError
 from cluster.listening import Listening
 from cluster.pace import Pace, Patience
+from cluster.session import describe
 
 _EXPECTED_SECONDS = 15.0
 """An actor asked for less than this ago is likely to come; one asked for earlier may never fit."""
@@ -72,8 +73,7 @@ class Actor:
     @property
     def expected(self) -> bool:
         """It is not ready, but soon will be."""
-        young = time.monotonic() - self.asked_for < _EXPECTED_SECONDS
-        return not self.ready and (self.place is not None or young)
+        return not self.ready and (self.place is not None or self.arrives)
 
     @property
     def arrives(self) -> bool:
@@ -388,8 +388,8 @@ class Crew:
             arrived: list[Any] = []
             try:
                 refs = [ref for ref, actor in coming.items() if actor.arrives]
-                count = min(len(refs), self._most_at_once() - len(placed)) if refs else 0
-                if count > 0:
+                room = describe().places(self._needs()) - len(placed) if refs else 0
+                if (count := min(len(refs), room)) > 0:
                     arrived, _ = ray.wait(refs, num_returns=count, timeout=_ARRIVAL_SECONDS)
             finally:
                 pending = [actor for ref, actor in coming.items() if ref not in arrived]
@@ -397,14 +397,6 @@ class Crew:
                     ray.kill(actor.handle)
         for calls in (self.arriving, self.starting, self.asking, self.leaving, self.unwanted):
             calls.clear()
-
-    def _most_at_once(self) -> int:
-        """Actors that all machines together could hold, if nobody else used them."""
-        total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        return min(
-            (int(total.get(name, 0) / amount) for name, amount in self._needs().items() if amount),
-            default=len(self.actors),
-        )
 
     def _needs(self) -> dict[str, float]:
         """What each actor takes of its machine."""

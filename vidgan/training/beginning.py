@@ -19,11 +19,12 @@ from cyclegan.discriminators import new_discriminator
 from cyclegan.run_folder import RunFolder
 from cyclegan.start import digest_of, start_to_bytes
 from cyclegan.student import STUDENT, StudentConfig
-from cyclegan.train_config import TrainConfig
+from cyclegan.train_config import AnyPlan, TrainConfig
 from cyclegan.weights import LoadedGenerator
 from vidgan.errors import ModelError, SettingsError
 from vidgan.models import DIRECTIONS, Direction
 from vidgan.named import means_a_model, read_named, read_weights
+from vidgan.training.launch import named_errors
 
 Weights = Mapping[str, Tensor]
 
@@ -130,6 +131,18 @@ def read_student_beginning(source: str | None, config: StudentConfig, out: Path)
     options = "--filters, --blocks and --separable"
     weights = _fitting(source, named.generator, config.generator, options=options)
     return Beginning(start_to_bytes({STUDENT: weights}))
+
+
+def with_beginning(config: AnyPlan, beginning: Beginning | None, out: Path) -> AnyPlan:
+    """With what the run in `out` begins with, or, where there is no `beginning`, began with.
+
+    Raises:
+        ModelError: no run is there, or one of another kind.
+    """
+    if beginning is not None:
+        return replace(config, start=beginning.digest)
+    with named_errors():
+        return replace(config, start=RunFolder(out).read_plan(type(config)).start)
 
 
 def _wrong_number(source: str) -> str:

@@ -1,7 +1,6 @@
 """`vidgan train`: from options to a finished run."""
 
 from collections.abc import Iterator, Set
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,13 @@ from cyclegan.run_folder import RunFolder
 from cyclegan.train_config import TrainConfig, config_to_json
 from vidgan.errors import SettingsError
 from vidgan.training.bar import FramesBar
-from vidgan.training.beginning import Beginning, absolute, architecture_of, read_beginning
+from vidgan.training.beginning import (
+    Beginning,
+    absolute,
+    architecture_of,
+    read_beginning,
+    with_beginning,
+)
 from vidgan.training.job import Job
 from vidgan.training.launch import launch, named_errors
 from vidgan.training.settings import DATA, FREE, options_to_resume, save_options, train_config
@@ -46,7 +51,7 @@ def train_pair(
     config = _config(options, workers=options["workers"] or 1)
     beginning = None if resume else read_beginning(options["start_from"], config)
     if dry_run:
-        yield config_to_json(_with_beginning(config, beginning, out)).rstrip()
+        yield config_to_json(with_beginning(config, beginning, out)).rstrip()
         return
     with named_errors(), RunFolder(out).locked():
         domains = _domains(out, options, quiet=quiet)
@@ -71,7 +76,7 @@ def _prepare(
     start resumes.
     """
     config = _config(options, workers=options["workers"] or 1)
-    config = _with_beginning(config, beginning, out)
+    config = with_beginning(config, beginning, out)
     folder = RunFolder(out)
     if beginning is None:
         folder.state_to_resume(config)
@@ -110,14 +115,6 @@ def _domains(out: Path, options: dict[str, Any], *, quiet: bool) -> Domains:
     for warning in domains.warnings:
         bar.say(warning)
     return domains
-
-
-def _with_beginning(config: TrainConfig, beginning: Beginning | None, out: Path) -> TrainConfig:
-    """With what the run begins with, or began with."""
-    if beginning is not None:
-        return replace(config, start=beginning.digest)
-    with named_errors():
-        return replace(config, start=RunFolder(out).read_config().start)
 
 
 def _config(options: dict[str, Any], *, workers: int) -> TrainConfig:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +30,7 @@ from vidgan.training.beginning import (
     absolute,
     read_student_beginning,
     student_architecture_of,
+    with_beginning,
 )
 from vidgan.training.job import StudentJob
 from vidgan.training.launch import launch, named_errors
@@ -93,7 +94,7 @@ def train_student(
         raise SettingsError(f"--out {out}: holds the teacher; choose another --out")
     config = _config(options, teacher, workers=options["workers"] or 1)
     beginning = None if resume else read_student_beginning(options["start_from"], config, out)
-    config = _with_beginning(config, beginning, out)
+    config = with_beginning(config, beginning, out)
     if dry_run:
         yield config_to_json(config).rstrip()
         return
@@ -127,7 +128,7 @@ def _prepare(
 ) -> StudentJob:
     """Make the run's folder, or find the run that is there; from then on every start resumes."""
     config = _config(options, teacher, workers=options["workers"] or 1)
-    config = _with_beginning(config, beginning, out)
+    config = with_beginning(config, beginning, out)
     folder = RunFolder(out)
     if beginning is None:
         folder.state_to_resume(config)
@@ -148,14 +149,6 @@ def _prepare(
         checkpoint_seconds=60 * options["checkpoint_minutes"],
         keep_images=options["keep"],
     )
-
-
-def _with_beginning(config: StudentConfig, beginning: Beginning | None, out: Path) -> StudentConfig:
-    """With what the run begins with, or began with."""
-    if beginning is not None:
-        return replace(config, start=beginning.digest)
-    with named_errors():
-        return replace(config, start=RunFolder(out).read_plan(StudentConfig).start)
 
 
 def _about(name: str, teaching: Card, config: StudentConfig) -> dict[str, str]:
@@ -194,18 +187,13 @@ def _pictures(
         if targets is None:
             domain = resolve_source(data, config.direction[0].upper(), **common)
             pictures, warnings = Pictures(domain.train, (), domain.held_out), domain.warnings
-        elif config.direction == "a2b":
-            both = resolve_sources(data, Path(targets), **common)
-            pictures, warnings = (
-                Pictures(both.train_a, both.train_b, both.held_out_a),
-                both.warnings,
-            )
         else:
-            both = resolve_sources(Path(targets), data, **common)
-            pictures, warnings = (
-                Pictures(both.train_b, both.train_a, both.held_out_b),
-                both.warnings,
-            )
+            forth = config.direction == "a2b"
+            sources = (data, Path(targets))[:: 1 if forth else -1]
+            both = resolve_sources(*sources, **common)
+            a, b = (both.train_a, both.held_out_a), (both.train_b, both.held_out_b)
+            (train, held_out), (shown, _) = (a, b) if forth else (b, a)
+            pictures, warnings = Pictures(train, shown, held_out), both.warnings
     for warning in warnings:
         bar.say(warning)
     return pictures
