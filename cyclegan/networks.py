@@ -221,7 +221,7 @@ class FastGenerator(nn.Module):
                 for _ in range(config.blocks)
             )
         )
-        doubling = _SeparableDoubling if config.separable else _Doubling
+        doubling = SeparableDoubling if config.separable else Doubling
         self.up = nn.Sequential(*(doubling(width, width // 2) for width in (4 * f, 2 * f)))
         self.head = nn.Conv2d(f, config.channels, 5, padding=2, padding_mode="reflect")
 
@@ -231,17 +231,18 @@ class FastGenerator(nn.Module):
         return torch.tanh(self.head(y) + self.input_share * x)
 
 
-class _Doubling(nn.Conv2d):
-    """(N, C, H, W) -> (N, outputs, 2H, 2W): scaled up, then a convolution."""
+class Doubling(nn.Conv2d):
+    """Pictures scaled up, then a convolution."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 3, padding=1, padding_mode="reflect")
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, outputs, 2H, 2W)."""
         return F.relu(super().forward(_doubled(x)))
 
 
-class _SeparableDoubling(nn.Module):
+class SeparableDoubling(nn.Module):
     """The same by two convolutions, the pointwise one first."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -252,6 +253,7 @@ class _SeparableDoubling(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, outputs, 2H, 2W)."""
         return F.relu(self.depthwise(_doubled(self.pointwise(x))))
 
 
@@ -304,7 +306,7 @@ def init_weights(network: nn.Module, *, std: float = 0.02, seed: int) -> None:
     halves = {
         half
         for module in network.modules()
-        if isinstance(module, _SeparableDoubling)
+        if isinstance(module, SeparableDoubling)
         for half in (module.pointwise, module.depthwise)
     }
     for module in network.modules():

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from cyclegan.memory import is_of_memory
 from cyclegan.networks import Generator
+from cyclegan.phased import phased
 from cyclegan.precision import Precision, resolve_dtype
 from cyclegan.resampling import added, shrunk
 from cyclegan.steady import Link, Row
@@ -89,15 +90,16 @@ class Translator:
         self.batch = batch or (8 if self.device.type == "cuda" else 1)
         self.multiple = generator.config.multiple
         self._turns = Turns()
+        on_cpu = self.device.type == "cpu"
+        own = copy.deepcopy(generator)
         network = (
-            copy.deepcopy(generator)
+            (phased(own) if on_cpu else own)
             .eval()
             .requires_grad_(False)
             .to(self.device, self.dtype)
             .to(memory_format=torch.channels_last)
         )
         # On CUDA one thread launches kernels ahead of the device: Python is not in the way.
-        on_cpu = self.device.type == "cpu"
         self._forward = traced(network, self._least_image()) if on_cpu else network
 
     def __call__(

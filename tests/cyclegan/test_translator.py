@@ -148,7 +148,7 @@ four lanes at once can leave that in pieces of which none is large enough for on
 """
 
 
-@pytest.mark.parametrize(("batch", "room"), [(8, 400), (1, 150)])
+@pytest.mark.parametrize(("batch", "room"), [(8, 250), (1, 150)])
 def test_out_of_memory_halves_the_batch_then_lanes_wait_for_each_other(
     batch: int, room: int
 ) -> None:
