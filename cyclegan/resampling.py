@@ -54,12 +54,8 @@ def added(full: Tensor, change: Tensor) -> Tensor:
     """
     height, width = full.shape[1:3]
     bands = _bands(change.shape[2], height, "bicubic", full.device)
-    # Torch's antialiasing kernel has nothing to smooth when scaling up, but is the faster one.
-    wide = F.interpolate(
-        change.contiguous(), (change.shape[2], width), mode="bicubic", antialias=True
-    )
     # Half a level more, since what follows the point is cut off in the end.
-    changes = wide.permute(0, 2, 3, 1).contiguous().add_(0.5)
+    changes = _widened(change.permute(0, 2, 3, 1), width).add_(0.5)
     out = torch.empty_like(full)
     most = torch.iinfo(full.dtype).max
     for lines, moved, made in zip(_lines(full), _lines(changes), _lines(out), strict=True):
@@ -69,24 +65,46 @@ def added(full: Tensor, change: Tensor) -> Tensor:
     return out
 
 
+def _widened(pictures: Tensor, width: int) -> Tensor:
+    """Floats (N, h, w, C) -> (N, h, width, C), bicubic."""
+    count, height, source, channels = pictures.shape
+    out = pictures.new_empty((count, height, width, channels))
+    lines, made = pictures.flatten(2).flatten(0, 1), out.flatten(2).flatten(0, 1)
+    for band in _bands(source, width, "bicubic", pictures.device, each=channels):
+        torch.mm(lines[:, band.of], band.weights.T, out=made[:, band.rows])
+    return out
+
+
 def _lines(pictures: Tensor) -> Iterator[Tensor]:
     """Each of (N, H, W, 3) as (H, W * 3): views."""
     return iter(pictures.flatten(2))
 
 
 @lru_cache(maxsize=_MATRICES)
-def _bands(source: int, target: int, mode: Mode, device: torch.device) -> tuple[_Band, ...]:
-    """What scales `source` rows to `target`: torch's own weights, without most of the zeros."""
+def _bands(
+    source: int, target: int, mode: Mode, device: torch.device, *, each: int = 1
+) -> tuple[_Band, ...]:
+    """What scales `source` rows to `target`: torch's own weights, without most of the zeros.
+
+    Or columns of `each` so many channels.
+    """
     units = torch.eye(source)[None, None]
+    # The antialiasing kernel has nothing to smooth when scaling up.
     weights = F.interpolate(units, (target, source), mode=mode, antialias=True)[0, 0]
-    count = _BAND[mode] if device.type == "cpu" else target
+    # On a GPU all at once, but columns: most of their matrix would be zeros.
+    count = _BAND[mode] if device.type == "cpu" or each > 1 else target
     return tuple(
-        _band(weights, slice(top, min(top + count, target)), device)
+        _band(weights, slice(top, min(top + count, target)), device, each)
         for top in range(0, target, count)
     )
 
 
-def _band(weights: Tensor, rows: slice, device: torch.device) -> _Band:
+def _band(weights: Tensor, rows: slice, device: torch.device, each: int) -> _Band:
     used = weights[rows].ne(0).any(0).nonzero().flatten()
     of = slice(int(used[0]), int(used[-1]) + 1)
-    return _Band(rows, of, weights[rows, of].contiguous().to(device))
+    part = torch.kron(weights[rows, of], torch.eye(each)).contiguous().to(device)
+    return _Band(_times(rows, each), _times(of, each), part)
+
+
+def _times(part: slice, each: int) -> slice:
+    return slice(part.start * each, part.stop * each)
