@@ -16,6 +16,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from cyclegan import Translator, load_generator
+from cyclegan.networks import FastGenerator
 from tests.vidgan.small_training import train, write_pictures
 from vidgan.models import find_model
 
@@ -160,5 +161,33 @@ def test_networks_of_another_architecture_are_no_beginning(
     two = ["--start-from", "winter2summer", "--start-from", "summer2winter"]
     told = vidgan_command(*train(*two, "--generator-filters", "8"))
     assert told.status == 2
-    assert re.search(r'it is .*"filters": 16.*filters ask for .*"filters": 8', told.lines[-1])
+    assert re.search(r'it is .*"filters": 16.*share ask for .*"filters": 8', told.lines[-1])
     assert not (here / "run").exists()
+
+
+def test_a_generator_that_adds_none_of_its_input_draws_pictures_anew(
+    here: Path, vidgan_command: Command
+) -> None:
+    """And what goes on from it is built like it, unless an option says otherwise."""
+    share = ["--input-share", "0"]
+    assert vidgan_command(*train("--generator", "fast_separable", *share, out="first")).status == 0
+    generator = load_generator(here / "first/a2b.safetensors")
+    assert isinstance(generator, FastGenerator)
+    for weight in generator.head.parameters():
+        weight.zero_()
+    assert not generator(torch.rand(1, 3, 32, 32)).any(), "what it does not draw is not there"
+
+    unsaid = train("--start-from", "first")
+    at = unsaid.index("--generator")
+    del unsaid[at : at + 2]
+    assert vidgan_command(*unsaid).status == 0
+    first, again = (
+        json.loads((here / run / "config.json").read_text())["generator"]
+        for run in ("first", "run")
+    )
+    assert again == first
+    assert (first["input_share"], first["separable"]) == (0.0, True)
+    assert vidgan_command("train", "--out", "run", "--resume").status == 0
+    told = vidgan_command(*train("--start-from", "first", "--input-share", "1", out="other"))
+    assert told.status == 2
+    assert re.search(r'it is .*"input_share": 0\.0.*ask for .*"input_share": 1\.0', told.lines[-1])

@@ -126,6 +126,13 @@ REFUSED: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
         2,
         ("--generator resnet: unknown", "resnet_9blocks"),
     ),
+    "share": (train("--input-share", "1.5"), 2, ("--input-share 1.5", "from 0 to 1")),
+    "share that is none": (train("--input-share", "nan"), 2, ("--input-share nan", "from 0 to 1")),
+    "share of another": (
+        train("--generator", "resnet_6blocks", "--input-share", "0"),
+        2,
+        ("--input-share 0.0: resnet_6blocks", "fast or fast_separable"),
+    ),
     "crop": (train("--crop", "30"), 2, ("crop (30)", "multiple of 4")),
     "small crop": (train("--crop", "20"), 2, ("crop (20)", "24 pixels or more")),
     "seed": (train("--seed", "-1"), 2, ("seed", "-1")),

@@ -60,6 +60,10 @@ CHANGED: dict[str, tuple[list[str], dict[str, Any]]] = {
         ["--generator-filters", "8"],
         {"generator": {**DEFAULTS["generator"], "filters": 8}},
     ),
+    "input_share": (
+        ["--input-share", "0"],
+        {"generator": {**DEFAULTS["generator"], "input_share": 0.0}},
+    ),
     "discriminator": (
         ["--discriminator", "projected"],
         {"discriminator": {**DEFAULTS["discriminator"], "kind": "projected"}},

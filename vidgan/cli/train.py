@@ -91,6 +91,13 @@ network_options = family(
         help="Width of the generators.  [default: the architecture's]",
     ),
     click.option(
+        "--input-share",
+        type=float,
+        metavar="X",
+        help="How much of its input a fast or fast_separable generator adds before its tanh: 0 "
+        "draws pictures anew, 1 only changes them.  [default: the architecture's, 0.5]",
+    ),
+    click.option(
         "--start-from",
         multiple=True,
         metavar="SRC",

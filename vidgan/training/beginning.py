@@ -28,6 +28,9 @@ from vidgan.training.launch import named_errors
 
 Weights = Mapping[str, Tensor]
 
+ARCHITECTURE = frozenset({"generator", "generator_filters", "input_share"})
+"""The options of `vidgan train` that say what generators are built like."""
+
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
@@ -56,8 +59,8 @@ def absolute(sources: Sequence[str]) -> tuple[str, ...]:
 
 
 def architecture_of(sources: Sequence[str]) -> dict[str, Any]:
-    """What `--generator` and `--generator-filters` say of the first generator that a training
-    begins with; nothing of what they cannot say, and where `read_beginning` has something to say.
+    """What the options of `ARCHITECTURE` say of the first generator that a training begins with;
+    nothing of what they cannot say, and where `read_beginning` has something to say.
 
     Raises:
         SettingsError, ModelError: as `read_beginning`.
@@ -69,11 +72,15 @@ def architecture_of(sources: Sequence[str]) -> dict[str, Any]:
             config = read_named(forth, "a2b").generator.config
         case _:
             return {}
+    if isinstance(config, IdentityConfig):
+        return {}
+    said: dict[str, Any] = {"filters": config.filters}
+    if isinstance(config, FastConfig):
+        said["input_share"] = config.input_share
     for name, network in GENERATORS.items():
-        if not isinstance(config, IdentityConfig) and config == replace(
-            network, filters=config.filters
-        ):
-            return {"generator": name, "generator_filters": config.filters}
+        if type(network) is type(config) and config == replace(network, **said):
+            share = said.get("input_share")
+            return {"generator": name, "generator_filters": config.filters, "input_share": share}
     return {}
 
 
@@ -157,7 +164,7 @@ def _fitting(
     generator: LoadedGenerator,
     wanted: GeneratorConfig,
     *,
-    options: str = "--generator and --generator-filters",
+    options: str = "--generator, --generator-filters and --input-share",
 ) -> Weights:
     if generator.config != wanted:
         raise SettingsError(

@@ -17,7 +17,9 @@ from cyclegan.config import (
     DiscriminatorConfig,
     DiscriminatorKind,
     DiscriminatorNorm,
+    FastConfig,
     GanMode,
+    TrainableConfig,
     require,
 )
 from cyclegan.data import Preprocess
@@ -117,13 +119,14 @@ def train_config(
     lambda_stability: float,
     stability_noise: float,
     generator_filters: int | None,
+    input_share: float | None,
     **plain: Any,
 ) -> TrainConfig:
     """The configuration that the options of `vidgan train` mean.
 
     Raises:
-        ValueError: an unknown generator, a number out of range, or a network that the
-            discriminators need and that is not installed.
+        ValueError: an unknown generator, one without an option, a number out of range, or a
+            network that the discriminators need and that is not installed.
     """
     for option, rate in (("--lr-g", plain["lr_g"]), ("--lr-d", plain["lr_d"])):
         require(0 < rate < math.inf, f"{option} {rate}: must be more than 0, such as 2e-4")
@@ -134,9 +137,6 @@ def train_config(
         ("--stability-noise", stability_noise),
     ):
         require(0 <= weight < math.inf, f"{option} {weight}: must be 0 or more")
-    if generator not in GENERATORS:
-        raise ValueError(f"--generator {generator}: unknown; known are {', '.join(GENERATORS)}")
-    network = GENERATORS[generator]
     if discriminator != "patch":
         find_efficientnet()
     return TrainConfig(
@@ -149,7 +149,7 @@ def train_config(
             stability=lambda_stability,
             stability_noise=stability_noise,
         ),
-        generator=replace(network, filters=generator_filters) if generator_filters else network,
+        generator=_network(generator, filters=generator_filters, input_share=input_share),
         discriminator=DiscriminatorConfig(
             kind=discriminator,
             filters=discriminator_filters,
@@ -159,3 +159,20 @@ def train_config(
         ),
         **plain,
     )
+
+
+def _network(name: str, *, filters: int | None, input_share: float | None) -> TrainableConfig:
+    """The architecture of that name; None leaves what it has."""
+    if name not in GENERATORS:
+        raise ValueError(f"--generator {name}: unknown; known are {', '.join(GENERATORS)}")
+    network = GENERATORS[name]
+    if input_share is not None:
+        said = f"--input-share {input_share}"
+        require(0 <= input_share <= 1, f"{said}: must be from 0 to 1")
+        if not isinstance(network, FastConfig):
+            raise ValueError(
+                f"{said}: {name} adds none of its input; leave it out, or choose --generator fast "
+                "or fast_separable"
+            )
+        network = replace(network, input_share=input_share)
+    return network if filters is None else replace(network, filters=filters)

@@ -9,6 +9,7 @@ from cyclegan.train_config import TrainConfig, config_to_json
 from vidgan.errors import SettingsError
 from vidgan.training.bar import FramesBar
 from vidgan.training.beginning import (
+    ARCHITECTURE,
     Beginning,
     absolute,
     architecture_of,
@@ -45,7 +46,7 @@ def train_pair(
     options["start_from"] = absolute(options["start_from"])
     if resume:
         options = options_to_resume(out, options, given)
-    elif not given & {"generator", "generator_filters"}:
+    elif not given & ARCHITECTURE:
         options = options | architecture_of(options["start_from"])
     # What is wrong with the settings is said before anything starts.
     config = _config(options, workers=options["workers"] or 1)
