@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from cyclegan.config import DiscriminatorConfig
 from cyclegan.features import find_efficientnet
 from cyclegan.features.efficientnet import PYRAMID_CHANNELS, EfficientNet
+from cyclegan.features.shared import shared_efficientnet
 
 
 class ProjectedDiscriminator(nn.Module):
@@ -31,7 +32,7 @@ class ProjectedDiscriminator(nn.Module):
 
     def __init__(self, config: DiscriminatorConfig, *, seed: int) -> None:
         super().__init__()
-        self._path = find_efficientnet()
+        find_efficientnet()  # what is not installed is said before the first step
         self._network: EfficientNet | None = None
         self._mixture = _Mixture(max(1, config.filters // 2), seed=seed)
         self.heads = nn.ModuleList(
@@ -47,10 +48,8 @@ class ProjectedDiscriminator(nn.Module):
         """Not a module, whose weights would be trained, kept and sent to each worker; read on the
         device where it is needed."""
         if self._network is None or self._network.device != x.device:
-            self._network = EfficientNet(self._path, device=x.device)
-        # In fp32, in which its separable convolutions learn faster on CPUs than in bf16.
-        with torch.autocast(x.device.type, enabled=False):
-            return self._network.pyramid(x.float())
+            self._network = shared_efficientnet(x.device)
+        return self._network.pyramid(x)
 
 
 _HEAD_LAYERS = (2, 2, 1, 1)
