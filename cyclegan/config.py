@@ -9,6 +9,9 @@ DiscriminatorNorm = Literal["instance", "batch", "spectral"]
 DiscriminatorKind = Literal["patch", "projected", "both"]
 GanMode = Literal["lsgan", "vanilla", "hinge"]
 
+LEAST_SIDE_OF_FEATURES = 64
+"""Pixels of a picture whose features are learnt through: two on the coarsest of four scales."""
+
 
 def require(condition: bool, message: str) -> None:
     """Raise ValueError with `message` unless `condition` holds."""
@@ -147,10 +150,11 @@ class DiscriminatorConfig:
     @property
     def least_side(self) -> int:
         """Pixels; of less, the coarsest one makes a single pixel before its last convolution,
-        which has no variance to normalise by. Features want two pixels on the coarsest scale.
+        which has no variance to normalise by.
         """
         patch = int(3 * 2 ** (self.layers + self.scales - 1))
-        return {"patch": patch, "projected": 64, "both": max(patch, 64)}[self.kind]
+        features = LEAST_SIDE_OF_FEATURES
+        return {"patch": patch, "projected": features, "both": max(patch, features)}[self.kind]
 
 
 def generator_to_json(config: GeneratorConfig) -> str:

@@ -17,6 +17,7 @@ from torch.utils.checkpoint import checkpoint
 from cyclegan import losses, neighbours
 from cyclegan.ema import Ema
 from cyclegan.losses import Scores
+from cyclegan.perceptual import perceptual_distance
 from cyclegan.pool import ImagePool
 from cyclegan.train_config import LossWeights
 
@@ -71,6 +72,8 @@ class StepLosses:
     identity_b: Tensor
     stability_ab: Tensor
     stability_ba: Tensor
+    perceptual_ab: Tensor
+    perceptual_ba: Tensor
     discriminator_a: Tensor
     discriminator_b: Tensor
 
@@ -265,6 +268,8 @@ def _generator_losses(
         "identity_b": b.new_zeros(()),
         "stability_ab": a.new_zeros(()),
         "stability_ba": b.new_zeros(()),
+        "perceptual_ab": a.new_zeros(()),
+        "perceptual_ba": b.new_zeros(()),
     }
     if weights.identity > 0:
         parts["identity_a"] = losses.identity_loss(a, networks.g_ba(a))
@@ -273,12 +278,16 @@ def _generator_losses(
         levels = weights.stability_noise
         parts["stability_ab"] = neighbours.unsteadiness(networks.g_ab, a, fake_b, levels=levels)
         parts["stability_ba"] = neighbours.unsteadiness(networks.g_ba, b, fake_a, levels=levels)
+    if weights.perceptual > 0:
+        parts["perceptual_ab"] = perceptual_distance(a, fake_b)
+        parts["perceptual_ba"] = perceptual_distance(b, fake_a)
     total = (
         parts["adversarial_ab"]
         + parts["adversarial_ba"]
         + weights.cycle * (parts["cycle_a"] + parts["cycle_b"])
         + weights.cycle * weights.identity * (parts["identity_a"] + parts["identity_b"])
         + weights.stability * (parts["stability_ab"] + parts["stability_ba"])
+        + weights.perceptual * (parts["perceptual_ab"] + parts["perceptual_ba"])
     )
     drawn = StepImages(
         a=a,

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any, Literal, TypeVar, get_type_hints
 
 from cyclegan.config import (
+    LEAST_SIDE_OF_FEATURES,
     DiscriminatorConfig,
     FastConfig,
     GanMode,
@@ -30,6 +31,9 @@ class LossWeights:
     """Of what a small movement and noise change; 0 costs nothing (see `neighbours`)."""
     stability_noise: float = 4.0
     """Standard deviation of that noise, in levels of 8 bits."""
+    perceptual: float = 0.0
+    """Of what a trained network no longer sees in a translation; 0 costs nothing (see
+    `perceptual`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +105,11 @@ class TrainConfig(Plan):
     def __post_init__(self) -> None:
         Plan.__post_init__(self)
         require(self.pool >= 0, f"pool must be 0 or more, not {self.pool}")
+        crop, least = self.preprocess.crop, LEAST_SIDE_OF_FEATURES
+        require(
+            self.loss.perceptual == 0 or crop >= least,
+            f"crop ({crop}) must be {least} pixels or more for the perceptual loss",
+        )
 
 
 AnyPlan = TypeVar("AnyPlan", bound=Plan)

@@ -127,7 +127,7 @@ def softened(images: Tensor) -> Tensor:
 def _rivals_ab(seen: Seen) -> Rivals:
     losses, scores = seen.losses, seen.scores
     return _rivals(
-        (losses.adversarial_ab, losses.cycle_a, losses.identity_b),
+        (losses.adversarial_ab, losses.cycle_a, losses.identity_b, losses.perceptual_ab),
         losses.discriminator_b,
         (scores.real_b, scores.fake_b),
         seen.weights,
@@ -137,7 +137,7 @@ def _rivals_ab(seen: Seen) -> Rivals:
 def _rivals_ba(seen: Seen) -> Rivals:
     losses, scores = seen.losses, seen.scores
     return _rivals(
-        (losses.adversarial_ba, losses.cycle_b, losses.identity_a),
+        (losses.adversarial_ba, losses.cycle_b, losses.identity_a, losses.perceptual_ba),
         losses.discriminator_a,
         (scores.real_a, scores.fake_a),
         seen.weights,
@@ -145,13 +145,14 @@ def _rivals_ba(seen: Seen) -> Rivals:
 
 
 def _rivals(
-    asked: tuple[Tensor, Tensor, Tensor],
+    asked: tuple[Tensor, Tensor, Tensor, Tensor],
     discriminator: Tensor,
     scores: tuple[Scores, Scores],
     weights: LossWeights,
 ) -> Rivals:
-    adversarial, cycle, identity = map(float, asked)
+    adversarial, cycle, identity, perceptual = map(float, asked)
     rest = weights.cycle * cycle + weights.cycle * weights.identity * identity
+    rest += weights.perceptual * perceptual
     real, fake = scores
     middle = middle_score(weights.gan_mode)
     return Rivals(

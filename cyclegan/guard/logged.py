@@ -25,10 +25,10 @@ FAR_OFF = 0.3
 """Mean difference of a picture and its reconstruction, of 2: a plain surface has about as much."""
 
 Line = Mapping[str, Any]
-_Pair = tuple[Literal["a2b", "b2a"], str, str, str, str]
+_Pair = tuple[Literal["a2b", "b2a"], str, str, str, str, str]
 _WAYS: tuple[_Pair, ...] = (
-    ("a2b", "B", "adversarial_ab", "discriminator_b", "cycle_a"),
-    ("b2a", "A", "adversarial_ba", "discriminator_a", "cycle_b"),
+    ("a2b", "B", "adversarial_ab", "discriminator_b", "cycle_a", "perceptual_ab"),
+    ("b2a", "A", "adversarial_ba", "discriminator_a", "cycle_b", "perceptual_ba"),
 )
 
 
@@ -47,7 +47,7 @@ def logged(lines: Sequence[Line], config: TrainConfig) -> Iterator[Symptom]:
 
 
 def _rivals(lines: Sequence[Line], weights: LossWeights, way: _Pair) -> Iterator[Symptom]:
-    place, judge, adversarial, discriminator, _ = way
+    place, judge, adversarial, discriminator, *_ = way
     loss, losing = _median(lines, discriminator), _median(lines, adversarial)
     chance, mode = CHANCE[weights.gan_mode], weights.gan_mode
     if loss <= SATISFIED * chance and losing >= LOST[mode]:
@@ -62,9 +62,12 @@ def _rivals(lines: Sequence[Line], weights: LossWeights, way: _Pair) -> Iterator
 
 
 def _share(lines: Sequence[Line], weights: LossWeights, way: _Pair) -> Iterator[Symptom]:
-    place, _, adversarial, _, cycle = way
+    place, _, adversarial, _, cycle, perceptual = way
     losing, error = abs(_median(lines, adversarial)), _median(lines, cycle)
-    share = losing / max(losing + weights.cycle * error, 1e-12)
+    rest = weights.cycle * error
+    if weights.perceptual > 0:  # logs of older runs do not have it
+        rest += weights.perceptual * _median(lines, perceptual)
+    share = losing / max(losing + rest, 1e-12)
     if share >= DROWNED and error >= FAR_OFF:
         yield share_symptom(
             place,
@@ -75,7 +78,7 @@ def _share(lines: Sequence[Line], weights: LossWeights, way: _Pair) -> Iterator[
 
 
 def _is_whole(line: Line) -> bool:
-    names = {name for way in _WAYS for name in way[2:]} | {"step", "skipped"}
+    names = {name for way in _WAYS for name in way[2:5]} | {"step", "skipped"}
     return all(isinstance(line.get(name), int | float) for name in names)
 
 

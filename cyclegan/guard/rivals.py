@@ -128,8 +128,9 @@ def rates(window: Window) -> Iterator[Symptom]:
 
 
 def no_cycle(window: Window) -> Iterator[Symptom]:
-    """A CycleGAN without its cycle."""
-    if window.adjustments.cycle_weight(window.config.loss.cycle) > 0:
+    """A CycleGAN without its cycle, nor anything else that ties outputs to inputs."""
+    loss = window.config.loss
+    if window.adjustments.cycle_weight(loss.cycle) > 0 or loss.perceptual > 0:
         return
     yield Symptom(
         kind=Kind.NO_CYCLE,

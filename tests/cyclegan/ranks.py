@@ -66,6 +66,13 @@ class Seen:
 
 OTHERWISE: dict[str, TrainConfig] = {
     "checkpointing in bf16": replace(CONFIG, images=6, checkpointing=True, precision="bf16"),
+    "perceptual, checkpointing": replace(
+        CONFIG,
+        images=6,
+        loss=LossWeights(perceptual=2.0),
+        preprocess=Preprocess(load=72, crop=64),
+        checkpointing=True,
+    ),
     "no identity": replace(CONFIG, images=6, loss=LossWeights(identity=0.0)),
     "spectral norm, two scales, stability": replace(
         CONFIG,

@@ -19,6 +19,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from cyclegan.checkpoint import load_checkpoint
 from cyclegan.config import DiscriminatorConfig, ResnetConfig
+from cyclegan.data import Preprocess
 from cyclegan.precision import Precision
 from cyclegan.run import Listeners, RunOptions, Stopped, run_training
 from cyclegan.state import TrainingError
@@ -68,8 +69,14 @@ def test_all_that_can_be_asked_for_besides_goes_on_the_same_too(
 ) -> None:
     """Spectral norm remembers vectors, which every forward pass moves; stability draws numbers."""
     discriminator = DiscriminatorConfig(filters=4, norm="spectral", layers=2, scales=2)
-    loss = LossWeights(stability=2.0)
-    config = replace(tiny, images=8, discriminator=discriminator, loss=loss, precision=precision)
+    config = replace(
+        tiny,
+        images=8,
+        discriminator=discriminator,
+        loss=LossWeights(stability=2.0, perceptual=1.0),
+        preprocess=Preprocess(load=72, crop=64),
+        precision=precision,
+    )
 
     def stop(progress: Progress) -> None:
         if progress.step == 2:

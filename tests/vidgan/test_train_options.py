@@ -36,6 +36,7 @@ DEFAULTS: dict[str, Any] = {
         "identity": 0.5,
         "stability": 0.0,
         "stability_noise": 4.0,
+        "perceptual": 0.0,
     },
     "lr_d": 2e-4,
     "lr_g": 2e-4,
@@ -98,6 +99,10 @@ CHANGED: dict[str, tuple[list[str], dict[str, Any]]] = {
     "stability_noise": (
         ["--stability-noise", "2"],
         {"loss": {**DEFAULTS["loss"], "stability_noise": 2.0}},
+    ),
+    "lambda_perceptual": (
+        ["--lambda-perceptual", "2"],
+        {"loss": {**DEFAULTS["loss"], "perceptual": 2.0}},
     ),
     "gan_mode": (["--gan-mode", "vanilla"], {"loss": {**DEFAULTS["loss"], "gan_mode": "vanilla"}}),
     "flat_share": (["--flat-share", "0.25"], {"flat_share": 0.25}),

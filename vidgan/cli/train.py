@@ -178,6 +178,14 @@ loss_options = family(
     ),
     stability_options,
     click.option(
+        "--lambda-perceptual",
+        type=float,
+        default=0.0,
+        show_default=True,
+        help="Weight of what EfficientNet no longer sees in a translation: keeps what is in a "
+        "picture (pip install 'vidgan[metrics]'); 0: costs nothing.",
+    ),
+    click.option(
         "--gan-mode",
         type=click.Choice(["lsgan", "vanilla", "hinge"]),
         default="lsgan",

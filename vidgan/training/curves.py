@@ -65,6 +65,13 @@ CHARTS = (
         is_noisy=True,
     ),
     Chart(
+        "Perceptual loss",
+        "what EfficientNet no longer sees in a translation; 0: all is kept, 2: nothing is",
+        LOG,
+        {"A to B": ("perceptual_ab",), "B to A": ("perceptual_ba",)},
+        is_noisy=True,
+    ),
+    Chart(
         "KID",
         "distance of translated and real held-out pictures; lower is better",
         METRICS,

@@ -118,6 +118,7 @@ def train_config(
     lambda_identity: float,
     lambda_stability: float,
     stability_noise: float,
+    lambda_perceptual: float,
     generator_filters: int | None,
     input_share: float | None,
     **plain: Any,
@@ -126,7 +127,7 @@ def train_config(
 
     Raises:
         ValueError: an unknown generator, one without an option, a number out of range, or a
-            network that the discriminators need and that is not installed.
+            network that discriminators or losses need and that is not installed.
     """
     for option, rate in (("--lr-g", plain["lr_g"]), ("--lr-d", plain["lr_d"])):
         require(0 < rate < math.inf, f"{option} {rate}: must be more than 0, such as 2e-4")
@@ -135,9 +136,10 @@ def train_config(
         ("--lambda-identity", lambda_identity),
         ("--lambda-stability", lambda_stability),
         ("--stability-noise", stability_noise),
+        ("--lambda-perceptual", lambda_perceptual),
     ):
         require(0 <= weight < math.inf, f"{option} {weight}: must be 0 or more")
-    if discriminator != "patch":
+    if discriminator != "patch" or lambda_perceptual > 0:
         find_efficientnet()
     return TrainConfig(
         workers=workers,
@@ -148,6 +150,7 @@ def train_config(
             identity=lambda_identity,
             stability=lambda_stability,
             stability_noise=stability_noise,
+            perceptual=lambda_perceptual,
         ),
         generator=_network(generator, filters=generator_filters, input_share=input_share),
         discriminator=DiscriminatorConfig(

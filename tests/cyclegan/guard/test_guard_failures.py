@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cyclegan.config import DiscriminatorConfig, FastConfig, ResnetConfig
+from cyclegan.guard.detectors import told_by_settings
 from cyclegan.guard.evidence import correlation, surface
 from cyclegan.guard.watch import STUCK
 from cyclegan.train_config import LossWeights, TrainConfig
@@ -105,6 +106,12 @@ def test_no_cycle(small: TrainConfig, seasons: Domains, watch: Watch) -> None:
     told = [event.step for event in seen.events if event.name == "no cycle loss"]
     assert told == [5], "once, though it is there at each of twelve looks"
     assert seen.warnings == [event.line() for event in seen.events]
+
+
+def test_the_perceptual_loss_ties_outputs_to_inputs_too(small: TrainConfig) -> None:
+    sides = replace(small.preprocess, load=64, crop=64)
+    loss = LossWeights(cycle=0, perceptual=1.0)
+    assert told_by_settings(replace(small, preprocess=sides, loss=loss)) == []
 
 
 def test_one_domain_scaled_to_0_1(small: TrainConfig, seasons: Domains, watch: Watch) -> None:
