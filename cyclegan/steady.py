@@ -14,11 +14,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import lru_cache
+from threading import Lock
 
 import torch
 from torch import Tensor
 
 from cyclegan.motion import motion, moved, window_mean
+from cyclegan.traced import traced
+
+_Finder = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 SAME = 15.0
 """Levels of 8 bits by which a place may differ to be the same for 1/e of the weight."""
@@ -89,8 +94,29 @@ def followed(before: Tensor | None, seen: Tensor) -> Course:
     if len(row) == 1:
         return Course(seen.new_empty(0, 2, *seen.shape[2:]), seen.new_empty(0, 1, *seen.shape[2:]))
     then, now = row[:-1], row[1:]
+    return Course(*_finder(now.shape, now.device)(then, now))
+
+
+def _course(then: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:
+    """Motions and sameness of frames (M, 3, h, w) after as many."""
     motions = motion(then, now)
-    return Course(motions, _sameness(moved(then, motions), now))
+    return motions, _sameness(moved(then, motions), now)
+
+
+_recording = Lock()
+
+
+def _finder(shape: torch.Size, device: torch.device) -> _Finder:
+    """What finds the course of frames of this shape: on a CPU, where several lanes do, recorded."""
+    if device.type != "cpu":
+        return _course
+    with _recording:  # lanes begin together, and it is recorded once
+        return _recorded(shape)
+
+
+@lru_cache(maxsize=8)  # a film has one shape
+def _recorded(shape: torch.Size) -> _Finder:
+    return traced(_course, torch.zeros(shape), torch.zeros(shape))
 
 
 def leaning(before: Tensor | None, changes: Tensor, course: Course, *, strength: float) -> Tensor:

@@ -100,7 +100,9 @@ class Translator:
             .to(memory_format=torch.channels_last)
         )
         # On CUDA one thread launches kernels ahead of the device: Python is not in the way.
-        self._forward = traced(network, self._least_image()) if on_cpu else network
+        self._forward: Callable[[Tensor], Tensor] = (
+            traced(network, self._least_image()) if on_cpu else network
+        )
 
     def __call__(
         self, frames: NDArray[Depth], view: View = PLAIN, *, link: Link | None = None
