@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from cyclegan.allocator import keep_freed_memory
-from cyclegan.precision import resolve_dtype
+from cyclegan.dtypes import resolve_dtype
 from cyclegan.traced import traced
 from cyclegan.translator import Translator
 from cyclegan.weights import load_generator

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 
-from cyclegan.precision import cpu_bf16_pays, resolve_dtype
+from cyclegan.dtypes import resolve_dtype
+from cyclegan.precision import cpu_bf16_pays
 from vidgan.models import find_model
 
 CORES = len(os.sched_getaffinity(0))

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from cyclegan.steady import links, warm_up
+from cyclegan.steady import links
 from cyclegan.translator import Translator
+from cyclegan.warming import warm_up
 from vidgan.named import read_named
 
 Pixels = NDArray[np.uint8]

@@ -34,8 +34,8 @@ from torch import Tensor
 from cyclegan.allocator import keep_freed_memory
 from cyclegan.config import FastConfig, ResnetConfig
 from cyclegan.data import Preprocess
+from cyclegan.dtypes import resolve_dtype
 from cyclegan.loading import choose_loading
-from cyclegan.precision import resolve_dtype
 from cyclegan.run_folder import RunFolder
 from cyclegan.state import new_state
 from cyclegan.step import StepResult, StepSettings, train_step

@@ -5,35 +5,20 @@ A generator is a safetensors file whose metadata holds its configuration as JSON
 """
 
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from cyclegan.atomic import write_atomically
 from cyclegan.config import GeneratorConfig, generator_to_json
 
 
 class WeightsError(ValueError):
     """A file of weights cannot be used; the text names it and says why and what to do."""
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, make it durable, then rename it.
-
-    Whoever looks at `path` sees the old file or the new one, never a part; if `write` fails, the
-    old one stays and the temporary file goes.
-    """
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        write(part)
-        with part.open("rb") as handle:
-            os.fsync(handle.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def save_generator(
@@ -45,27 +30,46 @@ def save_generator(
     metadata: dict[str, str] | None = None,
 ) -> None:
     """Write a generator as safetensors; same weights, same bytes."""
+    blob = generator_file(network, config, dtype=dtype, metadata=metadata)
+    write_atomically(path, lambda part: part.write_bytes(blob))
+
+
+def generator_file(
+    network: nn.Module,
+    config: GeneratorConfig,
+    *,
+    dtype: torch.dtype = torch.float32,
+    metadata: dict[str, str] | None = None,
+) -> bytes:
+    """What `save_generator` writes."""
     tensors = {
         name: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None)
         for name, tensor in network.state_dict().items()
     }
     about = {**(metadata or {}), "generator": generator_to_json(config)}
-    blob = to_safetensors(tensors, about)
-    write_atomically(path, lambda part: part.write_bytes(blob))
+    return to_safetensors(tensors, about)
 
 
 def to_safetensors(tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:
     """A file of safetensors; same content, same bytes.
 
-    Its header is sorted: the library writes metadata in any order. A file is the header's length
-    in 8 bytes, the header as JSON padded to 8 bytes, the data.
+    Its header is sorted: the library writes metadata in any order.
     """
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     blob = save(contiguous, metadata)
-    end = 8 + int.from_bytes(blob[:8], "little")
-    header = json.dumps(json.loads(blob[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    content, data = split_safetensors(blob)
+    header = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
-    return len(header).to_bytes(8, "little") + header + blob[end:]
+    return len(header).to_bytes(8, "little") + header + data
+
+
+def split_safetensors(blob: bytes) -> tuple[dict[str, Any], bytes]:
+    """The header of a file of safetensors, and its data.
+
+    A file is the header's length in 8 bytes, the header as JSON padded to 8 bytes, the data.
+    """
+    end = 8 + int.from_bytes(blob[:8], "little")
+    return json.loads(blob[8:end]), blob[end:]
 
 
 def save_checkpoint(state: dict[str, object], path: Path) -> None:

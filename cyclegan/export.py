@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
-from cyclegan.checkpoint import write_atomically
+from cyclegan.atomic import write_atomically
 from cyclegan.config import generator_to_json
 from cyclegan.networks import Generator
 from cyclegan.weights import LoadedGenerator

@@ -5,24 +5,16 @@ A choice by timing would differ from run to run and with it the output's bytes.
 
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-import torch
-from torch.amp.grad_scaler import GradScaler
-
+NumberFormat = Literal["fp32", "bf16", "fp16"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
-DTYPES: dict[str, torch.dtype] = {
-    "fp32": torch.float32,
-    "bf16": torch.bfloat16,
-    "fp16": torch.float16,
-}
+_FORMATS = get_args(NumberFormat)
 
 
-def resolve_dtype(
-    precision: Precision, device: torch.device, *, training: bool = False
-) -> torch.dtype:
-    """The dtype that `precision` means on `device`.
+def resolve_precision(precision: Precision, device: str, *, training: bool = False) -> NumberFormat:
+    """The number format that `precision` means on a kind of device: "cpu", "cuda".
 
     "auto" is the fastest one that is exact enough: on CUDA fp16, or bf16 for training, where
     gradients need its range; on a CPU bf16 where it pays, else fp32.
@@ -31,25 +23,14 @@ def resolve_dtype(
         ValueError: an unknown precision, or fp16 on a CPU.
     """
     if precision == "auto":
-        if device.type == "cuda":
-            return torch.bfloat16 if training else torch.float16
-        return torch.bfloat16 if cpu_bf16_pays() else torch.float32
-    if precision not in DTYPES:
-        raise ValueError(f"unknown precision {precision!r}; known: auto, {', '.join(DTYPES)}")
-    if precision == "fp16" and device.type == "cpu":
+        if device == "cuda":
+            return "bf16" if training else "fp16"
+        return "bf16" if cpu_bf16_pays() else "fp32"
+    if precision not in _FORMATS:
+        raise ValueError(f"unknown precision {precision!r}; known: auto, {', '.join(_FORMATS)}")
+    if precision == "fp16" and device == "cpu":
         raise ValueError("fp16 needs a CUDA device; on a CPU choose auto, bf16 or fp32")
-    return DTYPES[precision]
-
-
-FIRST_SCALE = 2.0**8
-"""What fp16's losses are multiplied by at first. A discriminators' scaler is heard only when the
-generators' has found its place, and each halving is a skipped step: from here both may fall to 1
-without looking stuck. Torch's own start, 65536, would take twice as many."""
-
-
-def loss_scaler(device: torch.device, dtype: torch.dtype) -> GradScaler:
-    """A scaler that keeps fp16's gradients in range, and does nothing to other numbers."""
-    return GradScaler(device.type, init_scale=FIRST_SCALE, enabled=dtype == torch.float16)
+    return precision
 
 
 @cache

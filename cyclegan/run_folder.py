@@ -21,12 +21,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from cyclegan.atomic import write_atomically
 from cyclegan.checkpoint import (
     WeightsError,
     load_checkpoint,
     save_checkpoint,
     save_generator,
-    write_atomically,
 )
 from cyclegan.config import GeneratorConfig
 from cyclegan.state import LearningState, State

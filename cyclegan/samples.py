@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as tvf
 
-from cyclegan.checkpoint import write_atomically
+from cyclegan.atomic import write_atomically
 from cyclegan.data import DataError, Preprocess, read_image, to_signed
 
 Pixels = NDArray[np.uint8]

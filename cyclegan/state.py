@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from cyclegan.discriminators import new_discriminator
+from cyclegan.dtypes import loss_scaler, resolve_dtype
 from cyclegan.ema import Ema
 from cyclegan.networks import build_generator, init_weights
 from cyclegan.pool import ImagePool
-from cyclegan.precision import loss_scaler, resolve_dtype
 from cyclegan.seeds import mixed
 from cyclegan.step import Learner, Networks
 from cyclegan.team import Team

@@ -9,7 +9,6 @@ sight, where motion cannot be followed, and at a cut, a frame has its own change
 nothing is dragged along.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
@@ -32,22 +31,6 @@ _GRAIN = 1
 falls between pixels, have none."""
 _WINDOW = 2
 """Pixels each side over which the size of that mean counts."""
-
-_FORGOTTEN = 1 / 25
-"""The weight that may be left of frames before those with which a part of a film begins."""
-_LONGEST_WARM_UP = 60
-"""Frames: at strengths of more than 0.947 a part forgets that much less."""
-
-
-def warm_up(strength: float) -> int:
-    """Frames before a part of a film that are translated for the sake of what follows: 20 of 0.85.
-
-    So many that almost none of the weight, `strength` times itself for each of them, would be of
-    frames before these.
-    """
-    if strength == 0:
-        return 0
-    return min(_LONGEST_WARM_UP, math.ceil(math.log(_FORGOTTEN) / math.log(strength)))
 
 
 @dataclass(frozen=True, slots=True)

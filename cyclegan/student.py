@@ -24,10 +24,10 @@ from cyclegan.distill import (
     tapped_student,
     tapped_teacher,
 )
+from cyclegan.dtypes import loss_scaler, resolve_dtype
 from cyclegan.ema import Ema
 from cyclegan.learning import Take
 from cyclegan.networks import Generator, build_generator, init_weights
-from cyclegan.precision import loss_scaler, resolve_dtype
 from cyclegan.reference import meta_network
 from cyclegan.seeds import mixed
 from cyclegan.separable import begin_near

@@ -13,9 +13,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from cyclegan.checkpoint import WeightsError
 from cyclegan.data import Crops
+from cyclegan.dtypes import resolve_dtype
 from cyclegan.learning import Learning, R, R_co, S, Take
 from cyclegan.loading import load_batches
-from cyclegan.precision import resolve_dtype
 from cyclegan.start import read_start
 from cyclegan.state import LearningState, TrainingError, TrainState, diverged, new_state
 from cyclegan.step import Checkpointed, Networks, StepResult, StepSettings, train_step
@@ -24,7 +24,7 @@ from cyclegan.train_config import Plan, TrainConfig, lr_scale
 
 MOST_SKIPPED = 25
 """Steps in a row without a finite gradient, after which nothing can be hoped for: fp16's scalers,
-both of them, need fewer to find their places (`precision.FIRST_SCALE`)."""
+both of them, need fewer to find their places (`dtypes.FIRST_SCALE`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

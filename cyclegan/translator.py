@@ -15,10 +15,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cyclegan.dtypes import resolve_dtype
 from cyclegan.memory import is_of_memory
 from cyclegan.networks import Generator
 from cyclegan.phased import phased
-from cyclegan.precision import Precision, resolve_dtype
+from cyclegan.precision import Precision
 from cyclegan.resampling import added, shrunk
 from cyclegan.steady import Link, Row
 from cyclegan.traced import traced

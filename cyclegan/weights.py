@@ -13,9 +13,10 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load
 from torch import Tensor
 
-from cyclegan.checkpoint import WeightsError
+from cyclegan.checkpoint import WeightsError, split_safetensors
 from cyclegan.config import (
     FastConfig,
     GeneratorConfig,
@@ -63,8 +64,20 @@ def read_generator(path: str | os.PathLike[str]) -> LoadedGenerator:
         raise WeightsError(f"{os.fspath(path)} {exc}") from exc.__cause__
 
 
+def generator_in(file: bytes) -> LoadedGenerator:
+    """The generator in a safetensors file of ours that is in memory, checked like one on a disk.
+
+    Raises:
+        WeightsError: it is not a generator; the text goes on where a file's name would stand.
+    """
+    return _built(*_parse_safetensors(file))
+
+
 def _read(path: Path) -> LoadedGenerator:
-    state, metadata = _read_state(path)
+    return _built(*_read_state(path))
+
+
+def _built(state: Mapping[str, Tensor], metadata: dict[str, str]) -> LoadedGenerator:
     config = _config_of(state, metadata)
     fitted = {name: _usable(name, value) for name, value in fit_state(state, config).items()}
     network = meta_network(config)
@@ -150,6 +163,14 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return state, dict(file.metadata() or {})
     except (SafetensorError, OSError, ValueError, RuntimeError) as exc:
+        raise _damaged(exc) from exc
+
+
+def _parse_safetensors(file: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        state = load(file)  # refuses what is no such file
+        return state, split_safetensors(file)[0].get("__metadata__", {})
+    except (SafetensorError, LookupError, ValueError, RuntimeError) as exc:
         raise _damaged(exc) from exc
 
 

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.vidgan.films.film import write_film
+from tests.vidgan.films.spec import FilmSpec
+
 
 def package_folder(package: str) -> Path:
     spec = importlib.util.find_spec(package)
@@ -107,7 +110,7 @@ def test_the_map_over_actors_loads_neither_media_nor_networks() -> None:
     assert not loaded & {"av", "vidgan", "torch", "click"}
 
 
-@pytest.mark.parametrize("package", ["vidgan", "cluster"])
+@pytest.mark.parametrize("package", ["vidgan", "cluster", "cyclegan"])
 def test_naming_a_package_loads_nothing_heavy(package: str) -> None:
     assert not loaded_after(f"import {package}") & {"torch", "ray", "av", "numpy", "click"}
 
@@ -120,6 +123,20 @@ def test_the_command_line_parses_without_anything_heavy() -> None:
     )
     assert "click" in loaded
     assert not loaded & {"torch", "ray", "av", "numpy", "tqdm", "PIL"}
+
+
+def test_a_kept_model_is_chosen_and_films_are_planned_without_torch(tmp_path: Path) -> None:
+    """All that comes before Ray: what is refused there need not wait for torch."""
+    write_film(tmp_path / "there.mp4", FilmSpec(frames=2))
+    loaded = loaded_after(
+        "from vidgan.cli.commands import cli\n"
+        "for name in ('missing.mp4', 'there.mp4'):\n"
+        "    options = ['--pair', 'summer2winter', '--start', '9']\n"
+        f"    try: cli(['convert', f'{tmp_path}/{{name}}', *options])\n"
+        "    except SystemExit as end: assert end.code == 1, end.code"
+    )
+    assert "av" in loaded
+    assert "torch" not in loaded
 
 
 def test_media_loads_neither_torch_nor_ray() -> None:

@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> object:
     if name == "convert":
-        from vidgan.conversion import convert  # noqa: PLC0415 - brings in torch and Ray
+        from vidgan.conversion import convert  # noqa: PLC0415 - brings in Ray
 
         return convert
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -31,8 +31,7 @@ from vidgan.places import Place, as_place
 from vidgan.progress import Progress
 from vidgan.report import FileReport, Report
 from vidgan.report_file import write_reports
-from vidgan.tasks import Recipe, cost_of
-from vidgan.worker import FilmWorker
+from vidgan.tasks import Recipe, cost_of, make_worker
 
 
 def convert(
@@ -272,7 +271,7 @@ def _map(batch: Batch, recipe: Recipe, run: _Run, options: Options, chunks: int)
         return min(chunks, options.workers or describe().places(crew.needs))
 
     results = map_unordered(
-        FilmWorker,
+        make_worker,
         batch.tasks(digest(recipe)),
         shared=recipe,
         workers=crew.workers,

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from cyclegan.checkpoint import WeightsError, save_checkpoint, save_generator, write_atomically
+from cyclegan.atomic import write_atomically
+from cyclegan.checkpoint import WeightsError, save_checkpoint, save_generator
 from cyclegan.config import FastConfig
 from cyclegan.export import ExportError, export_onnx, export_program
 from cyclegan.weights import read_generator

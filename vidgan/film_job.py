@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator
 
-from cyclegan.steady import warm_up
+from cyclegan.warming import warm_up
 from vidgan.errors import OutputError, VidganError
 from vidgan.finished import Work
 from vidgan.inputs import Piece

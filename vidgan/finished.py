@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from cyclegan.checkpoint import write_atomically
+from cyclegan.atomic import write_atomically
 from vidgan.errors import RemoteError
 from vidgan.ledger import NOTE, Ledger, ledger_of
 from vidgan.numbered import facts as numbered_facts

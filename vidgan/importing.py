@@ -1,12 +1,14 @@
 """`vidgan models import`: a copy of a generator, kept under a name."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from cyclegan.checkpoint import save_generator
+from cyclegan.atomic import write_atomically
+from cyclegan.checkpoint import generator_file
 from cyclegan.config import generator_to_json
 from cyclegan.weights import LoadedGenerator
 from vidgan.errors import ModelError
@@ -60,9 +62,11 @@ def import_model(
     if not all(bool(weight.to(dtype).isfinite().all()) for weight in weights):
         raise ModelError(f"{source}: has weights that fp16 cannot hold; import it without --half")
     target.parent.mkdir(parents=True, exist_ok=True)
-    save_generator(generator.network, generator.config, target, dtype=dtype)
-    write_card(card, target.with_suffix(".json"))
-    return Model(path=target, card=card, bundled=False)
+    file = generator_file(generator.network, generator.config, dtype=dtype)
+    write_atomically(target, lambda part: part.write_bytes(file))
+    sha256 = hashlib.sha256(file).hexdigest()
+    write_card(card, target.with_suffix(".json"), sha256=sha256)
+    return Model(path=target, card=card, bundled=False, sha256=sha256)
 
 
 def _average(generator: LoadedGenerator, others: Sequence[Named]) -> None:

@@ -1,11 +1,13 @@
 """The models on offer: those of the package, and those a user has imported by name.
 
-A model is two files side by side: NAME.safetensors, the generator, and NAME.json, its card. The
-package's own are in vidgan/weights, the user's in $VIDGAN_HOME/models (by default
-$XDG_DATA_HOME/vidgan/models, that is ~/.local/share/vidgan/models).
+A model is two files side by side: NAME.safetensors, the generator, and NAME.json, its card, with
+the generator's SHA-256 when it was checked and kept: as long as it has that, nobody need load torch
+to check it again. The package's own are in vidgan/weights, the user's in $VIDGAN_HOME/models (by
+default $XDG_DATA_HOME/vidgan/models, that is ~/.local/share/vidgan/models).
 """
 
 import difflib
+import hashlib
 import json
 import os
 import re
@@ -26,6 +28,7 @@ PACKAGE_MODELS = Path(__file__).parent / "weights"
 
 CARD_KEY = "card"
 """Under which an exported file keeps its card, as JSON, in its metadata."""
+_DIGEST_KEY = "sha256"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +55,23 @@ class Model:
     path: Path
     card: Card
     bundled: bool
+    sha256: str = ""
+    """Of the file that was checked when it was kept, in hexadecimal; empty where it is not known,
+    as of models that others put there."""
 
     def to_json(self) -> dict[str, object]:
         """The card, and where the model is."""
         origin = "package" if self.bundled else "user"
-        return {**asdict(self.card), "origin": origin, "path": str(self.path)}
+        about = {"sha256": self.sha256, "origin": origin, "path": str(self.path)}
+        return {**asdict(self.card), **about}
+
+    def checked_file(self) -> bytes | None:
+        """The generator's file, where it still is what was checked when it was kept."""
+        try:
+            file = self.path.read_bytes() if self.sha256 else b""
+        except OSError:
+            return None
+        return file if hashlib.sha256(file).hexdigest() == self.sha256 else None
 
 
 def user_models() -> Path:
@@ -158,39 +173,55 @@ def read_model(path: Path) -> "LoadedGenerator":
         raise ModelError(str(exc)) from exc
 
 
-def write_card(card: Card, path: Path) -> None:
-    """Write a card as JSON."""
-    path.write_text(json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+def write_card(card: Card, path: Path, *, sha256: str = "") -> None:
+    """Write a card as JSON, with the SHA-256 of the file that was checked, if one was."""
+    facts = asdict(card) | ({_DIGEST_KEY: sha256} if sha256 else {})
+    path.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _models_in(folder: Path, *, bundled: bool) -> list[Model]:
-    return [
-        Model(path=path, card=_read_card(path.with_suffix(".json"), path.stem), bundled=bundled)
-        for path in sorted(folder.glob("*.safetensors"))
-    ]
+    return [_model_at(path, bundled=bundled) for path in sorted(folder.glob("*.safetensors"))]
 
 
-def _read_card(path: Path, name: str) -> Card:
-    """A card; one that is missing or damaged does not make its model useless."""
+def _model_at(path: Path, *, bundled: bool) -> Model:
+    """A card that is missing or damaged does not make its model useless."""
     try:
-        card = _parse_card(path.read_text(encoding="utf-8"))
+        raw = _parse(path.with_suffix(".json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        card = None
-    return replace(card, name=name) if card else Card(name=name, summary="(no readable card)")
+        raw = None
+    card = _card_of(raw) or Card(name="", summary="(no readable card)")
+    return Model(
+        path=path, card=replace(card, name=path.stem), bundled=bundled, sha256=_digest_of(raw)
+    )
 
 
 def card_inside(metadata: Mapping[str, str]) -> Card | None:
     """The card that an exported file brings along; None where there is none that can be read."""
-    return _parse_card(metadata.get(CARD_KEY, ""))
+    return _card_of(_parse(metadata.get(CARD_KEY, "")))
 
 
-def _parse_card(text: str) -> Card | None:
+def _parse(text: str) -> object:
+    """What a card's JSON says; None where it is none."""
     try:
-        raw = json.loads(text)
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _digest_of(raw: object) -> str:
+    digest = raw.get(_DIGEST_KEY) if isinstance(raw, dict) else None
+    is_one = isinstance(digest, str) and re.fullmatch(r"[0-9a-f]{64}", digest)
+    return str(digest) if is_one else ""
+
+
+def _card_of(raw: object) -> Card | None:
+    if not isinstance(raw, dict):
+        return None
+    try:
         facts = {"name": ""} | {f.name: raw[f.name] for f in fields(Card) if f.name in raw}
         if all(_is_fact(key, fact) for key, fact in facts.items()):
             return Card(**facts)
-    except (ValueError, TypeError, RecursionError):
+    except TypeError:  # no summary
         pass
     return None
 

@@ -69,7 +69,7 @@ def preview(inputs: Sequence[Place], output: Place | None, options: Options) -> 
     except ValueError as error:
         raise SettingsError(f"--device {options.device}: {error}") from error
     translator = Translator(
-        choice.generator.network,
+        choice.generator().network,
         device=device,
         precision=resolved(options.precision, device.type),
         size=choice.size,

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol
 
-from cyclegan.checkpoint import write_atomically
+from cyclegan.atomic import write_atomically
 from vidgan.errors import OutputError
 from vidgan.places import Place, Remote
 from vidgan.remote_lock import RemoteLock

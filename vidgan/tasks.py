@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from cyclegan.config import GeneratorConfig
 from cyclegan.precision import Precision
 from vidgan.errors import VidganError
 from vidgan.media.types import Chunk, EncodedChunk, EncoderSettings, Treatment, VideoStream
 from vidgan.pictures.size import count_pixels
 from vidgan.timing import StageSeconds
+
+if TYPE_CHECKING:
+    from vidgan.worker import FilmWorker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,14 +28,20 @@ class TranslatorSettings:
 class Recipe:
     """All that a worker needs to start: it travels once to each node.
 
-    `weights` is a safetensors file in memory. `lanes` frames are translated at a time, each by
-    one thread of torch.
+    `weights` is a generator's safetensors file in memory. `lanes` frames are translated at a
+    time, each by one thread of torch.
     """
 
-    generator: GeneratorConfig
     weights: bytes
     translator: TranslatorSettings
     lanes: int
+
+
+def make_worker(recipe: Recipe) -> "FilmWorker":
+    """What each process of a worker begins with. The driver only names it, and needs no torch."""
+    from vidgan.worker import FilmWorker  # noqa: PLC0415 - brings in torch
+
+    return FilmWorker(recipe)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 Apart from `vidgan.naming`, which media uses: what writes atomically brings in torch.
 """
 
-from cyclegan.checkpoint import write_atomically
+from cyclegan.atomic import write_atomically
 from vidgan.places import Place, Remote
 from vidgan.transport import write_all
 

@@ -11,13 +11,14 @@ from functools import partial
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load
 
 from cyclegan.allocator import keep_freed_memory
-from cyclegan.networks import Generator, build_generator
-from cyclegan.steady import Link, links, warm_up
+from cyclegan.checkpoint import WeightsError
+from cyclegan.networks import Generator
+from cyclegan.steady import Link, links
 from cyclegan.translator import Translator
+from cyclegan.warming import warm_up
+from cyclegan.weights import generator_in
 from vidgan.errors import VidganError, WorkerError
 from vidgan.images import translate_image
 from vidgan.media.compare import compared
@@ -229,14 +230,13 @@ class FilmWorker:
 
 def _network_of(recipe: Recipe) -> Generator:
     try:
-        network = build_generator(recipe.generator)
-        network.load_state_dict(load(recipe.weights))
-    except (SafetensorError, RuntimeError, MemoryError) as error:
+        return generator_in(recipe.weights).network
+    except WeightsError as error:
+        raise WorkerError(f"a worker cannot load the weights: what it got {error}") from error
+    except (RuntimeError, MemoryError) as error:
         raise WorkerError(
-            f"a worker cannot load the weights ({_reason(error)}); get them again, "
-            "or give workers more memory"
+            f"a worker cannot load the weights ({_reason(error)}); give workers more memory"
         ) from error
-    return network
 
 
 def _noted(frames: Iterable[RgbFrame], changes: dict[Change, None]) -> Iterator[RgbFrame]:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from cyclegan.checkpoint import write_atomically
+from cyclegan.atomic import write_atomically
 from cyclegan.guard.values import Symptom
 
 Status = Literal["found", "passed", "acted", "gave up"]

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from cyclegan.checkpoint import load_checkpoint, save_checkpoint
+from cyclegan.dtypes import FIRST_SCALE, loss_scaler
 from cyclegan.guard.watch import STUCK
 from cyclegan.learning import Take
-from cyclegan.precision import FIRST_SCALE, loss_scaler
 from cyclegan.state import TrainState, collect, restore
 from cyclegan.step import StepResult, StepSettings, train_step
 from cyclegan.team import Alone, Team

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from cyclegan.checkpoint import load_checkpoint, save_checkpoint, save_generator, write_atomically
+from cyclegan.atomic import write_atomically
+from cyclegan.checkpoint import load_checkpoint, save_checkpoint, save_generator
 from cyclegan.config import FastConfig
 from cyclegan.networks import build_generator
 

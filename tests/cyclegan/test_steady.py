@@ -18,8 +18,9 @@ from cyclegan import steady
 from cyclegan.config import FastConfig
 from cyclegan.motion import moved
 from cyclegan.networks import Generator, build_generator, init_weights
-from cyclegan.steady import Link, Row, links, steadied, warm_up
+from cyclegan.steady import Link, Row, links, steadied
 from cyclegan.translator import Translator
+from cyclegan.warming import warm_up
 
 Frames = NDArray[np.uint8]
 STRENGTH = 0.7

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cyclegan.config import FastConfig, IdentityConfig, ResnetConfig, UnetConfig
+from cyclegan.dtypes import resolve_dtype
 from cyclegan.networks import FastGenerator, Generator, build_generator, init_weights
-from cyclegan.precision import cpu_bf16_pays, resolve_dtype
+from cyclegan.precision import cpu_bf16_pays
 from cyclegan.traced import traced
 from cyclegan.translator import Translator, pad_to_multiple
 from cyclegan.view import View

@@ -70,7 +70,7 @@ def test_it_takes_only_its_part_with_it(
     monkeypatch.setattr(sys.modules[__name__], "KEPT_IN", tmp_path / "out/poisoned.mp4.vidgan")
     heard = Heard()
     with monkeypatch.context() as patch:
-        patch.setattr("vidgan.conversion.FilmWorker", Crashing)
+        patch.setattr("vidgan.conversion.make_worker", Crashing)
         report = convert_all([poisoned, sound], tmp_path / "out", options, heard)
     (failure,) = map(str, report.failures)
     assert failure.startswith(

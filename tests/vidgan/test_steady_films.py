@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cyclegan.checkpoint import save_generator
 from cyclegan.config import FastConfig
 from cyclegan.networks import build_generator, init_weights
-from cyclegan.steady import warm_up
+from cyclegan.warming import warm_up
 from tests.vidgan.here import convert_here
 from vidgan.choice import choose_model
 from vidgan.conversion import convert_all

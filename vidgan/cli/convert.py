@@ -76,7 +76,7 @@ def convert(
         return
     with one_line_errors(go_on=lambda: "run the same command again to go on from here"):
         from vidgan.bar import shown_progress  # noqa: PLC0415
-        from vidgan.conversion import convert_all  # noqa: PLC0415 - brings in torch, Ray
+        from vidgan.conversion import convert_all  # noqa: PLC0415 - brings in Ray
         from vidgan.options import Options  # noqa: PLC0415
 
         report = convert_all(

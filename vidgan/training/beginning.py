@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from cyclegan.checkpoint import WeightsError, load_checkpoint, write_atomically
+from cyclegan.atomic import write_atomically
+from cyclegan.checkpoint import WeightsError, load_checkpoint
 from cyclegan.config import (
     GENERATORS,
     FastConfig,

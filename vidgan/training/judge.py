@@ -16,7 +16,8 @@ from typing import cast
 
 import torch
 
-from cyclegan.checkpoint import WeightsError, save_generator, write_atomically
+from cyclegan.atomic import write_atomically
+from cyclegan.checkpoint import WeightsError, save_generator
 from cyclegan.data import DataError
 from cyclegan.features import FeatureNetwork, FeaturesError, open_alexnet, open_features
 from cyclegan.features.alexnet import AlexNet

@@ -14,7 +14,7 @@ from cluster.trainer import Lost, run_workers
 from cyclegan.checkpoint import WeightsError
 from cyclegan.data import DataError
 from cyclegan.interrupt import interrupt_held
-from cyclegan.precision import resolve_dtype
+from cyclegan.precision import resolve_precision
 from cyclegan.state import TrainingError
 from cyclegan.team import Alone
 from cyclegan.translator import resolve_device
@@ -111,7 +111,7 @@ def _hear_all(messages: Iterator[object], job: AnyJob, bar: TrainingBar) -> None
 
 def _check_precision(options: dict[str, Any], device: torch.device) -> None:
     try:
-        resolve_dtype(options["precision"], device, training=True)
+        resolve_precision(options["precision"], device.type, training=True)
     except ValueError as exc:
         raise SettingsError(f"--precision {options['precision']}: {exc}") from exc
 

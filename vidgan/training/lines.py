@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from cyclegan.checkpoint import write_atomically
+from cyclegan.atomic import write_atomically
 
 Line = dict[str, Any]
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cyclegan.checkpoint import write_atomically
+from cyclegan.atomic import write_atomically
 from cyclegan.run_folder import RunFolder
 from cyclegan.samples import ROWS, Pixels, split_panels
 from vidgan.training.curves import LOG, METRICS, drawn

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cyclegan.checkpoint import write_atomically
+from cyclegan.atomic import write_atomically
 from cyclegan.config import (
     GENERATORS,
     DiscriminatorConfig,
