@@ -76,7 +76,7 @@ def look(path):
     except VidganError as error:
         return str(error)
 
-with session(num_cpus=2, preload=("vidgan.worker",)):
+with session(num_cpus=2, workers=2, preload=("vidgan.worker",)):
     print("up", flush=True)
     for line in sys.stdin:
         inputs, output, chosen = json.loads(line)

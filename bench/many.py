@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from clips import RATE, make_film
-from setting import add_model_options, chosen_model, machine, print_machine, print_table
+from setting import CORES, add_model_options, chosen_model, machine, print_machine, print_table
 
 CLIPS = 10
 CLIP_FRAMES = 2 * RATE
@@ -82,7 +82,7 @@ def _measure(
         assert not report.failures, report.failures
         return time.perf_counter() - began
 
-    with session(preload=("vidgan.worker",)):
+    with session(workers=CORES, preload=("vidgan.worker",)):
         convert(clips[:1], "warm")
         return [
             (convert(film, f"film{number}"), convert(clips, f"clips{number}"))

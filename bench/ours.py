@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cluster.actor import Event, WorkerStarted
 from cluster.session import session
+from setting import CORES
 from vidgan.conversion import convert_all
 from vidgan.media.chunks import read_chunks
 from vidgan.media.decode import decode_chunk
@@ -74,7 +75,7 @@ def timed_conversion(
         weights=weights, workers=workers, size=size, device="cpu", overwrite=True, resume=False
     )
     watch = _Stopwatch()
-    with session(preload=("vidgan.worker",)):
+    with session(workers=CORES, preload=("vidgan.worker",)):
         time.sleep(SETTLING_SECONDS)
         began = time.perf_counter()
         report = convert_all([source], output, options, watch)

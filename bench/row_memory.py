@@ -70,7 +70,7 @@ def measure(rows: list[str], folder: Path, short: Shape, times: int) -> Iterator
         resume=False,
     )
     long = replace(short, frames=times * short.frames)
-    with session(preload=("vidgan.worker",)):
+    with session(workers=os.cpu_count() or 1, preload=("vidgan.worker",)):
         warm = row_films(["bt709"], folder / "warm", long)["bt709"]
         _peak(warm, options)
         for row in rows:

@@ -18,9 +18,6 @@ from cluster.scratch import scratch_folder
 OBJECT_STORE_BYTES = 1 << 30
 """Shared memory for a local Ray: room for weights and a few chunks in flight; pages are only taken
 when used, and Ray falls back to a file where /dev/shm is smaller."""
-MOST_PRELOADED = 16
-"""Ray keeps one process ready for each CPU; on large machines, modules in all of them cost more
-memory than the start is worth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,16 +58,20 @@ class Session:
 
 @contextmanager
 def session(
-    *, address: str | None = None, num_cpus: int | None = None, preload: Sequence[str] = ()
+    *,
+    address: str | None = None,
+    num_cpus: int | None = None,
+    workers: int = 0,
+    preload: Sequence[str] = (),
 ) -> Iterator[Session]:
     """Use a Ray cluster inside the `with` block.
 
     A Ray that this process uses already is reused and left up. Otherwise `address`, or else the
     RAY_ADDRESS environment variable, names a cluster to connect to ("auto": the one running on
     this machine). Otherwise, or where the address is "local", a private Ray is started with
-    `num_cpus` CPUs (default: all) and stopped when the block ends, however it ends. The processes
-    it keeps ready for workers import the modules of `preload` while it starts, which takes their
-    seconds out of the start of the first workers (2 to 3 for torch).
+    `num_cpus` CPUs (default: all) and stopped when the block ends, however it ends. Processes for
+    so many `workers` start along with it, at most one for each CPU, and import the modules of
+    `preload`: that takes their seconds out of the start of the first workers (2 to 3 for torch).
 
     Nothing of Ray's is printed. Authentication stays as Ray has it: a local Ray asks for a token,
     and a token found on this machine is shown to the cluster at `address`.
@@ -85,7 +86,7 @@ def session(
         return
     _hush()
     if wanted == "local":
-        with _local_ray(num_cpus, preload):
+        with _local_ray(num_cpus, workers, preload):
             yield describe(started_here=True)
         return
     try:
@@ -127,20 +128,32 @@ def _hush() -> None:
 
 
 @contextmanager
-def _local_ray(num_cpus: int | None, preload: Sequence[str]) -> Iterator[None]:
+def _local_ray(num_cpus: int | None, workers: int, preload: Sequence[str]) -> Iterator[None]:
     """Start a Ray of our own in a folder of its own, and stop it."""
     with scratch_folder() as directory:
         try:
             with _environment_for_ray(), _on_loopback_alone(), sigterm_as_before():
-                _start(directory, num_cpus, preload)
+                _start(directory, num_cpus, _ahead(workers, preload))
             yield
         finally:
             ray.shutdown()
 
 
-def _start(directory: str, num_cpus: int | None, preload: Sequence[str]) -> None:
-    cpus = num_cpus or os.cpu_count() or 1
-    config = {"preload_python_modules": list(preload)} if cpus <= MOST_PRELOADED else {}
+def _ahead(workers: int, preload: Sequence[str]) -> dict[str, Any]:
+    """Settings of Ray's: which processes start before a worker needs them.
+
+    By itself Ray begins with one for each CPU when the driver is there, and lets it wait for all.
+    Where they start along with Ray, before, it begins as many as may be starting at a time.
+    """
+    config: dict[str, Any] = {"prestart_worker_first_driver": False}
+    if workers:
+        config["enable_worker_prestart"] = True
+        config["worker_maximum_startup_concurrency"] = workers
+        config["preload_python_modules"] = list(preload)
+    return config
+
+
+def _start(directory: str, num_cpus: int | None, config: dict[str, Any]) -> None:
     try:
         ray.init(
             address="local",

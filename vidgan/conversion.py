@@ -17,7 +17,7 @@ from cyclegan.precision import Precision
 from vidgan.account import Account
 from vidgan.batch import Batch
 from vidgan.choice import Choice, choose_model, digest
-from vidgan.crew import Crew, Share, share_out
+from vidgan.crew import Crew, Share, expected_workers, share_out
 from vidgan.errors import OutputError, VidganError, WorkerError
 from vidgan.held_folders import held_folder
 from vidgan.inputs import Failure, Piece, named_failures, plan
@@ -217,7 +217,7 @@ def _open_jobs(
 
 def _convert_jobs(run: _Run, choice: Choice, options: Options, held: contextlib.ExitStack) -> None:
     """Do all jobs; one that fails, or whose part brings workers down, stops no other."""
-    chunks = sum(job.count.chunks for job in run.jobs)
+    chunks = _chunks(run)
     run.progress.start(sum(job.count.frames for job in run.jobs), chunks)
     cluster = run.cluster or _connect(run, options, held)
     run.account.connect()
@@ -234,10 +234,18 @@ def _convert_jobs(run: _Run, choice: Choice, options: Options, held: contextlib.
         batch.give_up(error)
 
 
+def _chunks(run: _Run) -> int:
+    return sum(job.count.chunks for job in run.jobs)
+
+
 def _connect(run: _Run, options: Options, held: contextlib.ExitStack) -> Session:
     try:
         with run.account.clock.stage("start"):
-            entered = session(address=options.address, preload=("vidgan.worker",))
+            entered = session(
+                address=options.address,
+                workers=expected_workers(options.workers, tasks=_chunks(run)),
+                preload=("vidgan.worker",),
+            )
             run.cluster = held.enter_context(entered)
     except ClusterError as error:
         raise WorkerError(str(error)) from error

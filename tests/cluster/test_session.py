@@ -94,6 +94,22 @@ sys.modules["ray._version"] = types.ModuleType("ray._version")
 vars(sys.modules["ray._version"]).update(version="1.2.3", commit="")
 """
 
+AHEAD = """
+import sys
+import ray
+from cluster.session import session
+
+@ray.remote(num_cpus=1)
+class Asked:
+    def modules(self):
+        return sorted(sys.modules)
+
+with session(num_cpus=3, workers=int(sys.argv[1]), preload=("colorsys",)):
+    print("up", flush=True)
+    sys.stdin.readline()
+    print("colorsys" in ray.get(Asked.remote().modules.remote()))
+"""
+
 JOIN = """
 import sys
 from cluster.session import session
@@ -210,6 +226,28 @@ def test_another_process_can_join_by_address_if_its_ray_is_the_same(
     assert open_cluster.stdin is not None
     open_cluster.stdin.write("\n")  # it may end beside the next tests
     open_cluster.stdin.flush()
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_so_many_processes_start_along_with_ray_as_there_will_be_workers(
+    python: Python, leftovers: Callable[[], list[str]], workers: int
+) -> None:
+    """Each takes seconds of a core and some memory, where it imports torch."""
+
+    def idle() -> int:
+        return sum(line.startswith("ray::IDLE") for line in leftovers())
+
+    process = python(AHEAD, str(workers))
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    deadline = time.monotonic() + GENEROUS
+    while idle() < workers:
+        assert time.monotonic() < deadline, leftovers()
+        time.sleep(0.1)
+    time.sleep(2)  # in which others would come up
+    assert idle() == workers
+    out, err = process.communicate("\n", timeout=GENEROUS)
+    assert (out, err) == (f"{workers > 0}\n", "")
 
 
 def test_a_running_ray_is_reused_and_left_up(ray_session: Session) -> None:

@@ -107,7 +107,7 @@ def ray_up() -> Iterator[None]:
     """One local Ray for all conversions of a test run: starting one takes seconds."""
     from cluster.session import session
 
-    with session(num_cpus=2, preload=("vidgan.worker",)):
+    with session(num_cpus=2, workers=2, preload=("vidgan.worker",)):
         yield
 
 

@@ -81,7 +81,7 @@ def _here(prepare: Prepare, options: dict[str, Any], *, quiet: bool) -> None:
 
 
 def _on_cluster(prepare: Prepare, options: dict[str, Any], *, quiet: bool) -> None:
-    # Nothing to preload: Ray Train's processes have an environment of their own, and are new ones.
+    # No workers ahead: Ray Train's processes have an environment of their own, and are new ones.
     with session(address=options["address"]) as cluster:
         resources = share_of_each(cluster, workers=options["workers"], device=options["device"])
         _check_precision(options, torch.device("cuda" if resources.gpus else "cpu"))
