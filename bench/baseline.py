@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from cyclegan.direction import Direction
 from cyclegan.features import open_alexnet, open_features
 from cyclegan.folders import is_held_out, list_images
-from cyclegan.judge import Direction, Judge, read_pictures
+from cyclegan.judge import Judge, read_pictures
 from cyclegan.translator import Frames
 from vidgan.evaluation import SIDE
 

@@ -7,12 +7,12 @@ Shapes: S x S pixels; pictures of domain A and of B need not be equally many.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as tvf
 
+from cyclegan.direction import Direction
 from cyclegan.features import FeatureNetwork
 from cyclegan.features.alexnet import AlexNet
 from cyclegan.metrics import (
@@ -30,7 +30,6 @@ from cyclegan.photographs import read_image
 from cyclegan.structure import edge_similarity
 from cyclegan.translator import Frames
 
-Direction = Literal["a2b", "b2a"]
 Heard = Callable[[int], object]
 
 _BATCH = 16

@@ -13,6 +13,7 @@ from cluster.pace import Patience
 from cluster.pool import map_unordered
 from cluster.session import Session, describe, names_a_cluster, session
 from cluster.versions import installed
+from cyclegan.direction import Direction
 from cyclegan.precision import Precision
 from vidgan.account import Account
 from vidgan.batch import Batch
@@ -25,7 +26,6 @@ from vidgan.jobs import Job, bytes_of, open_jobs
 from vidgan.media.part import Part
 from vidgan.media.streams import Streams
 from vidgan.media.types import Compare, Deinterlace, Treatment
-from vidgan.models import Direction
 from vidgan.options import RETRIES, Options
 from vidgan.places import Place, as_place
 from vidgan.progress import Progress

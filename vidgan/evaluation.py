@@ -7,6 +7,7 @@ import torch
 from tqdm import tqdm
 
 from cyclegan.checkpoint import WeightsError
+from cyclegan.direction import Direction
 from cyclegan.features import (
     FeatureName,
     FeatureNetwork,
@@ -21,7 +22,6 @@ from cyclegan.photographs import DataError
 from cyclegan.translator import Translator
 from vidgan.errors import InputError, ModelError
 from vidgan.judged import choose_generators, chosen_device
-from vidgan.models import Direction
 from vidgan.scores import Evaluation, Pictures
 
 SIDE = 256

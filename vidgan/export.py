@@ -11,10 +11,11 @@ import torch
 from cyclegan.atomic import write_atomically
 from cyclegan.checkpoint import WeightsError, save_checkpoint, save_generator
 from cyclegan.config import FastConfig
+from cyclegan.direction import Direction
 from cyclegan.export import ExportError, export_onnx, export_program
 from cyclegan.weights import read_generator
 from vidgan.errors import ModelError
-from vidgan.models import CARD_KEY, Direction
+from vidgan.models import CARD_KEY
 from vidgan.named import Named, read_named
 
 ENDINGS = ".safetensors, .pth, .onnx or .pt2"

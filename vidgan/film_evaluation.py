@@ -10,6 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from cyclegan.checkpoint import WeightsError
+from cyclegan.direction import Direction
 from cyclegan.flow import LEAST_SIDE, Flow, FlowError, open_flow
 from cyclegan.stability import FilmJudge, judged_size
 from cyclegan.steady import links
@@ -23,7 +24,6 @@ from vidgan.media.frames import read_frames
 from vidgan.media.part import WHOLE, Part
 from vidgan.media.probe import probe
 from vidgan.media.types import Film, Levels
-from vidgan.models import Direction
 from vidgan.numbered import is_pattern
 from vidgan.places import Place, as_place
 from vidgan.stages import prefetch

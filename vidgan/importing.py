@@ -10,9 +10,10 @@ import torch
 from cyclegan.atomic import write_atomically
 from cyclegan.checkpoint import generator_file
 from cyclegan.config import generator_to_json
+from cyclegan.direction import Direction
 from cyclegan.weights import LoadedGenerator
 from vidgan.errors import ModelError
-from vidgan.models import Direction, Model, free_place, write_card
+from vidgan.models import Model, free_place, write_card
 from vidgan.named import Named, read_weights
 from vidgan.options import check_steady
 

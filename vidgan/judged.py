@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 
+from cyclegan.direction import Direction
 from cyclegan.networks import Generator
 from cyclegan.translator import resolve_device
 from vidgan.errors import SettingsError
 from vidgan.inputs import VIDEO_SUFFIXES
-from vidgan.models import Direction
 from vidgan.named import directions_of, read_named
 from vidgan.numbered import is_pattern
 from vidgan.options import check_steady

@@ -14,15 +14,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
+from cyclegan.direction import Direction
 from vidgan.errors import ModelError, SettingsError
 
 if TYPE_CHECKING:
     from cyclegan.weights import LoadedGenerator
-
-Direction = Literal["a2b", "b2a"]
-DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 
 PACKAGE_MODELS = Path(__file__).parent / "weights"
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cyclegan.direction import DIRECTIONS, Direction
 from vidgan.errors import ModelError
 from vidgan.models import (
-    DIRECTIONS,
     Card,
-    Direction,
     card_inside,
     find_model,
     list_models,

@@ -6,12 +6,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import get_args
 
+from cyclegan.direction import DIRECTIONS, Direction
 from cyclegan.precision import Precision
 from vidgan.errors import SettingsError
 from vidgan.media.part import WHOLE, Part
 from vidgan.media.streams import ALL_STREAMS, Streams
 from vidgan.media.types import UNTREATED, Treatment
-from vidgan.models import DIRECTIONS, Direction
 
 RETRIES = 3
 """How often a part is tried again whose worker died."""

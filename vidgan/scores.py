@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from cyclegan.direction import Direction
 from cyclegan.judge import Score
 from cyclegan.metrics import Estimate
-from vidgan.models import Direction
 
 _DIGITS = 6
 

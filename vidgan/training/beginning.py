@@ -16,6 +16,7 @@ from cyclegan.config import (
     IdentityConfig,
     generator_to_json,
 )
+from cyclegan.direction import DIRECTIONS, Direction
 from cyclegan.discriminators import new_discriminator
 from cyclegan.run_folder import RunFolder
 from cyclegan.start import digest_of, start_to_bytes
@@ -23,7 +24,6 @@ from cyclegan.student import STUDENT, StudentConfig
 from cyclegan.train_config import AnyPlan, TrainConfig
 from cyclegan.weights import LoadedGenerator
 from vidgan.errors import ModelError, SettingsError
-from vidgan.models import DIRECTIONS, Direction
 from vidgan.named import means_a_model, read_named, read_weights
 from vidgan.training.launch import named_errors
 

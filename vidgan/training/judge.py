@@ -19,9 +19,10 @@ import torch
 from cyclegan.atomic import write_atomically
 from cyclegan.checkpoint import WeightsError, save_generator
 from cyclegan.data import DataError
+from cyclegan.direction import DIRECTIONS, Direction
 from cyclegan.features import FeatureNetwork, FeaturesError, open_alexnet, open_features
 from cyclegan.features.alexnet import AlexNet
-from cyclegan.judge import Direction, Judge, Score, read_pictures
+from cyclegan.judge import Judge, Score, read_pictures
 from cyclegan.networks import Generator
 from cyclegan.photographs import UnreadableError
 from cyclegan.run_folder import RunFolder
@@ -30,7 +31,6 @@ from cyclegan.state import TrainState
 from cyclegan.training import Progress
 from cyclegan.translator import Translator
 from vidgan.evaluation import FEWEST, SIDE
-from vidgan.models import DIRECTIONS
 from vidgan.training.job import Job
 from vidgan.training.lines import append_line, cut_lines
 from vidgan.training.pace import Course, Pace

@@ -14,6 +14,7 @@ from safetensors.torch import save
 from cyclegan.checkpoint import save_generator
 from cyclegan.config import DiscriminatorConfig, FastConfig, require
 from cyclegan.data import DataError, Preprocess, read_image, to_signed
+from cyclegan.direction import Direction
 from cyclegan.distill import StudentWeights
 from cyclegan.features import find_efficientnet
 from cyclegan.run_folder import RunFolder
@@ -22,7 +23,7 @@ from cyclegan.student import StudentConfig
 from cyclegan.train_config import config_to_json
 from cyclegan.weights import load_generator
 from vidgan.errors import SettingsError
-from vidgan.models import CARD_KEY, Card, Direction
+from vidgan.models import CARD_KEY, Card
 from vidgan.named import Named, read_named
 from vidgan.training.bar import FramesBar
 from vidgan.training.beginning import (
