@@ -15,6 +15,7 @@ import torch
 
 from cyclegan.allocator import keep_freed_memory
 from cyclegan.dtypes import resolve_dtype
+from cyclegan.phased import phased
 from cyclegan.traced import traced
 from cyclegan.translator import Translator
 from cyclegan.weights import load_generator
@@ -65,7 +66,8 @@ def forward_call(weights: Path, side: int, *, recorded: bool = False) -> Call:
     """One forward pass on a ready (1, 3, side, side) tensor, in a translator's format."""
     keep_freed_memory()  # as a worker does: the comparison is with the generator at its best
     dtype = resolve_dtype("auto", torch.device("cpu"))
-    network = load_generator(weights).eval().requires_grad_(False)
+    generator = load_generator(weights)
+    network = (phased(generator) if recorded else generator).eval().requires_grad_(False)
     network = network.to(dtype).to(memory_format=torch.channels_last)
     random = torch.Generator().manual_seed(0)
     image = (torch.rand(1, 3, side, side, generator=random) * 2 - 1).to(dtype)

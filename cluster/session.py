@@ -10,6 +10,7 @@ from typing import Any
 
 import ray
 from ray._private import ray_constants
+from ray._private.utils import get_num_cpus
 
 from cluster.connecting import connect, reason, sigterm_as_before
 from cluster.errors import ClusterError
@@ -18,6 +19,8 @@ from cluster.scratch import scratch_folder
 OBJECT_STORE_BYTES = 1 << 30
 """Shared memory for a local Ray: room for weights and a few chunks in flight; pages are only taken
 when used, and Ray falls back to a file where /dev/shm is smaller."""
+MOST_AHEAD = 16
+"""Processes for workers that start along with a local Ray: all read their modules at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +73,9 @@ def session(
     RAY_ADDRESS environment variable, names a cluster to connect to ("auto": the one running on
     this machine). Otherwise, or where the address is "local", a private Ray is started with
     `num_cpus` CPUs (default: all) and stopped when the block ends, however it ends. Processes for
-    so many `workers` start along with it, at most one for each CPU, and import the modules of
-    `preload`: that takes their seconds out of the start of the first workers (2 to 3 for torch).
+    so many `workers`, at most one for each CPU and `MOST_AHEAD`, start along with it and import the
+    modules of `preload`: that takes their seconds out of the start of the first workers (2 to 3 for
+    torch).
 
     Nothing of Ray's is printed. Authentication stays as Ray has it: a local Ray asks for a token,
     and a token found on this machine is shown to the cluster at `address`.
@@ -99,6 +103,16 @@ def session(
 def names_a_cluster(address: str | None) -> bool:
     """Whether `session` would connect to a cluster, rather than start or reuse one here."""
     return _wanted(address) != "local" and not ray.is_initialized()
+
+
+def machine() -> Session:
+    """What a Ray that starts here will be, as far as that can be known before it does.
+
+    It counts a container's share of the CPUs; of GPUs, NVIDIA's devices on Linux are found.
+    """
+    cpus = max(1, int(get_num_cpus(override_docker_cpu_warning=True)))
+    gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    return Session(address="", nodes=({"CPU": cpus, "GPU": gpus},), started_here=True)
 
 
 def _wanted(address: str | None) -> str:
@@ -133,7 +147,8 @@ def _local_ray(num_cpus: int | None, workers: int, preload: Sequence[str]) -> It
     with scratch_folder() as directory:
         try:
             with _environment_for_ray(), _on_loopback_alone(), sigterm_as_before():
-                _start(directory, num_cpus, _ahead(workers, preload))
+                ahead = min(workers, num_cpus or machine().cpus, MOST_AHEAD)
+                _start(directory, num_cpus, _ahead(ahead, preload))
             yield
         finally:
             ray.shutdown()

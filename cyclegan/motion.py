@@ -104,7 +104,8 @@ def moved(values: Tensor, motions: Tensor) -> Tensor:
     Beyond the frame its edge goes on.
     """
     height, width = values.shape[2:]
-    centres, pixel = _units(height, width, motions.device)
+    # Numbers: while it is being recorded, sizes are tensors, each unlike any other.
+    centres, pixel = _units(int(height), int(width), motions.device)
     places = torch.addcmul(centres, motions, pixel).permute(0, 2, 3, 1)
     return F.grid_sample(values, places, padding_mode="border", align_corners=False)
 

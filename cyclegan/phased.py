@@ -35,12 +35,11 @@ def phased(network: Generator) -> nn.Module:
     """The network in a form that is fast on a CPU; itself where there is none.
 
     What comes out differs by rounding alone. It shares layers with the network, and is for
-    inference alone: its convolutions are made of the network's weights as they are now.
+    inference alone: its convolutions are made of the network's weights, float32 on the CPU, as
+    they are now.
     """
     # A class derived from it may answer otherwise.
-    if type(network) is FastGenerator and network.head.kernel_size == (_HEAD_TAPS,) * 2:
-        return _Phased(network)
-    return network
+    return _Phased(network) if type(network) is FastGenerator else network
 
 
 class _Phased(nn.Module):

@@ -13,16 +13,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import lru_cache
-from threading import Lock
 
 import torch
 from torch import Tensor
 
 from cyclegan.motion import motion, moved, window_mean
-from cyclegan.traced import traced
-
-_Finder = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+from cyclegan.traced import Recorded
 
 SAME = 15.0
 """Levels of 8 bits by which a place may differ to be the same for 1/e of the weight."""
@@ -70,6 +66,15 @@ def steadied(
     return Steadied(seen[-1].clone(), made[-1].clone()), made
 
 
+def _course(then: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:
+    """Motions and sameness of frames (M, 3, h, w) after as many."""
+    motions = motion(then, now)
+    return motions, _sameness(moved(then, motions), now)
+
+
+_find_course = Recorded(_course)
+
+
 def followed(before: Tensor | None, seen: Tensor) -> Course:
     """The course of frames (N, 3, h, w) after one, (3, h, w), of the same size or another."""
     follows = before is not None and before.shape == seen.shape[1:]
@@ -77,29 +82,7 @@ def followed(before: Tensor | None, seen: Tensor) -> Course:
     if len(row) == 1:
         return Course(seen.new_empty(0, 2, *seen.shape[2:]), seen.new_empty(0, 1, *seen.shape[2:]))
     then, now = row[:-1], row[1:]
-    return Course(*_finder(now.shape, now.device)(then, now))
-
-
-def _course(then: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:
-    """Motions and sameness of frames (M, 3, h, w) after as many."""
-    motions = motion(then, now)
-    return motions, _sameness(moved(then, motions), now)
-
-
-_recording = Lock()
-
-
-def _finder(shape: torch.Size, device: torch.device) -> _Finder:
-    """What finds the course of frames of this shape: on a CPU, where several lanes do, recorded."""
-    if device.type != "cpu":
-        return _course
-    with _recording:  # lanes begin together, and it is recorded once
-        return _recorded(shape)
-
-
-@lru_cache(maxsize=8)  # a film has one shape
-def _recorded(shape: torch.Size) -> _Finder:
-    return traced(_course, torch.zeros(shape), torch.zeros(shape))
+    return Course(*_find_course(then, now))
 
 
 def leaning(before: Tensor | None, changes: Tensor, course: Course, *, strength: float) -> Tensor:

@@ -4,7 +4,6 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +13,7 @@ from torch.optim import Optimizer
 
 from cyclegan.checkpoint import WeightsError
 from cyclegan.config import FastConfig, GeneratorConfig, ResnetConfig, require
+from cyclegan.direction import Direction
 from cyclegan.discriminators import new_discriminator
 from cyclegan.distill import (
     Lesson,
@@ -47,7 +47,7 @@ class StudentConfig(Plan):
     teacher: GeneratorConfig = field(default_factory=ResnetConfig)
     teacher_digest: str = ""
     """SHA-256 of the teacher's weights, in hexadecimal."""
-    direction: Literal["a2b", "b2a"] = "a2b"
+    direction: Direction = "a2b"
     """What the teacher translates, which names the student's file."""
     loss: StudentWeights = field(default_factory=StudentWeights)
 

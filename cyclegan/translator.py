@@ -94,7 +94,7 @@ class Translator:
         on_cpu = self.device.type == "cpu"
         own = copy.deepcopy(generator)
         network = (
-            (phased(own) if on_cpu else own)
+            (phased(own.to("cpu", torch.float32)) if on_cpu else own)
             .eval()
             .requires_grad_(False)
             .to(self.device, self.dtype)

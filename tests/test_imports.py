@@ -125,18 +125,20 @@ def test_the_command_line_parses_without_anything_heavy() -> None:
     assert not loaded & {"torch", "ray", "av", "numpy", "tqdm", "PIL"}
 
 
-def test_a_kept_model_is_chosen_and_films_are_planned_without_torch(tmp_path: Path) -> None:
-    """All that comes before Ray: what is refused there need not wait for torch."""
+@pytest.mark.parametrize(("film", "status"), [("missing.mp4", 1), ("there.mp4", 0)])
+def test_a_conversion_by_a_kept_model_loads_torch_in_its_workers_alone(
+    film: str, status: int, tmp_path: Path
+) -> None:
+    """What is refused need not wait for torch, and the driver of a long film not carry it."""
     write_film(tmp_path / "there.mp4", FilmSpec(frames=2))
     loaded = loaded_after(
         "from vidgan.cli.commands import cli\n"
-        "for name in ('missing.mp4', 'there.mp4'):\n"
-        "    options = ['--pair', 'summer2winter', '--start', '9']\n"
-        f"    try: cli(['convert', f'{tmp_path}/{{name}}', *options])\n"
-        "    except SystemExit as end: assert end.code == 1, end.code"
+        f"try: cli(['convert', '{tmp_path / film}', '--pair', 'day2night', '--quiet'])\n"
+        f"except SystemExit as end: assert end.code == {status}, end.code"
     )
     assert "av" in loaded
     assert "torch" not in loaded
+    assert (tmp_path / "there.day2night.mp4").exists() == (status == 0)
 
 
 def test_media_loads_neither_torch_nor_ray() -> None:

@@ -11,14 +11,14 @@ from cluster.actor import Event
 from cluster.errors import ClusterError
 from cluster.pace import Patience
 from cluster.pool import map_unordered
-from cluster.session import Session, describe, names_a_cluster, session
+from cluster.session import Session, describe, machine, names_a_cluster, session
 from cluster.versions import installed
 from cyclegan.direction import Direction
 from cyclegan.precision import Precision
 from vidgan.account import Account
 from vidgan.batch import Batch
 from vidgan.choice import Choice, choose_model, digest
-from vidgan.crew import Crew, Share, expected_workers, share_out
+from vidgan.crew import Crew, Share, share_out
 from vidgan.errors import OutputError, VidganError, WorkerError
 from vidgan.held_folders import held_folder
 from vidgan.inputs import Failure, Piece, named_failures, plan
@@ -222,7 +222,7 @@ def _convert_jobs(run: _Run, choice: Choice, options: Options, held: contextlib.
     cluster = run.cluster or _connect(run, options, held)
     run.account.connect()
     held.callback(run.account.disconnect)
-    run.crew = _crew(cluster, options).at_most(chunks)
+    run.crew = _crew(cluster, options, gpus_may_come=options.wait is not None).at_most(chunks)
     recipe = choice.recipe(run.crew, options.precision)
     batch = held.enter_context(Batch(run.jobs, run.progress, run.account))
     try:
@@ -243,7 +243,7 @@ def _connect(run: _Run, options: Options, held: contextlib.ExitStack) -> Session
         with run.account.clock.stage("start"):
             entered = session(
                 address=options.address,
-                workers=expected_workers(options.workers, tasks=_chunks(run)),
+                workers=_crew(machine(), options, gpus_may_come=True).at_most(_chunks(run)).workers,
                 preload=("vidgan.worker",),
             )
             run.cluster = held.enter_context(entered)
@@ -252,7 +252,7 @@ def _connect(run: _Run, options: Options, held: contextlib.ExitStack) -> Session
     return run.cluster
 
 
-def _crew(cluster: Session, options: Options) -> Crew:
+def _crew(cluster: Session, options: Options, *, gpus_may_come: bool) -> Crew:
     return share_out(
         cluster,
         workers=options.workers,
@@ -262,7 +262,7 @@ def _crew(cluster: Session, options: Options) -> Crew:
             gpus=options.gpus_per_worker,
             resources=options.resources,
         ),
-        gpus_may_come=options.wait is not None,
+        gpus_may_come=gpus_may_come,
     )
 
 

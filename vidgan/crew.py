@@ -1,7 +1,6 @@
 """How many workers there are, and what each may use."""
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -51,11 +50,6 @@ class Crew:
     def at_most(self, tasks: int) -> "Crew":
         """No more workers than there are tasks."""
         return replace(self, workers=min(self.workers, max(1, tasks)))
-
-
-def expected_workers(workers: int | None, *, tasks: int) -> int:
-    """How many a Ray that starts here will have, as far as that can be known before it does."""
-    return min(workers or math.ceil((os.cpu_count() or 1) / CPU_LANES), max(1, tasks))
 
 
 def share_out(

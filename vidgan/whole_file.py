@@ -1,7 +1,4 @@
-"""Small files, on this machine or elsewhere, that are there whole or not at all.
-
-Apart from `vidgan.naming`, which media uses: what writes atomically brings in torch.
-"""
+"""Small files, on this machine or elsewhere, that are there whole or not at all."""
 
 from cyclegan.atomic import write_atomically
 from vidgan.places import Place, Remote

@@ -10,6 +10,7 @@ from cyclegan.features.efficientnet import EfficientNet
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]  # it reads a file
 @cache
+@torch.inference_mode(mode=False)  # whoever comes first, others learn through it
 def shared_efficientnet(device: torch.device) -> EfficientNet:
     """The network on a device: tensors that nothing changes, in this process for good (13 MB).
 

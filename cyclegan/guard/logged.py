@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
-from typing import Any, Literal
+from typing import Any
 
+from cyclegan.direction import Direction
 from cyclegan.guard.rivals import (
     CHANCE,
     DROWNED,
@@ -25,7 +26,7 @@ FAR_OFF = 0.3
 """Mean difference of a picture and its reconstruction, of 2: a plain surface has about as much."""
 
 Line = Mapping[str, Any]
-_Pair = tuple[Literal["a2b", "b2a"], str, str, str, str, str]
+_Pair = tuple[Direction, str, str, str, str, str]
 _WAYS: tuple[_Pair, ...] = (
     ("a2b", "B", "adversarial_ab", "discriminator_b", "cycle_a", "perceptual_ab"),
     ("b2a", "A", "adversarial_ba", "discriminator_a", "cycle_b", "perceptual_ba"),
@@ -34,7 +35,7 @@ _WAYS: tuple[_Pair, ...] = (
 
 def logged(lines: Sequence[Line], config: TrainConfig) -> Iterator[Symptom]:
     """What the last lines show; nothing of a run that has hardly begun."""
-    recent = [line for line in lines if _is_whole(line)][-RECENT:]
+    recent = [line for line in lines if _is_whole(line, config.loss)][-RECENT:]
     if len(recent) < FEWEST:
         return
     for way in _WAYS:
@@ -77,8 +78,9 @@ def _share(lines: Sequence[Line], weights: LossWeights, way: _Pair) -> Iterator[
         )
 
 
-def _is_whole(line: Line) -> bool:
-    names = {name for way in _WAYS for name in way[2:5]} | {"step", "skipped"}
+def _is_whole(line: Line, weights: LossWeights) -> bool:
+    used = slice(2, None if weights.perceptual > 0 else -1)
+    names = {name for way in _WAYS for name in way[used]} | {"step", "skipped"}
     return all(isinstance(line.get(name), int | float) for name in names)
 
 

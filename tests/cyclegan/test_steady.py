@@ -19,6 +19,7 @@ from cyclegan.config import FastConfig
 from cyclegan.motion import moved
 from cyclegan.networks import Generator, build_generator, init_weights
 from cyclegan.steady import Link, Row, links, steadied
+from cyclegan.traced import traced
 from cyclegan.translator import Translator
 from cyclegan.warming import warm_up
 
@@ -234,13 +235,22 @@ def test_a_pan_flickers_less_than_if_only_what_stands_still_leant(
     changes = 10 * torch.randn(seen.shape, generator=torch.Generator().manual_seed(8))
     _, made = steadied(None, seen, changes, strength=0.8)
     monkeypatch.setattr("cyclegan.steady.motion", lambda then, _: torch.zeros_like(then[:, :2]))
-    monkeypatch.setattr(
-        "cyclegan.steady._finder", lambda *_: steady._course
-    )  # none recorded before
+    monkeypatch.setattr("cyclegan.steady._find_course", steady._course)  # as yet unrecorded
     _, standing = steadied(None, seen, changes, strength=0.8)
     plain = warping_error(changes, step=step)
     assert warping_error(made, step=step) < 0.25 * plain
     assert warping_error(made, step=step) < 0.5 * warping_error(standing, step=step)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 1, 7), (2, 3, 33, 18), (1, 3, 144, 161)])
+def test_a_course_that_is_recorded_is_the_very_same(shape: tuple[int, ...]) -> None:
+    random = torch.Generator().manual_seed(9)
+    first = torch.rand(shape, generator=random) * 255
+    frames = [first + step + torch.randn(shape, generator=random) for step in range(3)]
+    graph = traced(steady._course, frames[0], frames[0])
+    for then, now in itertools.pairwise(frames):
+        for found, expected in zip(graph(then, now), steady._course(then, now), strict=True):
+            assert torch.equal(found, expected)
 
 
 def test_a_change_goes_with_what_it_was_made_to_and_nothing_is_dragged_behind() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from cyclegan.checkpoint import generator_file as generator_file_of
 from cyclegan.networks import init_weights
 from cyclegan.weights import generator_in, read_generator
 from tests.vidgan.here import convert_here
@@ -73,6 +74,7 @@ def test_a_file_that_is_not_what_the_card_says_is_read(model: Model, digest: obj
     card = json.loads(card_of(model).read_text()) | {"sha256": digest}
     card_of(model).write_text(json.dumps(card))
     assert find_model("mine").card == model.card
+    assert find_model("mine").checked_file() is None
     assert choose_model(MINE).generator().config == read_generator(model.path).config
 
 
@@ -90,13 +92,15 @@ def test_a_file_that_was_damaged_since_is_refused_by_name(
         assert words in said.lines[0]
 
 
-def test_other_weights_have_another_purpose(model: Model, generator_file: Path) -> None:
+def test_other_weights_have_another_purpose(generator_file: Path, tmp_path: Path) -> None:
     """So that chunks of before are not used."""
     before = choose_model(MINE).purpose(MINE)
     assert choose_model(MINE).purpose(MINE) == before
     generator = read_generator(generator_file)
     init_weights(generator.network, seed=1)
-    import_model(generator_file, "mine", overwrite=True)
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(generator_file_of(generator.network, generator.config))
+    import_model(other, "mine", half=True, overwrite=True)
     assert choose_model(MINE).purpose(MINE) != before
 
 

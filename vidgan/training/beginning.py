@@ -136,7 +136,7 @@ def read_student_beginning(source: str | None, config: StudentConfig, out: Path)
     named = read_named(source, config.direction)
     if named.path.resolve().parent == out.resolve():
         raise SettingsError(f"--out {out}: holds what --start-from names; choose another --out")
-    options = "--filters, --blocks and --separable"
+    options = "--filters, --blocks and --separable, and a teacher that adds as much of its input"
     weights = _fitting(source, named.generator, config.generator, options=options)
     return Beginning(start_to_bytes({STUDENT: weights}))
 

@@ -224,9 +224,7 @@ def _config(options: dict[str, Any], teacher: Named, *, workers: int) -> Student
             lr_g=lr,
             lr_d=lr,
             preprocess=_preprocess(options, teacher),
-            generator=FastConfig(
-                **{name: options[name] for name in ("filters", "blocks", "separable")}
-            ),
+            generator=_student(options, teacher),
             discriminator=DiscriminatorConfig(
                 kind=options["discriminator"], filters=options["discriminator_filters"]
             ),
@@ -238,6 +236,14 @@ def _config(options: dict[str, Any], teacher: Named, *, workers: int) -> Student
         )
     except ValueError as exc:
         raise SettingsError(str(exc)) from exc
+
+
+def _student(options: dict[str, Any], teacher: Named) -> FastConfig:
+    """It adds as much of its input as a fast teacher does: what is left to learn is the same."""
+    taught = teacher.generator.config
+    share = taught.input_share if isinstance(taught, FastConfig) else FastConfig().input_share
+    named = {name: options[name] for name in ("filters", "blocks", "separable")}
+    return FastConfig(input_share=share, **named)
 
 
 _PLAIN = ("images", "batch", "flat_share", "ema_decay", "precision", "seed")

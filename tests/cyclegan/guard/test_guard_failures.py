@@ -11,6 +11,7 @@ from torch import Tensor
 from cyclegan.config import DiscriminatorConfig, FastConfig, ResnetConfig
 from cyclegan.guard.detectors import told_by_settings
 from cyclegan.guard.evidence import correlation, surface
+from cyclegan.guard.logged import logged
 from cyclegan.guard.watch import STUCK
 from cyclegan.train_config import LossWeights, TrainConfig
 
@@ -112,6 +113,21 @@ def test_the_perceptual_loss_ties_outputs_to_inputs_too(small: TrainConfig) -> N
     sides = replace(small.preprocess, load=64, crop=64)
     loss = LossWeights(cycle=0, perceptual=1.0)
     assert told_by_settings(replace(small, preprocess=sides, loss=loss)) == []
+
+
+def test_lines_of_a_damaged_log_that_lack_a_loss_are_passed_over(small: TrainConfig) -> None:
+    config = replace(
+        small,
+        preprocess=replace(small.preprocess, load=64, crop=64),
+        loss=LossWeights(perceptual=1),
+    )
+    drowned = {f"adversarial_{way}": 50.0 for way in ("ab", "ba")} | dict.fromkeys(
+        ("discriminator_a", "discriminator_b", "cycle_a", "cycle_b"), 0.5
+    )
+    lines = [drowned | {"step": step, "skipped": 0} for step in range(8)]
+    whole = [line | {"perceptual_ab": 0.1, "perceptual_ba": 0.1} for line in lines]
+    assert list(logged(lines, config)) == []
+    assert {symptom.place for symptom in logged([*lines, *whole], config)} == {"a2b", "b2a"}
 
 
 def test_one_domain_scaled_to_0_1(small: TrainConfig, seasons: Domains, watch: Watch) -> None:
