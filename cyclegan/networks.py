@@ -202,8 +202,8 @@ class FastGenerator(nn.Module):
     blocks: instance norm near the output lets one bright spot carry a picture's statistics, the
     white blobs of Karras et al. 2020, §2.
 
-    A separable one takes two fifths of the time on a CPU. What narrows before it upsamples is the
-    pointwise half: the two commute, and there are four times fewer pixels before.
+    A separable one takes two fifths of the time on a CPU without AMX. What narrows before it
+    upsamples is the pointwise half: the two commute, and there are four times fewer pixels before.
     """
 
     def __init__(self, config: FastConfig) -> None:

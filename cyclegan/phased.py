@@ -179,8 +179,16 @@ def _convolution(
 ) -> nn.Conv2d:
     outputs, inputs, side = kernels.shape[:3]
     groups = outputs if depthwise else 1
+    # On "meta": to draw weights, only to replace them, would change what a training draws next.
     made = nn.Conv2d(
-        inputs * groups, outputs, side, padding=padding, groups=groups, bias=bias is not None
+        inputs * groups,
+        outputs,
+        side,
+        padding=padding,
+        groups=groups,
+        bias=bias is not None,
+        device="meta",
     )
-    made.load_state_dict({"weight": kernels} | ({} if bias is None else {"bias": bias}))
+    state = {"weight": kernels} | ({} if bias is None else {"bias": bias})
+    made.load_state_dict(state, assign=True)
     return made

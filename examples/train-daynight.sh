@@ -10,7 +10,7 @@ vidgan train --a "$1" --b "$2" --out "$3" \
   --lr-g 4e-4 --lr-d 4e-4 --lambda-cycle 4 --lambda-identity 0 --seed 0
 vidgan models import "$3/every/00004000" --name day2night-teacher --direction a2b --size 144 --steady 0.85
 vidgan models import "$3/every/00004000" --name night2day-teacher --direction b2a --size 144 --steady 0.85
-# Students of separable convolutions, which take two fifths of the time: half an hour each.
+# Students of separable convolutions, which take two fifths of the time on CPUs without AMX: half an hour each.
 student=(--separable --lambda-stability 5 --batch 2 --lr 4e-4 --discriminator-filters 32)
 vidgan distill --teacher day2night-teacher --data "$1" --out "$3/day2night" "${student[@]}" --images 8000 --seed 14
 vidgan distill --teacher night2day-teacher --data "$2" --out "$3/night2day" "${student[@]}" --images 6000 --seed 16

@@ -3,7 +3,7 @@
 # summer2winter_yosemite set, cleaned of duplicates) against 1,346 of snow. Discriminators judge
 # EfficientNet's features beside pixels (pip install 'vidgan[metrics]'). Four trainings: each goes on
 # with the networks of the one before, with less weight on the cycle, the last two on larger pictures.
-# Then students of separable convolutions, which take two fifths of the time, and go on with real
+# Then students of separable convolutions, which take two fifths of the time on CPUs without AMX, and go on with real
 # pictures of what they are for. About eight hours on one idle core with bf16.
 # Usage: train-seasons.sh SUMMER_FOLDER SNOW_FOLDER RUN
 set -euo pipefail

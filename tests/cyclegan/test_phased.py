@@ -61,6 +61,13 @@ def test_in_bfloat16_it_is_as_near_the_exact_answer_as_the_network(config: FastC
     assert error(phased(network)) < 1.05 * error(network)
 
 
+def test_making_it_draws_no_random_numbers() -> None:
+    """A training that judges its generators goes on as it would without."""
+    network, before = fast(FastConfig(separable=True)), torch.get_rng_state()
+    phased(network)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_of_other_generators_there_is_no_such_form() -> None:
     network = build_generator(ResnetConfig(blocks=1, filters=4))
     assert phased(network) is network

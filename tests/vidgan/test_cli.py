@@ -280,7 +280,7 @@ main()
     [
         (signal.SIGINT, "click", 130, ""),
         (signal.SIGTERM, "vidgan.cli.train", 143, ""),
-        (signal.SIGINT, "torch", 130, "; run the same command again to go on from here"),
+        (signal.SIGINT, "ray", 130, "; run the same command again to go on from here"),
     ],
 )
 def test_a_command_stopped_while_it_is_still_being_loaded(

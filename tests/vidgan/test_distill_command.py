@@ -60,7 +60,9 @@ def test_a_student_is_trained_and_converts(here: Path, vidgan_command: Command) 
     assert "6/6" in said.lines[-1]
     assert (here / "teacher.safetensors").read_bytes() == before
     student = read_generator(here / "run/a2b.safetensors")
-    assert student.config == FastConfig(filters=4, blocks=1)
+    teacher = read_generator(here / "teacher.safetensors").config
+    assert isinstance(teacher, FastConfig)
+    assert student.config == FastConfig(filters=4, blocks=1, input_share=teacher.input_share)
     assert student.metadata["teacher"] == "teacher.safetensors"
     assert json.loads(student.metadata["card"])["size"] == 36
 
@@ -193,7 +195,7 @@ REFUSED: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
     ),
     "no targets": (distill("--targets", "gone"), 1, ("gone is not a folder",)),
     "begins with another architecture": (
-        distill("--start-from", "teacher.safetensors"),
+        distill("--start-from", "teacher.safetensors", teacher="night2day"),
         2,
         ("--start-from", "teacher.safetensors: it is", "--filters, --blocks and --separable"),
     ),

@@ -79,7 +79,7 @@ student_options = family(
     click.option(
         "--separable",
         is_flag=True,
-        help="Have the student's convolutions be separable ones: 2.5 times as fast on a CPU.  "
+        help="Have the student's convolutions be separable ones: up to 2.5 times as fast on CPUs.  "
         "[default: as --start-from]",
     ),
     click.option(
