@@ -11,7 +11,8 @@ common=(--a "$1" --b "$2" --keep 500 --batch 2 --generator fast
   --discriminator both --discriminator-filters 32 --lambda-identity 0)
 vidgan train --out "$3/first" "${common[@]}" --images 12000 --flat-share 0.5 --crop 96 --load 120 \
   --lr-g 4e-4 --lr-d 4e-4 --lambda-cycle 4 --seed 0
-# Ours was to have 8,000 images, and the third began with what there was after some 5,000 of them.
+# Ours was to have 8,000 images, and the third began with what there was after 5,000 of them, when the
+# rate had hardly begun to fall; here it falls to nothing in the last of 5,000.
 vidgan train --out "$3/second" "${common[@]}" --start-from "$3/first" --images 5000 \
   --flat-share 0.96 --crop 96 --load 120 --lr-g 2e-4 --lr-d 2e-4 --lambda-cycle 1.5 --seed 5
 vidgan train --out "$3/third" "${common[@]}" --start-from "$3/second" --images 8000 \
