@@ -43,11 +43,12 @@ def test_shapes_that_come_seldom_are_not_recorded_nor_more_than_a_few() -> None:
     assert often[5:] == [200, 200]  # a graph is never freed
 
 
-def test_lanes_that_call_it_at_once_record_it_once() -> None:
+def test_lanes_that_call_it_at_once_get_their_answers_and_it_is_recorded() -> None:
     function, calls = counted()
     recorded = Recorded(function)
     with ThreadPoolExecutor(4) as lanes:
         answers = list(lanes.map(lambda n: recorded(torch.tensor([n]), torch.ones(1)), range(800)))
     assert [int(answer) for answer in answers] == [2 * n + 1 for n in range(800)]
-    assert len(calls) < 700
-    assert len(recorded._recorded) == 1
+    before = len(calls)  # while one lane records, the others go on without, at their own pace
+    assert recorded(torch.ones(1), torch.ones(1)) == 3
+    assert len(calls) == before
