@@ -172,6 +172,7 @@ def test_out_of_memory_for_a_single_frame_is_the_caller_s() -> None:
         text=True,
         check=False,
         timeout=600,
+        env={**os.environ, **GIVEN_BACK},
     )
     assert done.returncode == 1
     assert "can't allocate memory" in done.stderr
