@@ -33,7 +33,6 @@ class ProjectedDiscriminator(nn.Module):
     def __init__(self, config: DiscriminatorConfig, *, seed: int) -> None:
         super().__init__()
         find_efficientnet()  # what is not installed is said before the first step
-        self._network: EfficientNet | None = None
         self._mixture = _Mixture(max(1, config.filters // 2), seed=seed)
         self.heads = nn.ModuleList(
             _head(self._mixture.width, config.filters, layers=layers) for layers in _HEAD_LAYERS
@@ -47,9 +46,8 @@ class ProjectedDiscriminator(nn.Module):
     def _seen(self, x: Tensor) -> tuple[Tensor, ...]:
         """Not a module, whose weights would be trained, kept and sent to each worker; read on the
         device where it is needed."""
-        if self._network is None or self._network.device != x.device:
-            self._network = shared_efficientnet(x.device)
-        return self._network.pyramid(x)
+        network: EfficientNet = shared_efficientnet(x.device)
+        return network.pyramid(x)
 
 
 _HEAD_LAYERS = (2, 2, 1, 1)

@@ -14,12 +14,12 @@ def train(*more: str, a: str = "dark", b: str = "bright", out: str = "run") -> l
     return ["train", "--a", a, "--b", b, "--out", out, *SMALL, *more]
 
 
-def write_pictures(folder: Path) -> None:
-    """Three pictures in dark/, three in bright/, and photo.png."""
+def write_pictures(folder: Path, *, each: int = 3) -> None:
+    """So many pictures in dark/, as many in bright/, and photo.png."""
     rng = np.random.default_rng(0)
     for name, level in (("dark", 60), ("bright", 190)):
         (folder / name).mkdir()
-        for number in range(3):
+        for number in range(each):
             pixels = rng.integers(level - 40, level + 40, (40, 44 + number, 3)).astype(np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{number}.png")
     Image.fromarray(rng.integers(0, 256, (33, 45, 3), np.uint8)).save(folder / "photo.png")

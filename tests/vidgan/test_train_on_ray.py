@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from cyclegan.checkpoint import load_checkpoint
+from tests.vidgan.small_training import write_pictures
 
 Command = Callable[..., Any]
 
@@ -26,12 +25,7 @@ SMALL += ["--device", "cpu", "--precision", "fp32", "--samples", "0"]
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with dark/ and bright/ pictures."""
-    rng = np.random.default_rng(0)
-    for name, level in (("dark", 60), ("bright", 190)):
-        (tmp_path / name).mkdir()
-        for number in range(4):
-            pixels = rng.integers(level - 40, level + 40, (40, 44 + number, 3)).astype(np.uint8)
-            Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+    write_pictures(tmp_path, each=4)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -31,6 +31,8 @@ Weights = Mapping[str, Tensor]
 
 ARCHITECTURE = frozenset({"generator", "generator_filters", "input_share"})
 """The options of `vidgan train` that say what generators are built like."""
+STUDENT_ARCHITECTURE = frozenset({"filters", "blocks", "separable"})
+"""The same of `vidgan distill` and a student."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def student_architecture_of(source: str | None, direction: Direction) -> dict[st
     config = read_named(source, direction).generator.config if source is not None else None
     if not isinstance(config, FastConfig):
         return {}
-    return {name: getattr(config, name) for name in ("filters", "blocks", "separable")}
+    return {name: getattr(config, name) for name in STUDENT_ARCHITECTURE}
 
 
 def read_beginning(sources: Sequence[str], config: TrainConfig) -> Beginning:

@@ -27,6 +27,7 @@ from vidgan.models import CARD_KEY, Card
 from vidgan.named import Named, read_named
 from vidgan.training.bar import FramesBar
 from vidgan.training.beginning import (
+    STUDENT_ARCHITECTURE,
     Beginning,
     absolute,
     read_student_beginning,
@@ -82,7 +83,7 @@ def train_student(
         (options["start_from"],) = absolute([options["start_from"]])
     if resume:
         options = options_to_resume(out, options, given)
-    elif not given & {"filters", "blocks", "separable"}:
+    elif not given & STUDENT_ARCHITECTURE:
         direction: Direction = options["direction"] or "a2b"
         options = options | student_architecture_of(options["start_from"], direction)
     for name in ("teacher", "data"):
@@ -242,7 +243,7 @@ def _student(options: dict[str, Any], teacher: Named) -> FastConfig:
     """It adds as much of its input as a fast teacher does: what is left to learn is the same."""
     taught = teacher.generator.config
     share = taught.input_share if isinstance(taught, FastConfig) else FastConfig().input_share
-    named = {name: options[name] for name in ("filters", "blocks", "separable")}
+    named = {name: options[name] for name in STUDENT_ARCHITECTURE}
     return FastConfig(input_share=share, **named)
 
 
