@@ -71,18 +71,20 @@ class FastConfig:
     """Our small generator for machines without an accelerator: see `networks.FastGenerator`.
 
     With `separable` the convolutions inside it are depthwise and pointwise ones (Howard et al.
-    2017, §3.1).
+    2017, §3.1). `norm_eps` is added to each variance that it divides by.
     """
 
     blocks: int = 6
     filters: int = 16
     input_share: float = 0.5
     separable: bool = False
+    norm_eps: float = 1e-5
     channels: int = 3
 
     def __post_init__(self) -> None:
         require(self.blocks >= 0, f"blocks must be 0 or more, not {self.blocks}")
         require(self.filters >= 1, f"filters must be 1 or more, not {self.filters}")
+        require(self.norm_eps > 0, f"norm_eps must be above 0, not {self.norm_eps}")
 
     @property
     def multiple(self) -> int:

@@ -27,6 +27,12 @@ def list_images(folder: Path) -> list[Path]:
     return paths
 
 
+def evenly(paths: Sequence[Path], most: int) -> tuple[Path, ...]:
+    """`most` of them at most, from all over the list."""
+    count = min(len(paths), most)
+    return tuple(paths[place * len(paths) // count] for place in range(count))
+
+
 def list_files(
     folder: Path, suffixes: Container[str], *, leave_out: Iterable[Path] = ()
 ) -> list[Path]:

@@ -97,7 +97,7 @@ def _config_of(state: Mapping[str, Tensor], metadata: dict[str, str]) -> Generat
     if said is None:
         return config
     if isinstance(config, FastConfig) and isinstance(said, FastConfig):
-        config = replace(config, input_share=said.input_share)
+        config = replace(config, input_share=said.input_share, norm_eps=said.norm_eps)
     if isinstance(config, UnetConfig) and isinstance(said, UnetConfig):
         config = replace(config, dropout=said.dropout)
     if config != said:

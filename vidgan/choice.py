@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from cyclegan.precision import NumberFormat, Precision, resolve_precision
 from vidgan import __version__
+from vidgan.card import Card
 from vidgan.crew import Crew
 from vidgan.errors import ModelError, SettingsError
-from vidgan.models import Card, find_model
+from vidgan.models import find_model
 from vidgan.named import Named, read_pair, read_weights
 from vidgan.options import Options
 from vidgan.tasks import Recipe, TranslatorSettings

@@ -16,7 +16,7 @@ from cyclegan.features import (
     open_features,
 )
 from cyclegan.features.alexnet import AlexNet
-from cyclegan.folders import is_held_out, list_images
+from cyclegan.folders import evenly, is_held_out, list_images
 from cyclegan.judge import Heard, Judge, read_pictures
 from cyclegan.photographs import DataError
 from cyclegan.translator import Translator
@@ -113,13 +113,7 @@ def _pictures(folder: Path, options: EvaluationOptions) -> Pictures:
             f"{folder} holds {len(usable)} pictures{held_out}, and {FEWEST} are needed: "
             f"give a folder with more{remedy}"
         )
-    return Pictures(folder=folder, paths=_evenly(usable), found=len(found))
-
-
-def _evenly(paths: list[Path]) -> tuple[Path, ...]:
-    """`MOST` of them at most, from all over the list."""
-    count = min(len(paths), MOST)
-    return tuple(paths[place * len(paths) // count] for place in range(count))
+    return Pictures(folder=folder, paths=evenly(usable, MOST), found=len(found))
 
 
 def _read(domain: Pictures, heard: Heard) -> torch.Tensor:

@@ -1,8 +1,6 @@
 """Copies of a generator for others: by the ending of the file's name."""
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +12,8 @@ from cyclegan.config import FastConfig
 from cyclegan.direction import Direction
 from cyclegan.export import ExportError, export_onnx, export_program
 from cyclegan.weights import read_generator
+from vidgan.card import METADATA_KEY
 from vidgan.errors import ModelError
-from vidgan.models import CARD_KEY
 from vidgan.named import Named, read_named
 
 ENDINGS = ".safetensors, .pth, .onnx or .pt2"
@@ -59,7 +57,7 @@ def _writer(target: Path) -> Callable[[Named, Path], str]:
 
 
 def _metadata(named: Named) -> dict[str, str]:
-    return {CARD_KEY: json.dumps(asdict(named.card), ensure_ascii=False, sort_keys=True)}
+    return {METADATA_KEY: named.card.to_text()}
 
 
 def _as_safetensors(named: Named, target: Path) -> str:

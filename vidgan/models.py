@@ -11,39 +11,18 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cyclegan.direction import Direction
+from vidgan.card import Card, read_card
 from vidgan.errors import ModelError, SettingsError
 
 if TYPE_CHECKING:
     from cyclegan.weights import LoadedGenerator
 
 PACKAGE_MODELS = Path(__file__).parent / "weights"
-
-CARD_KEY = "card"
-"""Under which an exported file keeps its card, as JSON, in its metadata."""
-_DIGEST_KEY = "sha256"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """What a user should know of a model before a night of work with it."""
-
-    name: str
-    summary: str
-    size: int = 0
-    """The short side, in pixels, at which it should see a frame; 0 is the frame's own."""
-    steady: float = 0.0
-    """How much frames of a film should lean on one another, from 0 to less than 1."""
-    data: str = ""
-    training: str = ""
-    looks_like: str = ""
-    limits: str = ""
-    license: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +37,11 @@ class Model:
     as of models that others put there."""
 
     def to_json(self) -> dict[str, object]:
-        """The card, and where the model is."""
+        """The card, with the paths of its pictures, and where the model is."""
         origin = "package" if self.bundled else "user"
+        pictures = [str(self.path.with_name(name)) for name in self.card.pictures]
         about = {"sha256": self.sha256, "origin": origin, "path": str(self.path)}
-        return {**asdict(self.card), **about}
+        return {**asdict(self.card), "pictures": pictures, **about}
 
     def checked_file(self) -> bytes | None:
         """The generator's file, where it still is what was checked when it was kept."""
@@ -171,63 +151,12 @@ def read_model(path: Path) -> "LoadedGenerator":
         raise ModelError(str(exc)) from exc
 
 
-def write_card(card: Card, path: Path, *, sha256: str = "") -> None:
-    """Write a card as JSON, with the SHA-256 of the file that was checked, if one was."""
-    facts = asdict(card) | ({_DIGEST_KEY: sha256} if sha256 else {})
-    path.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
 def _models_in(folder: Path, *, bundled: bool) -> list[Model]:
     return [_model_at(path, bundled=bundled) for path in sorted(folder.glob("*.safetensors"))]
 
 
 def _model_at(path: Path, *, bundled: bool) -> Model:
     """A card that is missing or damaged does not make its model useless."""
-    try:
-        raw = _parse(path.with_suffix(".json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raw = None
-    card = _card_of(raw) or Card(name="", summary="(no readable card)")
-    return Model(
-        path=path, card=replace(card, name=path.stem), bundled=bundled, sha256=_digest_of(raw)
-    )
-
-
-def card_inside(metadata: Mapping[str, str]) -> Card | None:
-    """The card that an exported file brings along; None where there is none that can be read."""
-    return _card_of(_parse(metadata.get(CARD_KEY, "")))
-
-
-def _parse(text: str) -> object:
-    """What a card's JSON says; None where it is none."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _digest_of(raw: object) -> str:
-    digest = raw.get(_DIGEST_KEY) if isinstance(raw, dict) else None
-    is_one = isinstance(digest, str) and re.fullmatch(r"[0-9a-f]{64}", digest)
-    return str(digest) if is_one else ""
-
-
-def _card_of(raw: object) -> Card | None:
-    if not isinstance(raw, dict):
-        return None
-    try:
-        facts = {"name": ""} | {f.name: raw[f.name] for f in fields(Card) if f.name in raw}
-        if all(_is_fact(key, fact) for key, fact in facts.items()):
-            return Card(**facts)
-    except TypeError:  # no summary
-        pass
-    return None
-
-
-def _is_fact(key: str, value: object) -> bool:
-    """Whether a card may say so; what it says goes to the screen, where codes would be obeyed."""
-    if key == "size":
-        return type(value) is int and value >= 0
-    if key == "steady":
-        return type(value) in (int, float) and 0 <= value < 1  # type: ignore[operator]
-    return isinstance(value, str) and value.isprintable()
+    card, sha256 = read_card(path.with_suffix(".json"))
+    card = card or Card(name="", summary="(no readable card)")
+    return Model(path=path, card=replace(card, name=path.stem), bundled=bundled, sha256=sha256)

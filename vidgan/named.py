@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cyclegan.direction import DIRECTIONS, Direction
+from vidgan.card import Card, card_inside
 from vidgan.errors import ModelError
 from vidgan.models import (
-    Card,
-    card_inside,
     find_model,
     list_models,
     read_model,

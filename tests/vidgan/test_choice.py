@@ -14,10 +14,11 @@ from cyclegan.checkpoint import generator_file as generator_file_of
 from cyclegan.networks import init_weights
 from cyclegan.weights import generator_in, read_generator
 from tests.vidgan.here import convert_here
+from vidgan.card import write_card
 from vidgan.choice import choose_model
 from vidgan.errors import ModelError
 from vidgan.importing import import_model
-from vidgan.models import PACKAGE_MODELS, Model, find_model, write_card
+from vidgan.models import PACKAGE_MODELS, Model, find_model
 from vidgan.options import Options
 
 Command = Callable[..., Any]

@@ -11,10 +11,11 @@ import torch
 from PIL import Image
 
 from cyclegan import load_generator
+from vidgan.card import write_card
 from vidgan.choice import choose_model
 from vidgan.export import export_model
 from vidgan.importing import import_model
-from vidgan.models import find_model, write_card
+from vidgan.models import find_model
 from vidgan.options import Options
 
 Command = Callable[..., Any]

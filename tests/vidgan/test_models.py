@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from cyclegan import Translator, load_generator
 from cyclegan.checkpoint import save_generator
 from cyclegan.config import DiscriminatorConfig, ResnetConfig
 from cyclegan.discriminators import PatchDiscriminator
+from cyclegan.folders import is_held_out
 from cyclegan.networks import build_generator, init_weights
 from cyclegan.weights import read_generator
-from vidgan.models import PACKAGE_MODELS, Card, find_model, list_models, run_size
+from vidgan.card import Card
+from vidgan.models import PACKAGE_MODELS, find_model, list_models, run_size
 
 Command = Callable[..., Any]
 
@@ -244,6 +247,10 @@ def test_a_user_s_model_hides_the_package_s_and_a_damaged_card_costs_no_model(
         '{"summary": "x", "size": true}',
         '{"summary": ["x"]}',
         '{"size": 144}',
+        '{"summary": "x", "figures": "0.7"}',
+        '{"summary": "x", "commands": ["vidgan train", 3]}',
+        '{"summary": "x", "held_out_a": ["\\u001b[2J"]}',
+        '{"summary": "x", "pictures": ["../other.jpg"]}',
         '{"summary": "x", "size": -144}',
         '{"summary": "\\u001b[2J"}',
         "[]",
@@ -353,6 +360,33 @@ def test_a_bundled_model_is_small_and_steadied(name: str) -> None:
         load_generator(model.path)(torch.zeros(1, 3, 256, 256))
     assert counter.get_total_flops() / 2 < BUNDLED_MACS
     assert 0.5 < model.card.steady < 1
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_bundled_card_has_pictures_and_names_those_that_were_held_out(name: str) -> None:
+    card = find_model(name).card
+    for picture in find_model(name).to_json()["pictures"]:  # type: ignore[attr-defined]
+        with Image.open(picture) as image:
+            assert image.size == (720, 270)
+    for domain in (card.held_out_a, card.held_out_b):
+        assert len(domain) > 50
+        assert all(is_held_out(Path(picture)) for picture in domain)
+
+
+def test_a_card_goes_along_but_for_its_pictures(
+    run: Path, tmp_path: Path, vidgan_command: Command
+) -> None:
+    """And an average has none of the figures of what it is made of."""
+    own = find_model("day2night").card
+    assert vidgan_command("models", "export", "day2night", "one.safetensors").status == 0
+    vidgan_command("models", "import", "one.safetensors", "--name", "again")
+    assert find_model("again").card == replace(own, name="again", pictures=())
+    vidgan_command("models", "import", *["one.safetensors"] * 2, "--name", "mean")
+    mean = find_model("mean").card
+    assert (mean.figures, mean.commands, mean.limits) == ((), (), own.limits)
+    lines = vidgan_command("models", "show", "day2night").out.splitlines()
+    assert f"  {own.commands[0]}" in lines[lines.index("commands:") + 1]
+    assert f"held_out_a: {len(own.held_out_a)}: {', '.join(own.held_out_a)}" in lines
 
 
 def test_every_bundled_model_has_its_card() -> None:

@@ -13,11 +13,11 @@ from cyclegan.config import FastConfig
 from cyclegan.networks import build_generator, init_weights
 from cyclegan.warming import warm_up
 from tests.vidgan.here import convert_here
+from vidgan.card import write_card
 from vidgan.choice import choose_model
 from vidgan.conversion import convert_all
 from vidgan.errors import SettingsError
 from vidgan.importing import import_model
-from vidgan.models import write_card
 from vidgan.options import Options
 
 CHUNK = warm_up(0.85)

@@ -161,7 +161,7 @@ def test_networks_of_another_architecture_are_no_beginning(
     two = ["--start-from", "winter2summer", "--start-from", "summer2winter"]
     told = vidgan_command(*train(*two, "--generator-filters", "8"))
     assert told.status == 2
-    assert re.search(r'it is .*"filters": 16.*share ask for .*"filters": 8', told.lines[-1])
+    assert re.search(r'it is .*"filters": 16.*norm-eps ask for .*"filters": 8', told.lines[-1])
     assert not (here / "run").exists()
 
 

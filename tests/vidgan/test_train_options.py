@@ -26,6 +26,7 @@ DEFAULTS: dict[str, Any] = {
     "flat_share": 0.5,
     "generator": {
         **{"blocks": 6, "channels": 3, "filters": 16, "input_share": 0.5},
+        "norm_eps": 1e-5,
         **{"kind": "fast", "separable": False},
     },
     "guard": "warn",
@@ -64,6 +65,10 @@ CHANGED: dict[str, tuple[list[str], dict[str, Any]]] = {
     "input_share": (
         ["--input-share", "0"],
         {"generator": {**DEFAULTS["generator"], "input_share": 0.0}},
+    ),
+    "norm_eps": (
+        ["--norm-eps", "0.5"],
+        {"generator": {**DEFAULTS["generator"], "norm_eps": 0.5}},
     ),
     "discriminator": (
         ["--discriminator", "projected"],

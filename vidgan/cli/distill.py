@@ -83,6 +83,13 @@ student_options = family(
         "[default: as --start-from]",
     ),
     click.option(
+        "--norm-eps",
+        type=float,
+        metavar="X",
+        help="What the student adds to each variance it divides by (see `models import`).  "
+        "[default: as --start-from, or as a fast teacher]",
+    ),
+    click.option(
         "--start-from",
         metavar="NAME|RUN|FILE",
         help="Begin with this generator.  [default: layers near the teacher's, or new ones]",

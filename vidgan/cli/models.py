@@ -37,12 +37,22 @@ def models_list(*, as_json: bool) -> None:
 @models.command("show")
 @click.argument("name")
 def models_show(name: str) -> None:
-    """A model's card: data, training, what it looks like, limits."""
+    """A model's card: data, training, commands, figures, pictures, limits."""
     with one_line_errors():
         from vidgan.models import find_model  # noqa: PLC0415
 
         for key, value in find_model(name).to_json().items():
-            click.echo(f"{key}: {value}")
+            for line in _lines(key, value):
+                click.echo(line)
+
+
+def _lines(fact: str, value: object) -> list[str]:
+    """A fact of a card as it is shown: of lists a line each, but names of pictures on one."""
+    if not isinstance(value, list | tuple):
+        return [f"{fact}: {value}"]
+    if fact.startswith("held_out"):
+        return [f"{fact}: {len(value)}: {', '.join(value)}" if value else f"{fact}:"]
+    return [f"{fact}:", *(f"  {line}" for line in value)]
 
 
 @models.command("import")
@@ -62,6 +72,14 @@ def models_show(name: str) -> None:
     metavar="X",
     help="How much frames lean on those before, unless convert is told otherwise.  [default: 0]",
 )
+@click.option(
+    "--norm-eps",
+    type=float,
+    metavar="X",
+    help="Have a fast generator divide by more than a picture's own variances: by X of those usual "
+    "in --data besides. 1 keeps plain pictures plain.",
+)
+@click.option("--data", type=FILE, metavar="DIR", help="Pictures such as it translates.")
 @click.option("--half", is_flag=True, help="Keep weights in fp16: half the size.")
 @click.option("--overwrite", is_flag=True, help="Replace a model of this name.")
 def models_import(sources: tuple[Path, ...], **options: Any) -> None:

@@ -98,6 +98,13 @@ network_options = family(
         "draws pictures anew, 1 only changes them.  [default: the architecture's, 0.5]",
     ),
     click.option(
+        "--norm-eps",
+        type=float,
+        metavar="X",
+        help="What a fast or fast_separable generator adds to each variance it divides by (see "
+        "`models import`).  [default: that of --start-from, or 1e-5]",
+    ),
+    click.option(
         "--start-from",
         multiple=True,
         metavar="SRC",

@@ -29,9 +29,9 @@ from vidgan.training.launch import named_errors
 
 Weights = Mapping[str, Tensor]
 
-ARCHITECTURE = frozenset({"generator", "generator_filters", "input_share"})
+ARCHITECTURE = frozenset({"generator", "generator_filters", "input_share", "norm_eps"})
 """The options of `vidgan train` that say what generators are built like."""
-STUDENT_ARCHITECTURE = frozenset({"filters", "blocks", "separable"})
+STUDENT_ARCHITECTURE = frozenset({"filters", "blocks", "separable", "norm_eps"})
 """The same of `vidgan distill` and a student."""
 
 
@@ -77,13 +77,13 @@ def architecture_of(sources: Sequence[str]) -> dict[str, Any]:
             return {}
     if isinstance(config, IdentityConfig):
         return {}
-    said: dict[str, Any] = {"filters": config.filters}
+    of_fast: dict[str, Any] = {}
     if isinstance(config, FastConfig):
-        said["input_share"] = config.input_share
+        of_fast = {"input_share": config.input_share, "norm_eps": config.norm_eps}
     for name, network in GENERATORS.items():
-        if type(network) is type(config) and config == replace(network, **said):
-            share = said.get("input_share")
-            return {"generator": name, "generator_filters": config.filters, "input_share": share}
+        alike = type(network) is type(config)
+        if alike and config == replace(network, filters=config.filters, **of_fast):
+            return {"generator": name, "generator_filters": config.filters, **of_fast}
     return {}
 
 
@@ -138,7 +138,10 @@ def read_student_beginning(source: str | None, config: StudentConfig, out: Path)
     named = read_named(source, config.direction)
     if named.path.resolve().parent == out.resolve():
         raise SettingsError(f"--out {out}: holds what --start-from names; choose another --out")
-    options = "--filters, --blocks and --separable, and a teacher that adds as much of its input"
+    options = (
+        "--filters, --blocks, --separable and --norm-eps, and a teacher that adds as much of its "
+        "input"
+    )
     weights = _fitting(source, named.generator, config.generator, options=options)
     return Beginning(start_to_bytes({STUDENT: weights}))
 
@@ -167,7 +170,7 @@ def _fitting(
     generator: LoadedGenerator,
     wanted: GeneratorConfig,
     *,
-    options: str = "--generator, --generator-filters and --input-share",
+    options: str = "--generator, --generator-filters, --input-share and --norm-eps",
 ) -> Weights:
     if generator.config != wanted:
         raise SettingsError(

@@ -121,6 +121,7 @@ def train_config(
     lambda_perceptual: float,
     generator_filters: int | None,
     input_share: float | None,
+    norm_eps: float | None,
     **plain: Any,
 ) -> TrainConfig:
     """The configuration that the options of `vidgan train` mean.
@@ -152,7 +153,9 @@ def train_config(
             stability_noise=stability_noise,
             perceptual=lambda_perceptual,
         ),
-        generator=_network(generator, filters=generator_filters, input_share=input_share),
+        generator=_network(
+            generator, filters=generator_filters, input_share=input_share, norm_eps=norm_eps
+        ),
         discriminator=DiscriminatorConfig(
             kind=discriminator,
             filters=discriminator_filters,
@@ -164,18 +167,26 @@ def train_config(
     )
 
 
-def _network(name: str, *, filters: int | None, input_share: float | None) -> TrainableConfig:
+def check_norm_eps(norm_eps: float | None) -> None:
+    """Raise ValueError where `--norm-eps` is none."""
+    is_one = norm_eps is None or 0 < norm_eps < math.inf
+    require(is_one, f"--norm-eps {norm_eps}: must be more than 0, such as 1e-5")
+
+
+def _network(name: str, *, filters: int | None, **of_fast: float | None) -> TrainableConfig:
     """The architecture of that name; None leaves what it has."""
     if name not in GENERATORS:
         raise ValueError(f"--generator {name}: unknown; known are {', '.join(GENERATORS)}")
     network = GENERATORS[name]
-    if input_share is not None:
-        said = f"--input-share {input_share}"
-        require(0 <= input_share <= 1, f"{said}: must be from 0 to 1")
+    said: dict[str, Any] = {name: x for name, x in of_fast.items() if x is not None}
+    share = said.get("input_share", 0.0)
+    require(0 <= share <= 1, f"--input-share {share}: must be from 0 to 1")
+    check_norm_eps(said.get("norm_eps"))
+    for option, value in said.items():
         if not isinstance(network, FastConfig):
             raise ValueError(
-                f"{said}: {name} adds none of its input; leave it out, or choose --generator fast "
-                "or fast_separable"
+                f"{_flag(option)} {value}: {name} has no such thing; leave it out, or choose "
+                "--generator fast or fast_separable"
             )
-        network = replace(network, input_share=input_share)
+        network = replace(network, **{option: value})
     return network if filters is None else replace(network, filters=filters)

@@ -1,10 +1,8 @@
 """`vidgan distill`: from a teacher and pictures to a student."""
 
 import hashlib
-import json
 import math
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,8 +20,8 @@ from cyclegan.separable import is_near
 from cyclegan.student import StudentConfig
 from cyclegan.train_config import config_to_json
 from cyclegan.weights import load_generator
+from vidgan.card import METADATA_KEY, Card
 from vidgan.errors import SettingsError
-from vidgan.models import CARD_KEY, Card
 from vidgan.named import Named, read_named
 from vidgan.training.bar import FramesBar
 from vidgan.training.beginning import (
@@ -36,7 +34,12 @@ from vidgan.training.beginning import (
 )
 from vidgan.training.job import StudentJob
 from vidgan.training.launch import launch, named_errors
-from vidgan.training.settings import LOAD_TO_CROP, options_to_resume, save_options
+from vidgan.training.settings import (
+    LOAD_TO_CROP,
+    check_norm_eps,
+    options_to_resume,
+    save_options,
+)
 from vidgan.training.sources import resolve_source, resolve_sources
 
 TEACHER = "teacher.safetensors"
@@ -137,7 +140,7 @@ def _prepare(
     else:
         folder.begin(config)
         beginning.keep(folder)
-        card = {CARD_KEY: _card_text(teacher.card)}  # a resumed run asks it for its size again
+        card = {METADATA_KEY: teacher.card.to_text()}  # a resumed run asks it for its size again
         save_generator(teacher.generator.network, config.teacher, out / TEACHER, metadata=card)
         save_options(out, options)
     return StudentJob(
@@ -165,12 +168,8 @@ def _about(name: str, teaching: Card, config: StudentConfig) -> dict[str, str]:
     return {
         "teacher": taught,
         "teacher_sha256": config.teacher_digest,
-        CARD_KEY: _card_text(card),
+        METADATA_KEY: card.to_text(),
     }
-
-
-def _card_text(card: Card) -> str:
-    return json.dumps(asdict(card), ensure_ascii=False, sort_keys=True)
 
 
 def _pictures(
@@ -240,11 +239,16 @@ def _config(options: dict[str, Any], teacher: Named, *, workers: int) -> Student
 
 
 def _student(options: dict[str, Any], teacher: Named) -> FastConfig:
-    """It adds as much of its input as a fast teacher does: what is left to learn is the same."""
+    """It adds as much of its input as a fast teacher does: what is left to learn is the same. And
+    it divides by as much.
+    """
     taught = teacher.generator.config
-    share = taught.input_share if isinstance(taught, FastConfig) else FastConfig().input_share
+    like = taught if isinstance(taught, FastConfig) else FastConfig()
     named = {name: options[name] for name in STUDENT_ARCHITECTURE}
-    return FastConfig(input_share=share, **named)
+    check_norm_eps(named["norm_eps"])
+    if named["norm_eps"] is None:
+        named["norm_eps"] = like.norm_eps
+    return FastConfig(input_share=like.input_share, **named)
 
 
 _PLAIN = ("images", "batch", "flat_share", "ema_decay", "precision", "seed")
