@@ -21,6 +21,7 @@ MODELS = {
     "train-daynight.sh": ("day2night", "night2day"),
     "train-seasons.sh": ("summer2winter", "winter2summer"),
 }
+PICTURES = 30
 SHRINK = 250
 """All counts of images are multiples of it, and stay multiples of the scripts' batch of 2."""
 PROGRAM = """#!{python}
@@ -66,14 +67,18 @@ def _make(script: str, folder: Path) -> None:
         subprocess.run(
             [sys.executable, "-m", "vidgan", *convert, "--quiet"], env=environment, check=True
         )
-        print(f"{script}: {name}: {len(list((folder / name).glob('*.png')))} pictures", flush=True)
+        made = len(list((folder / name).glob("*.png")))
+        is_kept = (folder / "home" / "models" / f"{name}.safetensors").exists()
+        if not is_kept or made != PICTURES:
+            raise SystemExit(f"{script}: {name}: kept: {is_kept}; made {made} of {PICTURES}")
+        print(f"{script}: {name}: kept, and made {made} pictures", flush=True)
 
 
 def _draw(folder: Path, seed: int) -> None:
-    """Plain fields and noise, as large as the pictures that the models learnt from at least."""
+    """Fields of colours, larger than the scales to which the scripts bring their pictures."""
     folder.mkdir()
     rng = np.random.default_rng(seed)
-    for number in range(30):
+    for number in range(PICTURES):
         field = rng.integers(0, 256, (4, 6, 3), np.uint8)
         picture = Image.fromarray(field).resize((384, 256), Image.Resampling.BICUBIC)
         picture.save(folder / f"{number:02}.png")

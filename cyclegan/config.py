@@ -12,6 +12,9 @@ GanMode = Literal["lsgan", "vanilla", "hinge"]
 LEAST_SIDE_OF_FEATURES = 64
 """Pixels of a picture whose features are learnt through: two on the coarsest of four scales."""
 
+NORM_EPS = 1e-8, 1e4
+"""From where to where float32 can tell what is added to a variance, and what is not, apart."""
+
 
 def require(condition: bool, message: str) -> None:
     """Raise ValueError with `message` unless `condition` holds."""
@@ -84,7 +87,9 @@ class FastConfig:
     def __post_init__(self) -> None:
         require(self.blocks >= 0, f"blocks must be 0 or more, not {self.blocks}")
         require(self.filters >= 1, f"filters must be 1 or more, not {self.filters}")
-        require(self.norm_eps > 0, f"norm_eps must be above 0, not {self.norm_eps}")
+        least, most = NORM_EPS
+        is_one = least <= self.norm_eps <= most
+        require(is_one, f"norm_eps must be from {least} to {most}, not {self.norm_eps}")
 
     @property
     def multiple(self) -> int:

@@ -28,7 +28,7 @@ def with_norm_eps(network: FastGenerator, pictures: Iterable[Tensor], eps: float
     has less contrast.
 
     Raises:
-        ValueError: no picture, or `eps` is not a number above 0.
+        ValueError: no picture, or `eps` is out of range (`config.NORM_EPS`).
     """
     config = replace(network.config, norm_eps=eps)
     usual = _usual_variances(network, pictures)

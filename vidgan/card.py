@@ -104,7 +104,7 @@ def _is_texts(value: object) -> TypeGuard[list[str]]:
 
 def _is_names(value: object) -> bool:
     """Of files beside the card, not elsewhere."""
-    return _is_texts(value) and all(PurePath(name).name == name for name in value)
+    return _is_texts(value) and all(PurePath(name).name == name not in ("", "..") for name in value)
 
 
 def _is_size(value: object) -> bool:

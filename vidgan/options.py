@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import get_args
 
+from cyclegan.config import NORM_EPS
 from cyclegan.direction import DIRECTIONS, Direction
 from cyclegan.precision import Precision
 from vidgan.errors import SettingsError
@@ -75,6 +76,17 @@ class Options:
         _check_positive("wait", self.wait)
         for name, amount in self.resources:
             _check_amount(f"resource {name}", amount)
+
+
+def check_norm_eps(value: float | None) -> None:
+    """What a generator may add to the variances it divides by.
+
+    Raises:
+        SettingsError: out of range.
+    """
+    least, most = NORM_EPS
+    if value is not None and not least <= value <= most:
+        raise SettingsError(f"--norm-eps {value:g}: must be from {least:g} to {most:g}, such as 1")
 
 
 def check_steady(value: float | None) -> None:

@@ -20,6 +20,7 @@ Export = Callable[..., float]
 CONFIGS: list[GeneratorConfig] = [
     FastConfig(blocks=1, filters=4),
     FastConfig(blocks=1, filters=4, separable=True),
+    FastConfig(blocks=1, filters=4, norm_eps=1.0),
     ResnetConfig(blocks=1, filters=4),
     ResnetConfig(blocks=1, filters=4, norm="batch", dropout=True),
     UnetConfig(downs=5, filters=4),

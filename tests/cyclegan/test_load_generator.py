@@ -306,6 +306,14 @@ def test_a_share_that_is_no_number(tmp_path: Path, share: str) -> None:
     assert "input_share must be a number" in refusal(tmp_path / "g.safetensors")
 
 
+@pytest.mark.parametrize("eps", ["0.0", "-1.0", "1e-300", "1e5", "NaN", "true"])
+def test_an_eps_that_is_none(tmp_path: Path, eps: str) -> None:
+    config = FastConfig(blocks=1, filters=4)
+    text = generator_to_json(config).replace("1e-05", eps)
+    save_file(state_of(config), tmp_path / "g.safetensors", {"generator": text})
+    assert "norm_eps must be" in refusal(tmp_path / "g.safetensors")
+
+
 def empty_tensors(shapes: Mapping[str, tuple[int, ...]]) -> bytes:
     """A safetensors file of tensors without elements, whatever else their shapes claim."""
     header = {

@@ -197,7 +197,11 @@ REFUSED: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
     "begins with another architecture": (
         distill("--start-from", "teacher.safetensors", teacher="night2day"),
         2,
-        ("--start-from", "teacher.safetensors: it is", "--filters, --blocks and --separable"),
+        (
+            "--start-from",
+            "teacher.safetensors: it is",
+            "--filters, --blocks, --separable and --norm-eps",
+        ),
     ),
     "begins with what it would overwrite": (
         distill("--start-from", "teacher.safetensors", teacher="night2day", out="."),

@@ -17,6 +17,14 @@ MODELS = {
     "train-daynight.sh": ("day2night", "night2day"),
     "train-seasons.sh": ("summer2winter", "winter2summer"),
 }
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No models of a user's own."""
+    monkeypatch.setenv("VIDGAN_HOME", str(tmp_path / "home"))
+
+
 RECORDER = """#!/usr/bin/env bash
 printf '%s\\0' "$@" >> "$COMMANDS" && printf '\\n' >> "$COMMANDS"
 """

@@ -251,6 +251,8 @@ def test_a_user_s_model_hides_the_package_s_and_a_damaged_card_costs_no_model(
         '{"summary": "x", "commands": ["vidgan train", 3]}',
         '{"summary": "x", "held_out_a": ["\\u001b[2J"]}',
         '{"summary": "x", "pictures": ["../other.jpg"]}',
+        '{"summary": "x", "pictures": [".."]}',
+        '{"summary": "x", "pictures": [""]}',
         '{"summary": "x", "size": -144}',
         '{"summary": "\\u001b[2J"}',
         "[]",

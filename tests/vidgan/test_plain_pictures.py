@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from cyclegan import Translator, load_generator
@@ -26,11 +27,15 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def scene(seed: int, *, contrast: float = 1.0) -> np.ndarray[Any, np.dtype[np.uint8]]:
+Frames = NDArray[np.uint8]
+
+
+def scene(seed: int, *, contrast: float = 1.0) -> Frames:
     """Colours that run into one another, (1, 144, 192, 3)."""
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
     picture = Image.fromarray(coarse).resize((192, 144), Image.Resampling.BICUBIC)
-    return np.uint8(90 + contrast * (np.asarray(picture, np.float32) - 90))[None]
+    levels = 90 + contrast * (np.asarray(picture, np.float32) - 90)
+    return levels.astype(np.uint8)[None]
 
 
 def scenes(folder: Path, *, first: int = 0) -> Path:
@@ -61,7 +66,7 @@ def calm(model: Path, data: Path, vidgan_command: Command) -> Path:
     return find_model("calm").path
 
 
-def change(file: Path, picture: np.ndarray[Any, np.dtype[np.uint8]]) -> float:
+def change(file: Path, picture: Frames) -> float:
     """By how many levels what is made of it differs from place to place."""
     made = Translator(load_generator(file), device="cpu", precision="fp32")(picture)
     return float(made.astype(float).std((1, 2)).mean())
@@ -81,9 +86,12 @@ def test_a_plain_picture_stays_plainer_and_a_usual_one_what_it_was(model: Path, 
 def test_a_student_and_a_training_that_begin_with_it_divide_as_it_does(
     calm: Path, data: Path, vidgan_command: Command
 ) -> None:
-    common = ("--images", 2, "--batch", 2, "--crop", 32, "--load", 36, "--device", "cpu")
-    common = (*common, "--discriminator-filters", 4, "--threads", 1, "--quiet")
+    common = (
+        *("--images", 2, "--batch", 2, "--crop", 32, "--load", 36, "--device", "cpu"),
+        *("--discriminator-filters", 4, "--threads", 1, "--quiet"),
+    )
     taught = ("--teacher", "model.safetensors", "--data", data, "--start-from", "calm")
+    taught = (*taught, "--separable")  # what is not said is still as what it begins with
     said = vidgan_command("distill", "--out", "student", *taught, *common)
     assert said.status == 0, said.err
     other = scenes(Path("other"), first=6)
@@ -96,6 +104,12 @@ def test_a_student_and_a_training_that_begin_with_it_divide_as_it_does(
     assert read_generator(Path("run/b2a.safetensors")).config == config
 
 
+def test_it_is_given_once(calm: Path, data: Path, vidgan_command: Command) -> None:
+    said = vidgan_command("models", "import", calm, "--name", "x", "--norm-eps", 1, "--data", data)
+    assert (said.status, len(said.lines)) == (1, 1)
+    assert "has been imported with --norm-eps 1 already" in said.lines[0]
+
+
 @pytest.mark.usefixtures("model")
 def test_what_cannot_be_is_one_line(data: Path, tmp_path: Path, vidgan_command: Command) -> None:
     network = build_generator(config := ResnetConfig(blocks=1, filters=4))
@@ -106,8 +120,15 @@ def test_what_cannot_be_is_one_line(data: Path, tmp_path: Path, vidgan_command: 
     for source, words, status, text in (
         (ours, ("--norm-eps", 1), 2, "--norm-eps and --data: give both"),
         (ours, ("--data", data), 2, "--norm-eps and --data: give both"),
-        (ours, ("--norm-eps", 0, "--data", data), 2, "--norm-eps 0.0: must be more than 0"),
-        (ours, ("--norm-eps", "nan", "--data", data), 2, "--norm-eps nan: must be more than 0"),
+        (ours, ("--norm-eps", 0, "--data", data), 2, "--norm-eps 0: must be from 1e-08"),
+        (ours, ("--norm-eps", "nan", "--data", data), 2, "--norm-eps nan: must be from 1e-08"),
+        (ours, ("--norm-eps", 1e7, "--data", data), 2, "--norm-eps 1e+07: must be from 1e-08"),
+        (
+            ours,
+            ("--norm-eps", 1, "--data", data, "--size", 4),
+            1,
+            "0.png: is seen with a side of 4",
+        ),
         (ours, ("--norm-eps", 1, "--data", "empty"), 1, "empty holds 0 images"),
         (theirs, ("--norm-eps", 1, "--data", data), 1, "is for fast generators"),
     ):

@@ -86,8 +86,9 @@ student_options = family(
         "--norm-eps",
         type=float,
         metavar="X",
-        help="What the student adds to each variance it divides by (see `models import`).  "
-        "[default: as --start-from, or as a fast teacher]",
+        help="What the student adds to each variance it divides by, as its weights are scaled (1 "
+        "is much, unless --start-from was imported so).  [default: as --start-from, or as a fast "
+        "teacher]",
     ),
     click.option(
         "--start-from",

@@ -47,7 +47,7 @@ def models_show(name: str) -> None:
 
 
 def _lines(fact: str, value: object) -> list[str]:
-    """A fact of a card as it is shown: of lists a line each, but names of pictures on one."""
+    """A fact of a card as shown: of lists a line each, but names of held-out pictures on one."""
     if not isinstance(value, list | tuple):
         return [f"{fact}: {value}"]
     if fact.startswith("held_out"):
@@ -77,9 +77,11 @@ def _lines(fact: str, value: object) -> list[str]:
     type=float,
     metavar="X",
     help="Have a fast generator divide by more than a picture's own variances: by X of those usual "
-    "in --data besides. 1 keeps plain pictures plain.",
+    "in --data, seen at --size, besides. 1 keeps plain pictures plain.",
 )
-@click.option("--data", type=FILE, metavar="DIR", help="Pictures such as it translates.")
+@click.option(
+    "--data", type=FILE, metavar="DIR", help="A folder of pictures such as it translates."
+)
 @click.option("--half", is_flag=True, help="Keep weights in fp16: half the size.")
 @click.option("--overwrite", is_flag=True, help="Replace a model of this name.")
 def models_import(sources: tuple[Path, ...], **options: Any) -> None:

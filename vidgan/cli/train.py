@@ -101,8 +101,9 @@ network_options = family(
         "--norm-eps",
         type=float,
         metavar="X",
-        help="What a fast or fast_separable generator adds to each variance it divides by (see "
-        "`models import`).  [default: that of --start-from, or 1e-5]",
+        help="What a fast or fast_separable generator adds to each variance it divides by, as its "
+        "weights are scaled (1 is much, unless --start-from was imported so).  [default: that of "
+        "--start-from, or 1e-5]",
     ),
     click.option(
         "--start-from",

@@ -26,6 +26,7 @@ from cyclegan.data import Preprocess
 from cyclegan.features import find_efficientnet
 from cyclegan.train_config import LossWeights, TrainConfig
 from vidgan.errors import ModelError, SettingsError
+from vidgan.options import check_norm_eps
 
 LOAD_TO_CROP = 286 / 256
 FREE = frozenset({"device", "threads", "address", "checkpoint_minutes", "keep", "samples"})
@@ -165,12 +166,6 @@ def train_config(
         ),
         **plain,
     )
-
-
-def check_norm_eps(norm_eps: float | None) -> None:
-    """Raise ValueError where `--norm-eps` is none."""
-    is_one = norm_eps is None or 0 < norm_eps < math.inf
-    require(is_one, f"--norm-eps {norm_eps}: must be more than 0, such as 1e-5")
 
 
 def _network(name: str, *, filters: int | None, **of_fast: float | None) -> TrainableConfig:

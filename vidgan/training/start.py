@@ -9,7 +9,6 @@ from cyclegan.train_config import TrainConfig, config_to_json
 from vidgan.errors import SettingsError
 from vidgan.training.bar import FramesBar
 from vidgan.training.beginning import (
-    ARCHITECTURE,
     Beginning,
     absolute,
     architecture_of,
@@ -46,8 +45,11 @@ def train_pair(
     options["start_from"] = absolute(options["start_from"])
     if resume:
         options = options_to_resume(out, options, given)
-    elif not given & ARCHITECTURE:
-        options = options | architecture_of(options["start_from"])
+    else:
+        said = architecture_of(options["start_from"])
+        # What is said of another architecture, that this one may not have, would say nothing here.
+        if "generator" not in given or options["generator"] == said.get("generator"):
+            options = options | {name: said[name] for name in said.keys() - given}
     # What is wrong with the settings is said before anything starts.
     config = _config(options, workers=options["workers"] or 1)
     beginning = None if resume else read_beginning(options["start_from"], config)

@@ -23,6 +23,7 @@ from cyclegan.weights import load_generator
 from vidgan.card import METADATA_KEY, Card
 from vidgan.errors import SettingsError
 from vidgan.named import Named, read_named
+from vidgan.options import check_norm_eps
 from vidgan.training.bar import FramesBar
 from vidgan.training.beginning import (
     STUDENT_ARCHITECTURE,
@@ -36,7 +37,6 @@ from vidgan.training.job import StudentJob
 from vidgan.training.launch import launch, named_errors
 from vidgan.training.settings import (
     LOAD_TO_CROP,
-    check_norm_eps,
     options_to_resume,
     save_options,
 )
@@ -86,9 +86,10 @@ def train_student(
         (options["start_from"],) = absolute([options["start_from"]])
     if resume:
         options = options_to_resume(out, options, given)
-    elif not given & STUDENT_ARCHITECTURE:
+    else:
         direction: Direction = options["direction"] or "a2b"
-        options = options | student_architecture_of(options["start_from"], direction)
+        said = student_architecture_of(options["start_from"], direction)
+        options = options | {name: said[name] for name in said.keys() - given}
     for name in ("teacher", "data"):
         if options[name] is None:
             raise SettingsError(f"say --{name}: a student learns from a teacher, on pictures")
@@ -106,8 +107,8 @@ def train_student(
     is_random = beginning is not None and not beginning.content
     if options["separable"] and is_random and not is_near(config.generator, config.teacher):
         yield (
-            f"{out}: begins with random layers: only with the --filters and --blocks of a fast "
-            "teacher does a separable student begin with its teacher's"
+            f"{out}: begins with random layers: only with the --filters, --blocks and "
+            "--norm-eps of a fast teacher does a separable student begin with its teacher's"
         )
     with named_errors(), RunFolder(out).locked():
         pictures = _pictures(out, options, config, quiet=quiet)
