@@ -90,8 +90,11 @@ def test_a_student_and_a_training_that_begin_with_it_divide_as_it_does(
         *("--images", 2, "--batch", 2, "--crop", 32, "--load", 36, "--device", "cpu"),
         *("--discriminator-filters", 4, "--threads", 1, "--quiet"),
     )
-    taught = ("--teacher", "model.safetensors", "--data", data, "--start-from", "calm")
-    taught = (*taught, "--separable")  # what is not said is still as what it begins with
+    # Of its architecture, what is not said is as what it begins with.
+    taught = (
+        *("--teacher", "model.safetensors", "--data", data),
+        *("--start-from", "calm", "--separable"),
+    )
     said = vidgan_command("distill", "--out", "student", *taught, *common)
     assert said.status == 0, said.err
     other = scenes(Path("other"), first=6)
