@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # How day2night and night2day were made: 1,000 frames of driving by day against 1,000 by night
 # (640x360). Crops of most of the height, so that sky and road are told apart; discriminators that
-# judge EfficientNet's features beside pixels (pip install 'vidgan[metrics]'). About half an hour on
-# one idle core with bf16.   Usage: train-daynight.sh DAY_FOLDER NIGHT_FOLDER RUN
+# judge EfficientNet's features beside pixels (pip install 'vidgan[metrics]'). About forty minutes
+# on one idle core with bf16.   Usage: train-daynight.sh DAY_FOLDER NIGHT_FOLDER RUN
 set -euo pipefail
 vidgan train --a "$1" --b "$2" --out "$3" \
   --images 9000 --flat-share 0.6 --keep 500 --batch 2 --crop 96 --load 120 \
