@@ -29,10 +29,8 @@ from vidgan.training.launch import named_errors
 
 Weights = Mapping[str, Tensor]
 
-ARCHITECTURE = frozenset({"generator", "generator_filters", "input_share", "norm_eps"})
-"""The options of `vidgan train` that say what generators are built like."""
 STUDENT_ARCHITECTURE = frozenset({"filters", "blocks", "separable", "norm_eps"})
-"""The same of `vidgan distill` and a student."""
+"""The options of `vidgan distill` that say what a student is built like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ def absolute(sources: Sequence[str]) -> tuple[str, ...]:
 
 
 def architecture_of(sources: Sequence[str]) -> dict[str, Any]:
-    """What the options of `ARCHITECTURE` say of the first generator that a training begins with;
+    """What the options of `vidgan train` say of the first generator that a training begins with;
     nothing of what they cannot say, and where `read_beginning` has something to say.
 
     Raises:

@@ -35,11 +35,7 @@ from vidgan.training.beginning import (
 )
 from vidgan.training.job import StudentJob
 from vidgan.training.launch import launch, named_errors
-from vidgan.training.settings import (
-    LOAD_TO_CROP,
-    options_to_resume,
-    save_options,
-)
+from vidgan.training.settings import LOAD_TO_CROP, options_to_resume, save_options
 from vidgan.training.sources import resolve_source, resolve_sources
 
 TEACHER = "teacher.safetensors"
