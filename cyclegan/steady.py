@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from cyclegan.exposure import brightened
 from cyclegan.motion import motion, moved, window_mean
 from cyclegan.traced import Recorded
 
@@ -68,6 +69,7 @@ def steadied(
 
 def _course(then: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:
     """Motions and sameness of frames (M, 3, h, w) after as many."""
+    then = brightened(then, now)
     motions = motion(then, now)
     return motions, _sameness(moved(then, motions), now)
 
