@@ -25,7 +25,9 @@ def brightened(before: Tensor, after: Tensor) -> Tensor:
     half a picture that moves has no say in it. They come back as they are unless it explains most
     of what differs, and where it is too large for an exposure that settles.
     """
-    one, other = (frames[:, :, ::_APART, ::_APART].flatten(1) + _BLACK for frames in (before, after))
+    one, other = (
+        frames[:, :, ::_APART, ::_APART].flatten(1) + _BLACK for frames in (before, after)
+    )
     factor = _median(other / one)
     difference, left = _median((other - one).abs()), _median((other - factor * one).abs())
     is_exposure = (left <= _LEFT * difference + _ROUNDED) & (factor < _MOST) & (factor > 1 / _MOST)
