@@ -8,7 +8,7 @@ a car park whose camera answers to each white car the ground seemed to move by a
 import torch
 from torch import Tensor
 
-_APART = 4
+_APART = 8
 """Every so many-th pixel each way is looked at."""
 _BLACK = 8.0
 """Levels added to all, so that one more of what is nearly black is no large factor."""

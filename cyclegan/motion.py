@@ -26,7 +26,11 @@ from torch import Tensor
 _LUMA = (0.299, 0.587, 0.114)
 _ENOUGH = 128
 """Pixels of a short side: motion in larger frames is found at half their size, in a third of the
-time."""
+time..."""
+_FINE = 160
+"""... and of those up to this each pixel of their own size may take a neighbour's, at a ..."""
+_NEAR = 3
+"""... distance of so many."""
 _LEVELS = 3
 """How many there are, if not more to come down to `_COARSE`, or fewer because of `_LEAST_SIDE`."""
 _COARSE = 40
@@ -67,12 +71,18 @@ def motion(before: Tensor, after: Tensor) -> Tensor:
     cut what comes back is of no meaning, but finite.
     """
     height, width = after.shape[2:]
-    is_large = min(height, width) > _ENOUGH
+    side = min(height, width)
     now, then = (_luma(frames) for frames in (after, before))
-    if is_large:
-        now, then = _halved(now), _halved(then)
-    found = _found(_smoothed(now), _smoothed(then))
-    return _doubled(found, height, width) if is_large else found
+    if side <= _ENOUGH:
+        now, then = _smoothed(now), _smoothed(then)
+        return _unless_still(_found(now, then), now, then)
+    half_now, half_then = (_smoothed(_halved(plane)) for plane in (now, then))
+    found = _found(half_now, half_then)
+    if side > _FINE:
+        return _doubled(_unless_still(found, half_now, half_then), height, width)
+    now, then = _smoothed(now), _smoothed(then)
+    found = _chosen(_doubled(found, height, width), now, then, distance=_NEAR)
+    return _unless_still(_median(found), now, then)
 
 
 def _found(now: Tensor, then: Tensor) -> Tensor:
@@ -90,7 +100,7 @@ def _found(now: Tensor, then: Tensor) -> Tensor:
         for distance in _NEIGHBOURS[place]:
             found = _chosen(found, *fine, distance=distance)
         found = _median(found)
-    return _unless_still(found, now, then)
+    return found
 
 
 def _has_half(plane: Tensor, *, levels: int) -> bool:

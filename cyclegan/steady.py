@@ -21,7 +21,7 @@ from cyclegan.exposure import brightened
 from cyclegan.motion import motion, moved, window_mean
 from cyclegan.traced import Recorded
 
-SAME = 15.0
+SAME = 20.0
 """Levels of 8 bits by which a place may differ to be the same for 1/e of the weight."""
 _GRAIN = 1
 """Pixels each side, at the generator's size, over which a difference has its mean: noise, and what

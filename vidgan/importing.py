@@ -11,12 +11,14 @@ from cyclegan.atomic import write_atomically
 from cyclegan.checkpoint import generator_file
 from cyclegan.config import generator_to_json
 from cyclegan.direction import Direction
+from cyclegan.milder import with_milder_change
+from cyclegan.networks import FastGenerator
 from cyclegan.weights import LoadedGenerator
 from vidgan.card import write_card
 from vidgan.errors import ModelError
 from vidgan.models import Model, free_place
 from vidgan.named import Named, read_weights
-from vidgan.options import check_steady
+from vidgan.options import check_change, check_steady
 from vidgan.plain_pictures import plainness_of
 
 
@@ -30,6 +32,7 @@ def import_model(
     steady: float | None = None,
     norm_eps: float | None = None,
     data: Path | None = None,
+    change: float = 1.0,
     summary: str = "",
     half: bool = False,
     overwrite: bool = False,
@@ -43,17 +46,19 @@ def import_model(
     and for commands and figures, which it has none of, the card is that of `source`.
 
     `norm_eps` becomes what a fast generator adds to each variance it divides by, in shares of what
-    that is in the pictures of the folder `data` (see `vidgan.plain_pictures`). Neither commands nor
-    figures of the card are then of these weights.
+    that is in the pictures of the folder `data` (see `vidgan.plain_pictures`); `change` is how
+    much of its change it makes from then on (`cyclegan.milder`). Neither commands nor figures of
+    the card are then of these weights.
 
     Raises:
-        SettingsError: a name that is not letters, digits, '.', '_' and '-', a steadiness or
-            `norm_eps` out of range, or one of `norm_eps` and `data` without the other.
+        SettingsError: a name that is not letters, digits, '.', '_' and '-', a steadiness,
+            `norm_eps` or `change` out of range, or one of `norm_eps` and `data` without the other.
         InputError: the pictures of `data` cannot be read.
         ModelError: not a generator, of another architecture than those it is averaged with, the
             name is taken, or weights that fp16 cannot hold.
     """
     check_steady(steady)
+    check_change(change)
     plainness = plainness_of(norm_eps, data)
     target = free_place(name, overwrite=overwrite)
     named = read_weights(source, direction)
@@ -71,6 +76,9 @@ def import_model(
     )
     if plainness is not None:
         generator = plainness.given_to(generator, source, card.size)
+    if change != 1:
+        generator = _milder(generator, source, change)
+    if plainness is not None or change != 1:
         card = replace(card, commands=(), figures=())
     dtype = torch.float16 if half else torch.float32
     weights = generator.network.state_dict().values()
@@ -82,6 +90,13 @@ def import_model(
     sha256 = hashlib.sha256(file).hexdigest()
     write_card(card, target.with_suffix(".json"), sha256=sha256)
     return Model(path=target, card=card, bundled=False, sha256=sha256)
+
+
+def _milder(loaded: LoadedGenerator, source: Path, change: float) -> LoadedGenerator:
+    if not isinstance(loaded.network, FastGenerator):
+        raise ModelError(f"{source}: --change is for fast generators; leave it out")
+    made = with_milder_change(loaded.network, change)
+    return replace(loaded, network=made, config=made.config)
 
 
 def _average(generator: LoadedGenerator, others: Sequence[Named]) -> None:

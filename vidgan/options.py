@@ -78,6 +78,16 @@ class Options:
             _check_amount(f"resource {name}", amount)
 
 
+def check_change(value: float) -> None:
+    """What share of its change a generator may make.
+
+    Raises:
+        SettingsError: out of range.
+    """
+    if not 0 < value <= 1:
+        raise SettingsError(f"--change {value:g}: must be above 0 and at most 1")
+
+
 def check_norm_eps(value: float | None) -> None:
     """What a generator may add to the variances it divides by.
 

@@ -238,8 +238,8 @@ def test_a_pan_flickers_less_than_if_only_what_stands_still_leant(
     monkeypatch.setattr("cyclegan.steady._find_course", steady._course)  # as yet unrecorded
     _, standing = steadied(None, seen, changes, strength=0.8)
     plain = warping_error(changes, step=step)
-    assert warping_error(made, step=step) < 0.25 * plain
-    assert warping_error(made, step=step) < 0.5 * warping_error(standing, step=step)
+    assert warping_error(made, step=step) < 0.035 * plain
+    assert warping_error(made, step=step) < 0.6 * warping_error(standing, step=step)
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 1, 7), (2, 3, 33, 18), (1, 3, 144, 161)])

@@ -1,4 +1,4 @@
-"""`vidgan models import --norm-eps`: models that leave plain pictures plain."""
+"""`vidgan models import --norm-eps` and `--change`: models that change less."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -83,6 +83,20 @@ def test_a_plain_picture_stays_plainer_and_a_usual_one_what_it_was(model: Path, 
     assert np.abs(before - after).mean() < 8
 
 
+def test_a_model_may_change_less(model: Path, vidgan_command: Command) -> None:
+    said = vidgan_command("models", "import", model, "--name", "mild", "--change", 0.5, "--half")
+    assert said.status == 0, said.err
+    file, usual = find_model("mild").path, scene(0)
+    whole, half = (
+        np.abs(
+            Translator(load_generator(each), device="cpu", precision="fp32")(usual)
+            - usual.astype(float)
+        ).mean()
+        for each in (model, file)
+    )
+    assert 0.3 * whole < half < 0.7 * whole
+
+
 def test_a_student_and_a_training_that_begin_with_it_divide_as_it_does(
     calm: Path, data: Path, vidgan_command: Command
 ) -> None:
@@ -133,7 +147,10 @@ def test_what_cannot_be_is_one_line(data: Path, tmp_path: Path, vidgan_command: 
             "0.png: is seen with a side of 4",
         ),
         (ours, ("--norm-eps", 1, "--data", "empty"), 1, "empty holds 0 images"),
-        (theirs, ("--norm-eps", 1, "--data", data), 1, "is for fast generators"),
+        (theirs, ("--norm-eps", 1, "--data", data), 1, "--norm-eps is for fast generators"),
+        (theirs, ("--change", 0.5), 1, "resnet.safetensors: --change is for fast generators"),
+        (ours, ("--change", 0), 2, "--change 0: must be above 0 and at most 1"),
+        (ours, ("--change", 1.5), 2, "--change 1.5: must be above 0 and at most 1"),
     ):
         said = vidgan_command("models", "import", source, *words, "--name", "none")
         assert (said.status, len(said.lines)) == (status, 1)

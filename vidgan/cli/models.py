@@ -82,6 +82,14 @@ def _lines(fact: str, value: object) -> list[str]:
 @click.option(
     "--data", type=FILE, metavar="DIR", help="A folder of pictures such as it translates."
 )
+@click.option(
+    "--change",
+    type=float,
+    default=1.0,
+    show_default=True,
+    metavar="X",
+    help="Have a fast generator make X of its change: films are calmer with less.",
+)
 @click.option("--half", is_flag=True, help="Keep weights in fp16: half the size.")
 @click.option("--overwrite", is_flag=True, help="Replace a model of this name.")
 def models_import(sources: tuple[Path, ...], **options: Any) -> None:
