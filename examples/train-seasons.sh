@@ -37,7 +37,7 @@ vidgan distill --teacher summer2winter-teacher --data "$1" --targets "$2" --out 
 vidgan distill --teacher summer2winter-teacher --data "$1" --targets "$2" --out "$3/winter-steady" \
   --start-from "$3/winter/every/00006500" "${going_on[@]}" --images 3000 --lambda-stability 3 --seed 24
 vidgan models import "$3/winter/every/00005000" "$3/winter" "$3/winter-steady/every/00001500" \
-  --name summer2winter --direction a2b --size 208 --steady 0.85 --half
+  --name summer2winter --direction a2b --size 208 --steady 0.92 --half
 vidgan distill --teacher winter2summer-teacher --data "$2" --targets "$1" --out "$3/summer" \
   --start-from "$3/summer-student" "${going_on[@]}" --images 5000 --load 208 --crop 184 --seed 23
 vidgan models import "$3/summer" --name winter2summer --direction a2b --size 160 --steady 0.85 --half
