@@ -7,7 +7,7 @@ import torch
 from cyclegan.networks import FastGenerator
 
 _PICTURE = 1.1
-"""tanh(1.1 x) is x to within 0.03 for two thirds of all levels, and 0.2 less at black and white."""
+"""tanh(1.1 x) is x, in [-1, 1], to within 0.03 up to 0.63; at black and white 0.8 of it is left."""
 
 
 @torch.no_grad()
@@ -15,6 +15,8 @@ def with_milder_change(network: FastGenerator, share: float) -> FastGenerator:
     """For inference: before its tanh, `share` of what it answers, and the picture for the rest.
 
     Calmer on films and nearer to the picture, as less is added to it; it closes less of the gap.
+    What has been black or white, and stays so, is not quite so any more: with a share of 0.8 by up
+    to 5 levels of 255.
 
     Raises:
         ValueError: `share` is not above 0 and at most 1.
@@ -26,6 +28,6 @@ def with_milder_change(network: FastGenerator, share: float) -> FastGenerator:
     made = FastGenerator(config)
     made.load_state_dict(network.state_dict())
     made.head.weight.mul_(share)
-    if made.head.bias is not None:
-        made.head.bias.mul_(share)
+    assert made.head.bias is not None
+    made.head.bias.mul_(share)
     return made.eval().requires_grad_(False)

@@ -12,7 +12,7 @@ its window is better explained by that (as patches propagate theirs in Barnes et
 
 A frame's motion is the same, bit for bit, whatever else is in its batch on a CPU. It suits frames
 of some 100 to 300 pixels, as small generators see them. Larger ones than 128 begin with their half,
-and from 321 on have more levels.
+up to 160 they end at the whole, and from 321 on they have more levels.
 
 Shapes: N frames, h x w pixels; motions are (N, 2, h, w), pixels to the right and down.
 """
@@ -26,11 +26,12 @@ from torch import Tensor
 _LUMA = (0.299, 0.587, 0.114)
 _ENOUGH = 128
 """Pixels of a short side: motion in larger frames is found at half their size, in a third of the
-time..."""
+time."""
 _FINE = 160
-"""... and of those up to this each pixel of their own size may take a neighbour's, at a ..."""
+"""Pixels of a short side: up to it what is found at half is made finer by what neighbours do at the
+whole size, for half as much time again."""
 _NEAR = 3
-"""... distance of so many."""
+"""How far in pixels each way those neighbours are."""
 _LEVELS = 3
 """How many there are, if not more to come down to `_COARSE`, or fewer because of `_LEAST_SIDE`."""
 _COARSE = 40

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from cyclegan.exposure import brightened
+from cyclegan.exposure import exposed, exposure_gain
 from cyclegan.motion import motion, moved, window_mean
 from cyclegan.traced import Recorded
 
@@ -69,9 +69,12 @@ def steadied(
 
 def _course(then: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:
     """Motions and sameness of frames (M, 3, h, w) after as many."""
-    then = brightened(then, now)
-    motions = motion(then, now)
-    return motions, _sameness(moved(then, motions), now)
+    gains = exposure_gain(then, now)
+    motions = motion(exposed(then, gains), now)
+    there = moved(then, motions)
+    # White keeps its level while the rest becomes darker: what is near enough either way is same.
+    plain, lit = there - now, exposed(there, gains) - now
+    return motions, _sameness(torch.where(lit.abs() < plain.abs(), lit, plain))
 
 
 _find_course = Recorded(_course)
@@ -101,10 +104,10 @@ def leaning(before: Tensor | None, changes: Tensor, course: Course, *, strength:
     return torch.stack(made)
 
 
-def _sameness(one: Tensor, other: Tensor) -> Tensor:
-    """From 0 to 1, (N, 1, h, w), of frames (N, 3, h, w)."""
-    difference = window_mean(one - other, _GRAIN).abs_().amax(dim=1, keepdim=True)
-    return torch.exp(-((window_mean(difference, _WINDOW) / SAME) ** 2))
+def _sameness(difference: Tensor) -> Tensor:
+    """From 0 to 1, (N, 1, h, w), of what differs between frames, (N, 3, h, w)."""
+    grained = window_mean(difference, _GRAIN).abs_().amax(dim=1, keepdim=True)
+    return torch.exp(-((window_mean(grained, _WINDOW) / SAME) ** 2))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ def generator(*, separable: bool = True) -> FastGenerator:
 
 
 def picture() -> torch.Tensor:
-    return torch.rand((1, 3, 32, 32), generator=torch.Generator().manual_seed(1)) - 0.5
+    """All levels there are, (1, 3, 32, 32)."""
+    return torch.rand((1, 3, 32, 32), generator=torch.Generator().manual_seed(1)) * 2 - 1
 
 
 @torch.no_grad()
@@ -26,25 +27,26 @@ def picture() -> torch.Tensor:
 @pytest.mark.parametrize("share", [0.25, 0.8])
 def test_of_a_change_a_share_is_left(share: float, separable: bool) -> None:
     network, given = generator(separable=separable), picture()
-    made = with_milder_change(network, share)
-    whole, part = network(given) - given, made(given) - given
-    assert float(whole.std()) > 0.05
-    # How much of the change there was there is in it: the slope of a line through both.
-    slope = float((whole * part).mean() / whole.square().mean())
-    assert slope == pytest.approx(share, abs=0.1)
+    made, whole = with_milder_change(network, share), network(given) - given
+    wanted = given + share * whole
+    assert float(whole.abs().mean()) > 0.2
+    assert float((made(given) - wanted).abs().mean()) < 0.05 * (1 - share) + 0.01
+    assert float((made(given) - wanted).abs().max()) < 0.2 * (1 - share) + 0.05
     torch.testing.assert_close(phased(made)(given), made(given), rtol=0, atol=1e-4)
 
 
 @torch.no_grad()
 def test_all_of_it_is_the_generator_itself() -> None:
     network = generator()
-    torch.testing.assert_close(with_milder_change(network, 1.0)(picture()), network(picture()))
+    assert torch.equal(with_milder_change(network, 1.0)(picture()), network(picture()))
 
 
 @torch.no_grad()
-def test_next_to_nothing_leaves_a_picture_as_it_is() -> None:
-    made = with_milder_change(generator(), 1e-6)
-    torch.testing.assert_close(made(picture()), picture(), rtol=0, atol=0.03)
+def test_next_to_nothing_leaves_a_picture_nearly_as_it_is() -> None:
+    made, given = with_milder_change(generator(), 1e-6), picture()
+    off = (made(given) - given).abs()
+    assert float(off[given.abs() < 0.63].max()) < 0.03
+    assert float(off.max()) < 0.2
 
 
 @pytest.mark.parametrize("share", [0.0, -1.0, 1.01, float("nan")])

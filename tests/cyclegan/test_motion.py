@@ -109,10 +109,11 @@ def test_a_thing_that_moves_before_a_ground_that_stands() -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_such_a_thing_moves_as_a_whole_to_its_corners(seed: int) -> None:
+@pytest.mark.parametrize(("height", "width"), [(96, 160), (144, 256)])
+def test_such_a_thing_moves_as_a_whole_to_its_corners(height: int, width: int, seed: int) -> None:
     """Not only in its middle, where no window sees the ground."""
-    ground = framed(scene(96, 160, seed=seed), 0, 0)
-    thing = framed(scene(96, 160, seed=seed + 10), 0, 0) + 40
+    ground = framed(scene(height, width, seed=seed), 0, 0)
+    thing = framed(scene(height, width, seed=seed + 10), 0, 0) + 40
     before, after = ground.clone(), ground.clone()
     before[..., 30:70, 40:90] = thing[..., 30:70, 40:90]
     after[..., 33:73, 46:96] = thing[..., 30:70, 40:90]
@@ -128,7 +129,17 @@ def test_at_a_cut_it_is_finite() -> None:
 
 @pytest.mark.parametrize(
     ("height", "width"),
-    [(32, 32), (33, 57), (20, 24), (108, 40), (208, 370), (161, 163), (321, 333)],
+    [
+        (32, 32),
+        (33, 57),
+        (20, 24),
+        (108, 40),
+        (129, 200),
+        (160, 160),
+        (208, 370),
+        (161, 163),
+        (321, 333),
+    ],
 )
 def test_sizes(height: int, width: int) -> None:
     whole = scene(height, width)

@@ -253,21 +253,28 @@ def test_a_course_that_is_recorded_is_the_very_same(shape: tuple[int, ...]) -> N
             assert torch.equal(found, expected)
 
 
-def test_a_change_goes_with_what_it_was_made_to_and_nothing_is_dragged_behind() -> None:
-    """A square moves over the ground; it alone is changed."""
+@pytest.mark.parametrize(
+    ("lighter", "strength", "dragged"), [(60, 0.8, 0.5), (60, 0.94, 1), (30, 0.94, 6)]
+)
+def test_a_change_goes_with_what_it_was_made_to_and_nothing_is_dragged_behind(
+    lighter: float, strength: float, dragged: float
+) -> None:
+    """A square moves over the ground; it alone is changed. What is no lighter than that by much
+    drags some percent.
+    """
     ground = a_pan(1, step=0, noise=0)[0]
-    thing = a_pan(1, step=0, noise=0)[0].flip(1, 2) + 60
+    thing = a_pan(1, step=0, noise=0)[0].flip(1, 2) + lighter
     seen, truth = ground.repeat(10, 1, 1, 1), torch.zeros(10, 3, 64, 96)
     for number in range(10):
         at = slice(8 + 5 * number, 30 + 5 * number)
         seen[number, :, 20:42, at] = thing[:, 20:42, 8:30]
         truth[number, :, 20:42, at] = 100
-    _, made = steadied(None, seen, truth, strength=0.8)
+    _, made = steadied(None, seen, truth, strength=strength)
     left = 8 + 5 * 9
     assert made[9, :, 26:36, left + 6 : left + 16].mean() > 95
     behind = made[9, :, 22:40, : left - 3]
-    assert behind.abs().mean() < 1
-    assert behind.abs().max() < 25
+    assert behind.abs().mean() < dragged
+    assert behind.abs().max() < max(25, 12 * dragged)
     assert made[9, :, :14].abs().max() < 1
 
 
