@@ -56,7 +56,7 @@ def test_a_run_begins_with_the_networks_of_another(here: Path, vidgan_command: C
 def test_a_run_begins_with_two_generators_and_new_discriminators(
     here: Path, vidgan_command: Command
 ) -> None:
-    two = ["--start-from", "night2day", "--start-from", "day2night"]
+    two = ["--start-from", "winter2summer", "--start-from", "summer2winter"]
     still = ["--lr-g", "1e-30", "--lr-d", "1e-30"]
     unsaid = train(*two, *still)
     at = unsaid.index("--generator")
@@ -68,7 +68,7 @@ def test_a_run_begins_with_two_generators_and_new_discriminators(
     made, new = (torch.load(here / name / "checkpoint.pt") for name in ("run", "new"))
     assert all(torch.allclose(made["d_a"][key], weight) for key, weight in new["d_a"].items())
     photo = np.asarray(Image.open(here / "photo.png"))[None]
-    for run, name in (("a2b", "night2day"), ("b2a", "day2night")):
+    for run, name in (("a2b", "winter2summer"), ("b2a", "summer2winter")):
         made, expected = (
             Translator(load_generator(path), device="cpu", precision="fp32")(photo).astype(int)
             for path in (here / "run" / f"{run}.safetensors", find_model(name).path)
