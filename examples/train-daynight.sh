@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # How day2night and night2day were made: 1,000 frames of driving by day against 1,000 by night
 # (640x360). Crops of most of the height, so that sky and road are told apart; discriminators that
-# judge EfficientNet's features beside pixels (pip install 'vidgan[metrics]'). Forty minutes
-# and an hour of one idle core with bf16; of the second, 5,500 images suffice for what is kept.   Usage: train-daynight.sh DAY_FOLDER NIGHT_FOLDER RUN
+# judge EfficientNet's features beside pixels (pip install 'vidgan[metrics]'). Forty minutes and an
+# hour of one idle core with bf16; of the second, 5,500 images suffice for what is kept.
+# Usage: train-daynight.sh DAY_FOLDER NIGHT_FOLDER RUN
 set -euo pipefail
 common=(--images 9000 --flat-share 0.6 --keep 500 --batch 2 --crop 96 --load 120
   --generator fast --discriminator both --discriminator-filters 32
