@@ -49,7 +49,7 @@ def exposure_gain(before: Tensor, after: Tensor) -> Tensor:
 
 def exposed(frames: Tensor, gain: Tensor) -> Tensor:
     """Frames with so much more light; what is white stays so. With a gain of 0, as they are."""
-    return torch.where(gain == 0, frames, (frames + frames * gain).clamp(0, 255))
+    return (frames * (1 + gain)).clamp_(0, 255)
 
 
 def _median(rows: Tensor, chosen: Tensor) -> Tensor:

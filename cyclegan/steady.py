@@ -72,9 +72,11 @@ def _course(then: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:
     gains = exposure_gain(then, now)
     motions = motion(exposed(then, gains), now)
     there = moved(then, motions)
-    # White keeps its level while the rest becomes darker: what is near enough either way is same.
+    # White keeps its level while the rest becomes darker, and what is nearly white goes some of the
+    # way: all from what was there to what more light would make of it is the same.
     plain, lit = there - now, exposed(there, gains) - now
-    return motions, _sameness(torch.where(lit.abs() < plain.abs(), lit, plain))
+    above, below = torch.minimum(plain, lit).clamp_min_(0), torch.maximum(plain, lit).clamp_max_(0)
+    return motions, _sameness(above + below)
 
 
 _find_course = Recorded(_course)
