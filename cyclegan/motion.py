@@ -242,10 +242,12 @@ def _chosen(motions: Tensor, now: Tensor, then: Tensor, *, distance: int) -> Ten
     places = ((d, d), (0, d), (2 * d, d), (d, 0), (d, 2 * d))
     tried = [wide.narrow(2, y, height).narrow(3, x, width) for y, x in places]
     repeated = then[:, None].expand(-1, len(places), -1, -1, -1).flatten(0, 1)
-    there = moved(repeated, torch.stack(tried, 1).flatten(0, 1)).view(-1, len(places), height, width)
-    costs = window_mean((there - now).abs_(), _PATCH).split(1, dim=1)
-    best, least = motions, costs[0] - _OWN
-    for other, cost in zip(tried[1:], costs[1:], strict=True):
+    there = moved(repeated, torch.stack(tried, 1).flatten(0, 1))
+    there = there.view(-1, len(places), height, width)
+    costs = window_mean((there - now).abs_(), _PATCH)
+    best, least = motions, costs.narrow(1, 0, 1) - _OWN
+    for number, other in enumerate(tried[1:], start=1):
+        cost = costs.narrow(1, number, 1)
         # By 0 or 1, which is exact: on a CPU `where` takes thrice the time, and so does `gather`.
         best = torch.lerp(best, other, (cost < least).to(best.dtype))
         least = torch.minimum(least, cost)

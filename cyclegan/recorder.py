@@ -77,9 +77,7 @@ class Recorder:
             )
             self._guarded(
                 self._folder.path,
-                lambda: self._folder.save_generators(
-                    self._state, self._config.generator, self._folder.path
-                ),
+                lambda: self._folder.save_generators(self._state, self._config, self._folder.path),
             )
         self._saved_at = time.monotonic()
 
@@ -89,9 +87,7 @@ class Recorder:
         return progress.images // interval > before // interval
 
     def _keep(self, images: int) -> None:
-        self._folder.save_generators(
-            self._state, self._config.generator, self._folder.every(images)
-        )
+        self._folder.save_generators(self._state, self._config, self._folder.every(images))
 
     def _guarded(self, path: Path, write: Callable[[], None]) -> None:
         try:

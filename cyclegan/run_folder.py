@@ -28,7 +28,6 @@ from cyclegan.checkpoint import (
     save_checkpoint,
     save_generator,
 )
-from cyclegan.config import GeneratorConfig
 from cyclegan.state import LearningState, State
 from cyclegan.train_config import (
     AnyPlan,
@@ -155,7 +154,7 @@ class RunFolder:
         except OSError:  # a file system without hard links
             shutil.copyfile(self.checkpoint, part)
 
-    def save_generators(self, state: LearningState, config: GeneratorConfig, folder: Path) -> None:
+    def save_generators(self, state: LearningState, config: Plan, folder: Path) -> None:
         """Write the averaged generators to `folder`, which is made if need be.
 
         Raises:
@@ -164,7 +163,7 @@ class RunFolder:
         folder.mkdir(parents=True, exist_ok=True)
         for name, network in state.averages().items():
             file = folder / f"{name}.safetensors"
-            save_generator(network, config, file, metadata=state.metadata())
+            save_generator(network, config.generator_of(name), file, metadata=state.metadata())
 
     def cut_log(self, step: int) -> None:
         """Forget what was logged after `step`: a resumed run will take those steps again."""

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from cyclegan.config import GeneratorConfig
+from cyclegan.direction import Direction
 from cyclegan.discriminators import new_discriminator
 from cyclegan.dtypes import loss_scaler, resolve_dtype
 from cyclegan.ema import Ema
@@ -74,7 +76,7 @@ class LearningState(ABC):
         """What is each worker's alone, besides its random numbers."""
 
     @abstractmethod
-    def averages(self) -> Mapping[str, nn.Module]:
+    def averages(self) -> Mapping[Direction, nn.Module]:
         """The averaged generators, by the names of their files: what comes out of the training."""
 
     @abstractmethod
@@ -155,7 +157,7 @@ class TrainState(LearningState):
         """The pools."""
         return {"pool_a": self.learner.pool_a, "pool_b": self.learner.pool_b}
 
-    def averages(self) -> Mapping[str, nn.Module]:
+    def averages(self) -> Mapping[Direction, nn.Module]:
         """Both generators'."""
         return {"a2b": self.learner.ema_ab.network, "b2a": self.learner.ema_ba.network}
 
@@ -202,8 +204,8 @@ def new_state(config: TrainConfig, device: torch.device, *, rank: int = 0) -> Tr
     """
     seeds = [config.seed * 4 + place for place in range(4)]
     networks = Networks(
-        g_ab=_new_generator(config, seed=seeds[0]),
-        g_ba=_new_generator(config, seed=seeds[1]),
+        g_ab=_new_generator(config.generator_of("a2b"), seed=seeds[0]),
+        g_ba=_new_generator(config.generator_of("b2a"), seed=seeds[1]),
         d_a=new_discriminator(config.discriminator, seed=seeds[2]),
         d_b=new_discriminator(config.discriminator, seed=seeds[3]),
     )
@@ -214,8 +216,8 @@ def new_state(config: TrainConfig, device: torch.device, *, rank: int = 0) -> Tr
     return TrainState(networks=networks, learner=_learner(config, networks, device, rank))
 
 
-def _new_generator(config: TrainConfig, *, seed: int) -> nn.Module:
-    network = build_generator(config.generator)
+def _new_generator(config: GeneratorConfig, *, seed: int) -> nn.Module:
+    network = build_generator(config)
     init_weights(network, seed=seed)
     return network
 

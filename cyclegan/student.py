@@ -74,7 +74,7 @@ class StudentState(LearningState):
     scaler_g: GradScaler
     scaler_d: GradScaler
     ema: Ema
-    direction: str
+    direction: Direction
     about: dict[str, str]
 
     def parts(self) -> Mapping[str, Stateful]:
@@ -93,7 +93,7 @@ class StudentState(LearningState):
         """Nothing."""
         return {}
 
-    def averages(self) -> Mapping[str, nn.Module]:
+    def averages(self) -> Mapping[Direction, nn.Module]:
         """The student's."""
         return {self.direction: self.ema.network}
 

@@ -15,6 +15,7 @@ from cyclegan.config import (
     require,
 )
 from cyclegan.data import Preprocess
+from cyclegan.direction import Direction
 from cyclegan.precision import Precision
 
 GuardMode = Literal["off", "warn", "act"]
@@ -87,12 +88,19 @@ class Plan:
         """How many steps it takes; every step is a whole one."""
         return -(-self.images // self.images_per_step)
 
+    def generator_of(self, direction: Direction) -> GeneratorConfig:
+        """The architecture of what comes out for a direction."""
+        return self.generator
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig(Plan):
     """The training of a CycleGAN, whole."""
 
     loss: LossWeights = field(default_factory=LossWeights)
+    generator_back: GeneratorConfig | None = None
+    """The generator from B to A, where a training begins with two that are not built alike; None:
+    as the one from A to B."""
     pool: int = 50
     """Images in each worker's pool of each domain; 0 switches it off."""
     checkpointing: bool = False
@@ -110,6 +118,12 @@ class TrainConfig(Plan):
             self.loss.perceptual == 0 or crop >= least,
             f"crop ({crop}) must be {least} pixels or more for the perceptual loss",
         )
+        multiple = self.generator_of("b2a").multiple
+        require(crop % multiple == 0, f"crop ({crop}) must be a multiple of {multiple}")
+
+    def generator_of(self, direction: Direction) -> GeneratorConfig:
+        """The architecture of the generator in a direction."""
+        return (direction == "b2a" and self.generator_back) or self.generator
 
 
 AnyPlan = TypeVar("AnyPlan", bound=Plan)
@@ -162,6 +176,9 @@ def plan_from_json(text: str, kind: type[AnyPlan]) -> AnyPlan:
         nested: dict[str, Any] = {name: types[name](**raw.pop(name)) for name in inner}
         for name in (name for name, cls in types.items() if cls == GeneratorConfig):
             nested[name] = generator_from_json(json.dumps(raw.pop(name)))
+        for name in (name for name, cls in types.items() if cls == GeneratorConfig | None):
+            value = raw.pop(name, None)  # there has not always been one
+            nested[name] = value and generator_from_json(json.dumps(value))
         return kind(**nested, **raw)
     except (AttributeError, KeyError, TypeError, RecursionError) as exc:
         raise ValueError(f"not the configuration of a training ({exc})") from exc

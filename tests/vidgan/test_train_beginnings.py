@@ -76,6 +76,34 @@ def test_a_run_begins_with_two_generators_and_new_discriminators(
         assert np.abs(made - expected).max() <= 1
 
 
+def test_two_generators_may_differ_in_what_they_add_and_divide_by(
+    here: Path, vidgan_command: Command
+) -> None:
+    """Each goes on as it is, resumes, and begins another training; an option asks for both."""
+    two = ["--start-from", "day2night", "--start-from", "night2day"]
+    still = ["--generator", "fast_separable", "--lr-g", "1e-30"]
+    assert vidgan_command(*train(*two, *still)).status == 0
+    assert vidgan_command("train", "--out", "run", "--resume").status == 0
+    assert vidgan_command(*train("--start-from", "run", *still, out="next")).status == 0
+    (here / "next/checkpoint.pt").unlink()  # as if it had been killed before its first
+    assert vidgan_command("train", "--out", "next", "--resume").status == 0
+    photo = np.asarray(Image.open(here / "photo.png"))[None]
+    for way, name in (("a2b", "day2night"), ("b2a", "night2day")):
+        expected = load_generator(find_model(name).path)
+        for file in (here / run / f"{way}.safetensors" for run in ("run", "next")):
+            made = load_generator(file)
+            assert made.config == expected.config
+            levels = (
+                Translator(each, device="cpu", precision="fp32")(photo).astype(int)
+                for each in (made, expected)
+            )
+            assert np.abs(next(levels) - next(levels)).max() <= 1
+    told = vidgan_command(*train(*two, *still, "--input-share", "0.5", out="other"))
+    assert told.status == 2
+    assert re.search(r"--start-from night2day: it is .*ask for .*_share.: 0\.5", told.lines[-1])
+    assert not (here / "other").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "status", "said"),
     [

@@ -1,6 +1,6 @@
 """`--start-from`: the networks that a training begins with, a CycleGAN's or a student's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from vidgan.training.launch import named_errors
 
 Weights = Mapping[str, Tensor]
 
+OWN = frozenset({"input_share", "norm_eps"})
+"""Options that each of two generators answers for itself, unless they are said."""
 STUDENT_ARCHITECTURE = frozenset({"filters", "blocks", "separable", "norm_eps"})
 """The options of `vidgan distill` that say what a student is built like."""
 
@@ -38,6 +40,8 @@ class Beginning:
     """The networks that a new run begins with; empty where those are new, too."""
 
     content: bytes = b""
+    generator_back: GeneratorConfig | None = None
+    """The architecture of the one from B to A, if it is another one."""
 
     @property
     def digest(self) -> str:
@@ -77,7 +81,7 @@ def architecture_of(sources: Sequence[str]) -> dict[str, Any]:
         return {}
     of_fast: dict[str, Any] = {}
     if isinstance(config, FastConfig):
-        of_fast = {"input_share": config.input_share, "norm_eps": config.norm_eps}
+        of_fast = {name: getattr(config, name) for name in OWN}
     for name, network in GENERATORS.items():
         alike = type(network) is type(config)
         if alike and config == replace(network, filters=config.filters, **of_fast):
@@ -93,9 +97,14 @@ def student_architecture_of(source: str | None, direction: Direction) -> dict[st
     return {name: getattr(config, name) for name in STUDENT_ARCHITECTURE}
 
 
-def read_beginning(sources: Sequence[str], config: TrainConfig) -> Beginning:
+def read_beginning(
+    sources: Sequence[str], config: TrainConfig, said: Set[str] = frozenset()
+) -> Beginning:
     """Of one source, a run: its averaged generators, and its discriminators where the new run's are
     built alike. Of two: generators from A to B and from B to A, by name, run or file.
+
+    They are built as `config` says; but in what is `OWN` to each, and is not `said` by the user,
+    the second may differ.
 
     Raises:
         SettingsError: other numbers of them, or generators of another architecture.
@@ -108,20 +117,27 @@ def read_beginning(sources: Sequence[str], config: TrainConfig) -> Beginning:
             folder = Path(run)
             if not folder.is_dir():
                 raise SettingsError(_wrong_number(run))
+            forth = back = run
             a2b, b2a = (read_weights(folder, way).generator for way in DIRECTIONS)
-            found = {
-                "g_ab": _fitting(run, a2b, config.generator),
-                "g_ba": _fitting(run, b2a, config.generator),
-                **_discriminators(RunFolder(folder), config),
-            }
+            judges = _discriminators(RunFolder(folder), config)
         case [forth, back]:
-            found = {
-                "g_ab": _fitting(forth, read_named(forth, "a2b").generator, config.generator),
-                "g_ba": _fitting(back, read_named(back, "b2a").generator, config.generator),
-            }
+            a2b, b2a = read_named(forth, "a2b").generator, read_named(back, "b2a").generator
+            judges = {}
         case [first, *_]:
             raise SettingsError(_wrong_number(first))
-    return Beginning(start_to_bytes(found))
+    wanted_back = _with_own(config.generator, b2a.config, OWN - said)
+    generators = {
+        "g_ab": _fitting(forth, a2b, config.generator),
+        "g_ba": _fitting(back, b2a, wanted_back),
+    }
+    differs = wanted_back != config.generator
+    return Beginning(start_to_bytes(generators | judges), wanted_back if differs else None)
+
+
+def _with_own(wanted: GeneratorConfig, found: GeneratorConfig, own: Set[str]) -> GeneratorConfig:
+    if not isinstance(wanted, FastConfig) or not isinstance(found, FastConfig):
+        return wanted
+    return replace(wanted, **{name: getattr(found, name) for name in own})
 
 
 def read_student_beginning(source: str | None, config: StudentConfig, out: Path) -> Beginning:
@@ -150,10 +166,16 @@ def with_beginning(config: AnyPlan, beginning: Beginning | None, out: Path) -> A
     Raises:
         ModelError: no run is there, or one of another kind.
     """
-    if beginning is not None:
-        return replace(config, start=beginning.digest)
-    with named_errors():
-        return replace(config, start=RunFolder(out).read_plan(type(config)).start)
+    if beginning is None:
+        with named_errors():
+            began = RunFolder(out).read_plan(type(config))
+        back = began.generator_back if isinstance(began, TrainConfig) else None
+        digest = began.start
+    else:
+        back, digest = beginning.generator_back, beginning.digest
+    if isinstance(config, TrainConfig):
+        config = replace(config, generator_back=back)
+    return replace(config, start=digest)
 
 
 def _wrong_number(source: str) -> str:

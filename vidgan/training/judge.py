@@ -146,7 +146,7 @@ class BestKeeper:
         self._place.mkdir(exist_ok=True)
         save_generator(
             state.averages()[direction],
-            self._job.config.generator,
+            self._job.config.generator_of(direction),
             self._place / f"{direction}.safetensors",
         )
         self._best[direction] = entry

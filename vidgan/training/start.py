@@ -52,7 +52,7 @@ def train_pair(
             options = options | {name: said[name] for name in said.keys() - given}
     # What is wrong with the settings is said before anything starts.
     config = _config(options, workers=options["workers"] or 1)
-    beginning = None if resume else read_beginning(options["start_from"], config)
+    beginning = None if resume else read_beginning(options["start_from"], config, given)
     if dry_run:
         yield config_to_json(with_beginning(config, beginning, out)).rstrip()
         return
