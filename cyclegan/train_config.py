@@ -15,7 +15,7 @@ from cyclegan.config import (
     require,
 )
 from cyclegan.data import Preprocess
-from cyclegan.direction import Direction
+from cyclegan.direction import DIRECTIONS, Direction
 from cyclegan.precision import Precision
 
 GuardMode = Literal["off", "warn", "act"]
@@ -70,8 +70,9 @@ class Plan:
         require(self.workers >= 1, f"workers must be 1 or more, not {self.workers}")
         require(0 <= self.ema_decay < 1, f"ema_decay must be in [0, 1), not {self.ema_decay}")
         require(0 <= self.flat_share <= 1, f"flat_share must be in 0..1, not {self.flat_share}")
-        crop, multiple = self.preprocess.crop, self.generator.multiple
-        require(crop % multiple == 0, f"crop ({crop}) must be a multiple of {multiple}")
+        crop = self.preprocess.crop
+        for multiple in (self.generator_of(way).multiple for way in DIRECTIONS):
+            require(crop % multiple == 0, f"crop ({crop}) must be a multiple of {multiple}")
         least = self.discriminator.least_side
         require(
             crop >= least, f"crop ({crop}) must be {least} pixels or more for the discriminator"
@@ -118,8 +119,6 @@ class TrainConfig(Plan):
             self.loss.perceptual == 0 or crop >= least,
             f"crop ({crop}) must be {least} pixels or more for the perceptual loss",
         )
-        multiple = self.generator_of("b2a").multiple
-        require(crop % multiple == 0, f"crop ({crop}) must be a multiple of {multiple}")
 
     def generator_of(self, direction: Direction) -> GeneratorConfig:
         """The architecture of the generator in a direction."""

@@ -1,6 +1,7 @@
 """The training loop: its schedule, that it repeats, and that it learns."""
 
 import itertools
+import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cyclegan.config import FastConfig, ResnetConfig
+from cyclegan.config import FastConfig, ResnetConfig, UnetConfig
 from cyclegan.data import Preprocess
 from cyclegan.state import TrainingError, TrainState, new_state
 from cyclegan.train_config import (
@@ -233,11 +234,24 @@ def test_a_training_that_diverges_ends_with_a_word(tiny: TrainConfig) -> None:
 
 
 def test_a_configuration_survives_json(tiny: TrainConfig) -> None:
-    for config in (TrainConfig(), tiny, replace(tiny, workers=3, checkpointing=True)):
+    back = replace(tiny, generator_back=FastConfig(norm_eps=1))
+    for config in (TrainConfig(), tiny, replace(tiny, workers=3, checkpointing=True), back):
         assert config_from_json(config_to_json(config)) == config
     for text in ("", "[]", "{}", '{"images": 3}', config_to_json(tiny)[:-9] + ', "new": 1}'):
         with pytest.raises(ValueError, match=r"."):
             config_from_json(text)
+
+
+def test_a_configuration_older_than_the_generator_back_is_read(tiny: TrainConfig) -> None:
+    written = json.loads(config_to_json(tiny))
+    del written["generator_back"]
+    assert config_from_json(json.dumps(written)) == tiny
+
+
+def test_a_crop_fits_both_generators() -> None:
+    unet = UnetConfig(downs=7)
+    with pytest.raises(ValueError, match=r"crop \(160\) must be a multiple of 128"):
+        TrainConfig(preprocess=Preprocess(load=180, crop=160), generator_back=unet)
 
 
 def test_time_spent_waiting_for_data_is_told(tiny: TrainConfig) -> None:
