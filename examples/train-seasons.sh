@@ -40,4 +40,4 @@ vidgan models import "$3/winter/every/00005000" "$3/winter" "$3/winter-steady/ev
   --name summer2winter --direction a2b --size 208 --steady 0.92 --half
 vidgan distill --teacher winter2summer-teacher --data "$2" --targets "$1" --out "$3/summer" \
   --start-from "$3/summer-student" "${going_on[@]}" --images 5000 --load 208 --crop 184 --seed 23
-vidgan models import "$3/summer" --name winter2summer --direction a2b --size 160 --steady 0.85 --half
+vidgan models import "$3/summer" --name winter2summer --direction a2b --size 208 --steady 0.85 --change 0.85 --half
