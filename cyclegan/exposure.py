@@ -4,7 +4,8 @@ Automatic exposure scales all of a frame at once. What looks for the motion betw
 that for movement, as each plain surface matches best where it was a little brighter or darker: in a
 car park whose camera answers to each white car the ground seemed to move by 12 pixels of 144.
 
-Frames are (N, 3, h, w) in levels of 8 bits; a gain is (N, 1, 1, 1), the factor less 1.
+Frames are (N, 3, h, w) in levels of 8 bits, from 0 to 255; a gain is (N, 1, 1, 1), the factor less
+1.
 """
 
 import torch

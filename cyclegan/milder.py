@@ -24,7 +24,7 @@ def with_milder_change(network: FastGenerator, share: float) -> FastGenerator:
     if not 0 < share <= 1:
         raise ValueError(f"share must be above 0 and at most 1, not {share}")
     old = network.config.input_share
-    config = replace(network.config, input_share=share * old + (1 - share) * _PICTURE)
+    config = replace(network.config, input_share=round(share * old + (1 - share) * _PICTURE, 6))
     made = FastGenerator(config)
     made.load_state_dict(network.state_dict())
     made.head.weight.mul_(share)

@@ -73,7 +73,8 @@ def _course(then: Tensor, now: Tensor) -> tuple[Tensor, Tensor]:
     motions = motion(exposed(then, gains), now)
     there = moved(then, motions)
     # White keeps its level while the rest becomes darker, and what is nearly white goes some of the
-    # way: all from what was there to what more light would make of it is the same.
+    # way: all from what was there to what more light would make of it is the same. Elsewhere that
+    # hides what differs by less than the exposure does, which is some percent.
     plain, lit = there - now, exposed(there, gains) - now
     above, below = torch.minimum(plain, lit).clamp_min_(0), torch.maximum(plain, lit).clamp_max_(0)
     return motions, _sameness(above + below)

@@ -177,7 +177,7 @@ def plan_from_json(text: str, kind: type[AnyPlan]) -> AnyPlan:
             nested[name] = generator_from_json(json.dumps(raw.pop(name)))
         for name in (name for name, cls in types.items() if cls == GeneratorConfig | None):
             value = raw.pop(name, None)  # there has not always been one
-            nested[name] = value and generator_from_json(json.dumps(value))
+            nested[name] = None if value is None else generator_from_json(json.dumps(value))
         return kind(**nested, **raw)
     except (AttributeError, KeyError, TypeError, RecursionError) as exc:
         raise ValueError(f"not the configuration of a training ({exc})") from exc

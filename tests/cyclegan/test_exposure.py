@@ -100,6 +100,29 @@ def test_what_is_white_stays_the_same_while_the_rest_gets_other_light(factor: fl
     assert float(found[..., 40:, :].mean()) > 0.9
 
 
+@pytest.mark.parametrize(("factor", "was", "is_now"), [(1.1, 215.0, 225.0), (0.9, 240.0, 227.0)])
+def test_what_is_nearly_white_goes_some_of_the_way(
+    factor: float, was: float, is_now: float
+) -> None:
+    scene = a_ground()
+    scene[..., :32, :] = was
+    after = in_light(scene, factor)
+    after[..., :32, :] = is_now
+    assert float(sameness(scene, after)[..., :26, :].min()) > 0.95
+
+
+@pytest.mark.parametrize("is_now", [140.0, 240.0])
+def test_what_differs_by_more_than_the_light_is_not_the_same(is_now: float) -> None:
+    """A thing that comes or goes while exposure settles: by that alone 180 would be 198."""
+    scene = a_ground()
+    scene[..., :32, :] = 180.0
+    after = in_light(scene, 1.1)
+    after[..., :32, :] = is_now
+    found = sameness(scene, after)
+    assert float(found[..., :16, :].max()) < 0.15
+    assert float(found[..., 40:, :].mean()) > 0.9
+
+
 def test_changes_stay_where_they_are_while_exposure_settles() -> None:
     scene = a_ground()
     film = torch.cat([in_light(scene, 0.96**n) for n in range(6)])

@@ -82,9 +82,10 @@ def test_noise_costs_a_fraction_of_a_pixel(x: float, y: float) -> None:
 
 
 @pytest.mark.parametrize("levels", [0, 4])
-def test_a_camera_that_stands_still_has_no_motion(levels: float) -> None:
+@pytest.mark.parametrize(("height", "width"), [(108, 192), (144, 256), (208, 370)])
+def test_a_camera_that_stands_still_has_no_motion(height: int, width: int, levels: float) -> None:
     """With the noise of its sensor hardly any."""
-    still = framed(scene(108, 192), 0, 0)
+    still = framed(scene(height, width), 0, 0)
     found = motion(still + noise(still, levels, 1), still + noise(still, levels, 2))
     assert found.abs().mean() <= levels / 80
     assert found.abs().median() == 0
@@ -96,12 +97,17 @@ def test_what_has_no_texture_has_no_motion() -> None:
     assert not motion(flat, flat).any()
 
 
-def test_a_thing_that_moves_before_a_ground_that_stands() -> None:
-    ground, thing = framed(scene(96, 160), 0, 0), framed(scene(96, 160, seed=1), 0, 0) + 40
+@pytest.mark.parametrize("levels", [0, 3])
+@pytest.mark.parametrize(("height", "width"), [(96, 160), (144, 256)])
+def test_a_thing_that_moves_before_a_ground_that_stands(
+    height: int, width: int, levels: float
+) -> None:
+    ground = framed(scene(height, width), 0, 0)
+    thing = framed(scene(height, width, seed=1), 0, 0) + 40
     before, after = ground.clone(), ground.clone()
     before[..., 30:70, 40:90] = thing[..., 30:70, 40:90]
     after[..., 33:73, 46:96] = thing[..., 30:70, 40:90]
-    found = motion(before, after)[0]
+    found = motion(before + noise(before, levels, 2), after + noise(after, levels, 3))[0]
     inside = torch.hypot(found[0, 40:66, 54:88] + 6, found[1, 40:66, 54:88] + 3)
     assert inside.median() < 0.25
     assert found[:, :20].abs().mean() < 0.1

@@ -44,6 +44,13 @@ def commands_of(script: str, folder: Path) -> list[list[str]]:
     return [line.split("\0")[:-1] for line in said.read_text().splitlines()]
 
 
+@pytest.mark.parametrize("name", [name for names in MODELS.values() for name in names])
+def test_a_card_s_figures_are_of_the_size_at_which_films_are_seen(name: str) -> None:
+    card = find_model(name).card
+    assert f"seen at {card.size};" in card.figures[0]
+    assert f"--size {card.size} --steady {card.steady:g}" in card.commands[-1]
+
+
 @pytest.mark.parametrize("script", FOLDERS)
 def test_every_command_of_a_script_is_one_that_there_is(script: str, tmp_path: Path) -> None:
     """Names of options, and their values; what folders hold is only seen when it is run."""

@@ -84,6 +84,9 @@ def test_two_generators_may_differ_in_what_they_add_and_divide_by(
     still = ["--generator", "fast_separable", "--lr-g", "1e-30"]
     assert vidgan_command(*train(*two, *still)).status == 0
     assert vidgan_command("train", "--out", "run", "--resume").status == 0
+    told = vidgan_command("train", "--out", "run", "--resume", "--norm-eps", "1")
+    assert told.status == 2
+    assert "--norm-eps: run was begun with 1e-05 from B to A; leave it out" in told.lines[-1]
     assert vidgan_command(*train("--start-from", "run", *still, out="next")).status == 0
     (here / "next/checkpoint.pt").unlink()  # as if it had been killed before its first
     assert vidgan_command("train", "--out", "next", "--resume").status == 0

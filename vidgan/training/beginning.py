@@ -98,12 +98,12 @@ def student_architecture_of(source: str | None, direction: Direction) -> dict[st
 
 
 def read_beginning(
-    sources: Sequence[str], config: TrainConfig, said: Set[str] = frozenset()
+    sources: Sequence[str], config: TrainConfig, given: Set[str] = frozenset()
 ) -> Beginning:
     """Of one source, a run: its averaged generators, and its discriminators where the new run's are
     built alike. Of two: generators from A to B and from B to A, by name, run or file.
 
-    They are built as `config` says; but in what is `OWN` to each, and is not `said` by the user,
+    They are built as `config` says; but in what is `OWN` to each, unless the user has `given` it,
     the second may differ.
 
     Raises:
@@ -117,7 +117,7 @@ def read_beginning(
             folder = Path(run)
             if not folder.is_dir():
                 raise SettingsError(_wrong_number(run))
-            forth = back = run
+            forth, back = (str(folder / f"{way}.safetensors") for way in DIRECTIONS)
             a2b, b2a = (read_weights(folder, way).generator for way in DIRECTIONS)
             judges = _discriminators(RunFolder(folder), config)
         case [forth, back]:
@@ -125,7 +125,7 @@ def read_beginning(
             judges = {}
         case [first, *_]:
             raise SettingsError(_wrong_number(first))
-    wanted_back = _with_own(config.generator, b2a.config, OWN - said)
+    wanted_back = _with_own(config.generator, b2a.config, OWN - given)
     generators = {
         "g_ab": _fitting(forth, a2b, config.generator),
         "g_ba": _fitting(back, b2a, wanted_back),
@@ -160,22 +160,39 @@ def read_student_beginning(source: str | None, config: StudentConfig, out: Path)
     return Beginning(start_to_bytes({STUDENT: weights}))
 
 
+def check_resumed(config: TrainConfig, given: Set[str], out: Path) -> None:
+    """Refuse what is `given` of two generators of which the second began with something else.
+
+    Raises:
+        SettingsError: there is such an option.
+    """
+    forth, back = config.generator, config.generator_of("b2a")
+    for name in sorted(OWN & given):
+        was = getattr(back, name, None)
+        if was != getattr(forth, name, None):
+            raise SettingsError(
+                f"--{name.replace('_', '-')}: {out} was begun with {was} from B to A; leave it out "
+                "to resume, or choose another --out"
+            )
+
+
 def with_beginning(config: AnyPlan, beginning: Beginning | None, out: Path) -> AnyPlan:
     """With what the run in `out` begins with, or, where there is no `beginning`, began with.
 
     Raises:
         ModelError: no run is there, or one of another kind.
     """
+    back: GeneratorConfig | None
     if beginning is None:
         with named_errors():
             began = RunFolder(out).read_plan(type(config))
-        back = began.generator_back if isinstance(began, TrainConfig) else None
-        digest = began.start
+        start, back = began.start, began.generator_of("b2a")
     else:
-        back, digest = beginning.generator_back, beginning.digest
-    if isinstance(config, TrainConfig):
+        start, back = beginning.digest, beginning.generator_back
+    config = replace(config, start=start)
+    if isinstance(config, TrainConfig) and back not in (None, config.generator):
         config = replace(config, generator_back=back)
-    return replace(config, start=digest)
+    return config
 
 
 def _wrong_number(source: str) -> str:

@@ -29,6 +29,8 @@ from vidgan.errors import ModelError, SettingsError
 from vidgan.options import check_norm_eps
 
 LOAD_TO_CROP = 286 / 256
+MOST_SHARE = 1.1
+"""Of its input that a generator adds: that of one imported with `--change 0`, if there were one."""
 FREE = frozenset({"device", "threads", "address", "checkpoint_minutes", "keep", "samples"})
 """Options that may be given anew to a resumed run; those that are not stay what they were."""
 DATA = frozenset({"a", "b", "data", "frames", "upscale", "start_from"})
@@ -175,7 +177,7 @@ def _network(name: str, *, filters: int | None, **of_fast: float | None) -> Trai
     network = GENERATORS[name]
     said: dict[str, Any] = {name: x for name, x in of_fast.items() if x is not None}
     share = said.get("input_share", 0.0)
-    require(0 <= share <= 1, f"--input-share {share}: must be from 0 to 1")
+    require(0 <= share <= MOST_SHARE, f"--input-share {share}: must be from 0 to {MOST_SHARE}")
     check_norm_eps(said.get("norm_eps"))
     for option, value in said.items():
         if not isinstance(network, FastConfig):

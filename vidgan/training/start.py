@@ -12,6 +12,7 @@ from vidgan.training.beginning import (
     Beginning,
     absolute,
     architecture_of,
+    check_resumed,
     read_beginning,
     with_beginning,
 )
@@ -53,6 +54,8 @@ def train_pair(
     # What is wrong with the settings is said before anything starts.
     config = _config(options, workers=options["workers"] or 1)
     beginning = None if resume else read_beginning(options["start_from"], config, given)
+    if resume:
+        check_resumed(with_beginning(config, beginning, out), given, out)
     if dry_run:
         yield config_to_json(with_beginning(config, beginning, out)).rstrip()
         return

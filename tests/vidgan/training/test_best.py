@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from cyclegan.checkpoint import load_checkpoint
+from cyclegan.config import FastConfig
+from cyclegan.direction import DIRECTIONS
 from cyclegan.run import Guard, Intervention, Listeners, RunOptions, Unguarded, run_training
 from cyclegan.state import Adjustments, TrainState
 from cyclegan.training import Progress
@@ -18,8 +20,6 @@ from vidgan.training.job import Job
 from vidgan.training.judge import BestKeeper
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-DIRECTIONS = ("a2b", "b2a")
 
 
 def run(job: Job, *, watched: bool = True, guard: Guard | None = None) -> tuple[str, list[str]]:
@@ -69,6 +69,16 @@ def test_the_folder_of_the_best_converts_like_a_run(job: Job) -> None:
     assert run_size(folder) == run_size(job.out) == 36
     file = weights_file(folder, "b2a")
     assert read_generator(file).config == job.config.generator
+
+
+def test_each_of_the_best_is_said_to_be_what_it_is(job: Job) -> None:
+    """Where a training began with two generators that divide by unlike variances."""
+    assert isinstance(job.config.generator, FastConfig)
+    back = replace(job.config.generator, norm_eps=1)
+    run(replace(job, sample_images=20, config=replace(job.config, generator_back=back)))
+    for folder in (job.out, job.out / "best"):
+        forth, other = (read_generator(weights_file(folder, way)).config for way in DIRECTIONS)
+        assert (forth, other) == (job.config.generator, back)
 
 
 @pytest.mark.parametrize(("kid", "is_replaced"), [(-1.0, False), (1e6, True)])
