@@ -141,7 +141,7 @@ def lr_scale(images_seen: int, config: Plan) -> float:
 
 def config_to_json(config: Plan) -> str:
     """The configuration as it stands in a run's folder; `config_from_json` reads it."""
-    raw = asdict(config)
+    raw = {name: value for name, value in asdict(config).items() if value is not None}
     for name, each in _generators(config).items():
         raw[name] = json.loads(generator_to_json(each))
     return json.dumps(raw, indent=2, sort_keys=True) + "\n"
@@ -176,7 +176,7 @@ def plan_from_json(text: str, kind: type[AnyPlan]) -> AnyPlan:
         for name in (name for name, cls in types.items() if cls == GeneratorConfig):
             nested[name] = generator_from_json(json.dumps(raw.pop(name)))
         for name in (name for name, cls in types.items() if cls == GeneratorConfig | None):
-            value = raw.pop(name, None)  # there has not always been one
+            value = raw.pop(name, None)
             nested[name] = None if value is None else generator_from_json(json.dumps(value))
         return kind(**nested, **raw)
     except (AttributeError, KeyError, TypeError, RecursionError) as exc:
