@@ -6,7 +6,7 @@ import torch
 
 from cyclegan.networks import FastGenerator
 
-_PICTURE = 1.1
+PICTURE_SHARE = 1.1
 """tanh(1.1 x) is x, in [-1, 1], to within 0.03 up to 0.63; at black and white 0.8 of it is left."""
 
 
@@ -24,7 +24,9 @@ def with_milder_change(network: FastGenerator, share: float) -> FastGenerator:
     if not 0 < share <= 1:
         raise ValueError(f"share must be above 0 and at most 1, not {share}")
     old = network.config.input_share
-    config = replace(network.config, input_share=round(share * old + (1 - share) * _PICTURE, 6))
+    # Rounded, for --input-share says it on command lines.
+    input_share = round(share * old + (1 - share) * PICTURE_SHARE, 6)
+    config = replace(network.config, input_share=input_share)
     made = FastGenerator(config)
     made.load_state_dict(network.state_dict())
     made.head.weight.mul_(share)

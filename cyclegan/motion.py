@@ -29,7 +29,7 @@ _ENOUGH = 128
 time."""
 _FINE = 160
 """Pixels of a short side: up to it what is found at half is made finer by what neighbours do at the
-whole size, for three fifths as much time again."""
+whole size, for half as much time again."""
 _NEAR = 3
 """How far in pixels each way those neighbours are."""
 _LEVELS = 3

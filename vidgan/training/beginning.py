@@ -26,6 +26,7 @@ from cyclegan.weights import LoadedGenerator
 from vidgan.errors import ModelError, SettingsError
 from vidgan.named import means_a_model, read_named, read_weights
 from vidgan.training.launch import named_errors
+from vidgan.training.settings import flag_of
 
 Weights = Mapping[str, Tensor]
 
@@ -41,7 +42,7 @@ class Beginning:
 
     content: bytes = b""
     generator_back: GeneratorConfig | None = None
-    """The architecture of the one from B to A, if it is another one."""
+    """The architecture of the one from B to A; None where it is new, or there is none."""
 
     @property
     def digest(self) -> str:
@@ -130,8 +131,7 @@ def read_beginning(
         "g_ab": _fitting(forth, a2b, config.generator),
         "g_ba": _fitting(back, b2a, wanted_back),
     }
-    differs = wanted_back != config.generator
-    return Beginning(start_to_bytes(generators | judges), wanted_back if differs else None)
+    return Beginning(start_to_bytes(generators | judges), wanted_back)
 
 
 def _with_own(wanted: GeneratorConfig, found: GeneratorConfig, own: Set[str]) -> GeneratorConfig:
@@ -171,7 +171,7 @@ def check_resumed(config: TrainConfig, given: Set[str], out: Path) -> None:
         was = getattr(back, name, None)
         if was != getattr(forth, name, None):
             raise SettingsError(
-                f"--{name.replace('_', '-')}: {out} was begun with {was} from B to A; leave it out "
+                f"{flag_of(name)}: {out} was begun with {was} from B to A; leave it out "
                 "to resume, or choose another --out"
             )
 

@@ -24,13 +24,12 @@ from cyclegan.config import (
 )
 from cyclegan.data import Preprocess
 from cyclegan.features import find_efficientnet
+from cyclegan.milder import PICTURE_SHARE
 from cyclegan.train_config import LossWeights, TrainConfig
 from vidgan.errors import ModelError, SettingsError
 from vidgan.options import check_norm_eps
 
 LOAD_TO_CROP = 286 / 256
-MOST_SHARE = 1.1
-"""Of its input that a generator adds: that of one imported with `--change 0`, if there were one."""
 FREE = frozenset({"device", "threads", "address", "checkpoint_minutes", "keep", "samples"})
 """Options that may be given anew to a resumed run; those that are not stay what they were."""
 DATA = frozenset({"a", "b", "data", "frames", "upscale", "start_from"})
@@ -62,8 +61,8 @@ def options_to_resume(out: Path, options: Mapping[str, Any], given: Set[str]) ->
         raise ModelError(f"{file} cannot be used ({exc}): train anew in another --out") from exc
     for name in sorted((options.keys() & given) - began.keys() - FREE):
         raise SettingsError(
-            f"{_flag(name)}: {out} was begun before there was this option; leave it out to resume, "
-            "or choose another --out"
+            f"{flag_of(name)}: {out} was begun before there was this option; leave it out to "
+            "resume, or choose another --out"
         )
     resumed = dict(options)
     for name, was in began.items():
@@ -72,13 +71,14 @@ def options_to_resume(out: Path, options: Mapping[str, Any], given: Set[str]) ->
             resumed[name] = was
         elif name not in FREE and now != was and not _is_one_worker(name, now, was):
             raise SettingsError(
-                f"{_flag(name)} {_said(now)}: {out} was begun with {_said(was)}; leave "
+                f"{flag_of(name)} {_said(now)}: {out} was begun with {_said(was)}; leave "
                 "it out to resume, or choose another --out"
             )
     return resumed | {"alone": resumed["workers"] is None}
 
 
-def _flag(name: str) -> str:
+def flag_of(name: str) -> str:
+    """How an option is said on the command line."""
     return "--" + name.replace("_", "-")
 
 
@@ -177,12 +177,14 @@ def _network(name: str, *, filters: int | None, **of_fast: float | None) -> Trai
     network = GENERATORS[name]
     said: dict[str, Any] = {name: x for name, x in of_fast.items() if x is not None}
     share = said.get("input_share", 0.0)
-    require(0 <= share <= MOST_SHARE, f"--input-share {share}: must be from 0 to {MOST_SHARE}")
+    # The least change of one that was imported with --change leaves it the most of its input.
+    most = PICTURE_SHARE
+    require(0 <= share <= most, f"--input-share {share}: must be from 0 to {most}")
     check_norm_eps(said.get("norm_eps"))
     for option, value in said.items():
         if not isinstance(network, FastConfig):
             raise ValueError(
-                f"{_flag(option)} {value}: {name} has no such thing; leave it out, or choose "
+                f"{flag_of(option)} {value}: {name} has no such thing; leave it out, or choose "
                 "--generator fast or fast_separable"
             )
         network = replace(network, **{option: value})

@@ -54,10 +54,11 @@ def train_pair(
     # What is wrong with the settings is said before anything starts.
     config = _config(options, workers=options["workers"] or 1)
     beginning = None if resume else read_beginning(options["start_from"], config, given)
+    planned = with_beginning(config, beginning, out)
     if resume:
-        check_resumed(with_beginning(config, beginning, out), given, out)
+        check_resumed(planned, given, out)
     if dry_run:
-        yield config_to_json(with_beginning(config, beginning, out)).rstrip()
+        yield config_to_json(planned).rstrip()
         return
     with named_errors(), RunFolder(out).locked():
         domains = _domains(out, options, quiet=quiet)
